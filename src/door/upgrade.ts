@@ -1,0 +1,24 @@
+import type { MessageSocket } from "../lib/message-socket.ts";
+import type { Principal } from "./service.ts";
+
+/** A websocket handshake whose SigV4 signature has been verified. */
+export interface UpgradeCall {
+  readonly principal: Principal;
+  readonly region: string;
+  readonly query: URLSearchParams;
+  readonly requestId: string;
+}
+
+/** Take the connection, or answer the handshake with an HTTP error. */
+export type UpgradeDecision =
+  | { readonly accept: (socket: MessageSocket) => void }
+  | { readonly refuse: { readonly status: number; readonly body: string } };
+
+/** One websocket path of the door. Path and IAM action are checked before `open` is called. */
+export interface UpgradeRoute {
+  /** Exact path, e.g. `/acs/ws`. */
+  readonly path: string;
+  /** IAM action, e.g. `ecs:Poll`. */
+  readonly action: string;
+  readonly open: (call: UpgradeCall) => Promise<UpgradeDecision> | UpgradeDecision;
+}

@@ -1,0 +1,49 @@
+import type { Tag } from "./cluster.ts";
+import type { Scope } from "./keys.ts";
+
+/** A container instance: one agent's registration of one machine into one cluster. */
+export interface Instance extends Scope {
+  readonly clusterName: string;
+  /** 32 lowercase hex. */
+  readonly id: string;
+  /**
+   * The machine, from the instance identity document (`i-…`); the instance id itself for agents without one. Several
+   * instances with the same value are one machine: they share its CPU, memory and ports.
+   */
+  readonly ec2InstanceId: string;
+  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
+  /** True while its ACS websocket is open. Only control/dispatcher writes it. */
+  readonly agentConnected: boolean;
+  readonly registered: HostResources;
+  readonly attributes: readonly Attribute[];
+  readonly versionInfo: {
+    readonly agentVersion?: string;
+    readonly agentHash?: string;
+    readonly dockerVersion?: string;
+  };
+  readonly registeredAt: number;
+  readonly tags: readonly Tag[];
+}
+
+/** What a machine has to give, or what a task takes of it. */
+export interface HostResources {
+  /** 1024 is one vCPU. */
+  readonly cpuUnits: number;
+  readonly memoryMiB: number;
+  /** TCP host ports in use. */
+  readonly ports: readonly number[];
+  readonly portsUdp: readonly number[];
+}
+
+/** Name-only for most capabilities. */
+export interface Attribute {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** The record that every placement on a machine compares and rewrites, so that two placements cannot both take the last MiB. */
+export interface Host {
+  readonly ec2InstanceId: string;
+  /** Placements so far. */
+  readonly placements: number;
+}

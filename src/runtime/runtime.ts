@@ -1,0 +1,130 @@
+/**
+ * What the agent needs of a container engine. Two implementations: containerd, and a scripted fake for tests.
+ * All calls are idempotent: doing again what is done already succeeds.
+ */
+export interface Runtime {
+  /** Name and version for the agent's registration, e.g. `containerd 1.6.20`. */
+  version(): Promise<string>;
+  /** The image as it is here, or undefined when it is not. Accepts Docker short names (`hello` = `docker.io/library/hello:latest`). */
+  findImage(reference: string): Promise<Image | undefined>;
+  /** Imports an OCI layout or docker-archive tar. Returns the full names of what it holds. Throws ImageError with what is wrong. */
+  loadImage(
+    archive: AsyncIterable<Uint8Array>,
+    onProgress?: (text: string) => void,
+  ): Promise<readonly Image[]>;
+  /** Prepares the root file system and the process of a container, without running it. Throws RuntimeError. */
+  create(spec: ContainerSpec): Promise<void>;
+  /** Runs a created container. Throws RuntimeError if its process cannot be started. */
+  start(id: string): Promise<void>;
+  /** Sends a signal (`SIGTERM`, `SIGKILL`, …) to the container's first process; a stopped container is left alone. */
+  signal(id: string, signal: string): Promise<void>;
+  /** Removes a container and all that belongs to it, killing it if it runs. An unknown id is a success. */
+  remove(id: string): Promise<void>;
+  /** Every container of this node, running or not. */
+  list(): Promise<readonly ContainerState[]>;
+  /** Resolves when the container has stopped (at once if it has). Survives a restart of the engine. */
+  wait(id: string, signal: AbortSignal): Promise<ExitState>;
+}
+
+export interface Image {
+  /** Full name, e.g. `docker.io/library/hello:latest`. */
+  readonly name: string;
+  /** `sha256:…` of the manifest. */
+  readonly digest: string;
+  readonly config: ImageConfig;
+}
+
+/** What an image says about its process. */
+export interface ImageConfig {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** `NAME=value`. */
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+  readonly user: string;
+  /** Default `SIGTERM`. */
+  readonly stopSignal: string;
+}
+
+/** Everything about one container, already merged from image, task definition and node. */
+export interface ContainerSpec {
+  /** Unique on the node: `<taskId>-<container name>`, characters of containerd ids. */
+  readonly id: string;
+  /** The task's id: its containers share a shim and a parent cgroup. */
+  readonly taskId: string;
+  /** Name from `Image.name`. */
+  readonly image: string;
+  readonly args: readonly string[];
+  /** `NAME=value`, later wins. */
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+  /** `user`, `uid`, `user:group` …; names are looked up inside the image. Empty: root. */
+  readonly user: string;
+  readonly hostname: string | undefined;
+  readonly network: ContainerNetwork;
+  /** cgroup limits of this container. */
+  readonly cpuShares: number;
+  readonly memoryBytesMax: number | undefined;
+  readonly memoryBytesReserved: number | undefined;
+  /** Limits of the task as a whole, put on the parent cgroup; undefined: none. */
+  readonly taskLimits: {
+    readonly cpuUnits: number | undefined;
+    readonly memoryBytes: number | undefined;
+  };
+  readonly privileged: boolean;
+  readonly readonlyRootfs: boolean;
+  /** Without `CAP_`. Added to and dropped from Docker's default set; `ALL` is understood. */
+  readonly capabilitiesAdded: readonly string[];
+  readonly capabilitiesDropped: readonly string[];
+  readonly noNewPrivileges: boolean;
+  readonly ulimits: readonly { name: string; soft: number; hard: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly shmBytes: number;
+  /** Target path → options such as `size=64m`. */
+  readonly tmpfs: Readonly<Record<string, string>>;
+  readonly mounts: readonly BindMount[];
+  /** Run a tiny init as PID 1. */
+  readonly terminal: boolean;
+  /** Where the container's stdout and stderr go, byte for byte, also while no agent runs. */
+  readonly outputPath: string;
+  /** Kept with the container; the agent finds its own again by them. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface BindMount {
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
+}
+
+export type ContainerNetwork =
+  /** The machine's own network. */
+  | { readonly mode: "host" }
+  /** An existing network namespace, e.g. `/run/netns/…`. */
+  | { readonly mode: "namespace"; readonly path: string };
+
+export interface ContainerState {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly status: "created" | "running" | "stopped";
+  /** When stopped. */
+  readonly exit?: ExitState;
+}
+
+export interface ExitState {
+  readonly exitCode: number;
+  /** Epoch milliseconds. */
+  readonly exitedAt: number;
+  /** The kernel killed it for its memory limit. */
+  readonly oomKilled: boolean;
+}
+
+/** Something the engine refused; `message` goes behind `CannotCreateContainerError: ` or the like. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+}
+
+/** An archive that is no image, or one for another machine. The message says which. */
+export class ImageError extends Error {
+  override readonly name = "ImageError";
+}

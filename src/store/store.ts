@@ -1,0 +1,55 @@
+/**
+ * The one home of state: a revisioned, watchable map from path-like keys to JSON documents.
+ * Every backend passes the suite in `contract.ts`.
+ */
+
+/** Counts committed transactions. 0 means "does not exist" in a {@link Compare}. */
+export type Revision = number;
+
+export interface StoreRecord {
+  readonly key: string;
+  /** A JSON document: plain objects, arrays, strings, finite numbers, booleans, null. Frozen: never mutate it. */
+  readonly value: unknown;
+  /** The transaction that last wrote this record. */
+  readonly revision: Revision;
+}
+
+/** The record's revision must be exactly this (0: it must not exist). */
+export interface Compare {
+  readonly key: string;
+  readonly revision: Revision;
+}
+
+/** `value: undefined` deletes. */
+export interface Write {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+export interface Change {
+  readonly key: string;
+  readonly revision: Revision;
+  /** `undefined` when the record was deleted. */
+  readonly value: unknown;
+}
+
+export type TxnResult = { readonly ok: true; readonly revision: Revision } | { readonly ok: false };
+
+export interface Store {
+  /** All records below `prefix`, in key order, as of `revision`. */
+  list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }>;
+  /**
+   * All or nothing, durable when it resolves. `{ok: false}`, without effect, if any compared record is at another revision.
+   * Throws UnavailableError when it could not be made durable (disk full): then it has no effect.
+   */
+  txn(compare: readonly Compare[], write: readonly Write[]): Promise<TxnResult>;
+  /**
+   * Every change below `prefix` after revision `from`, in order, none missing, one batch per transaction or more.
+   * Ends when `signal` aborts. Throws CompactedError if that history is gone, or the watcher fell too far behind.
+   */
+  watch(prefix: string, from: Revision, signal: AbortSignal): AsyncIterable<readonly Change[]>;
+  /** Forgets history before `revision`; live records stay. */
+  compact(before: Revision): Promise<void>;
+  /** Waits for what was promised and lets go of the data. */
+  close(): Promise<void>;
+}
