@@ -1,0 +1,39 @@
+# Installs what is missing: npm packages, a Node new enough (from npm), Debian packages. Sourced by start.sh and test.sh.
+# Usage: prepare <debian package>=<command that it brings> …
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+fail() { printf 'gantry: %s\n' "$*" >&2; exit 1; }
+
+prepare_npm() {
+  command -v npm > /dev/null || fail "npm is missing: run 'apt-get install nodejs npm' (Node 20 or newer) first"
+  if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    say "Installing npm packages (half a minute)"
+    npm ci --no-audit --no-fund --loglevel=error || fail "npm ci failed: see its message above"
+    touch node_modules/.package-lock.json
+  fi
+  bin/gantry-node --version > /dev/null || exit 1
+}
+
+prepare_debian() {
+  missing=()
+  for entry in "$@"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${entry#*=}" > /dev/null || missing+=("${entry%%=*}")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    say "Not installed and not root, so left out: ${missing[*]} (as root: apt-get install ${missing[*]})"
+    return 0
+  fi
+  command -v apt-get > /dev/null || fail "please install these with your package manager: ${missing[*]}"
+  say "Installing Debian packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq || fail "apt-get update failed: see its message above"
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null ||
+    fail "apt-get install ${missing[*]} failed: see its message above"
+}
+
+prepare() {
+  prepare_npm
+  prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft awscli=aws busybox-static=busybox \
+    curl=curl e2fsprogs=mkfs.ext4 util-linux=nsenter procps=pgrep
+}

@@ -1,0 +1,105 @@
+/** Runs the tiers of the test pyramid, each in its own process, and adds up what they say. See docs/testing.md. */
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+
+interface Tier {
+  readonly name: string;
+  readonly what: string;
+  /** A command, or test files for the runner. */
+  readonly command?: readonly string[];
+  readonly files?: readonly string[];
+  /** `none`: all files in one process, fast; for code that shares nothing and starts nothing. */
+  readonly isolation?: "none" | "process";
+}
+
+const UNIT_FILES = ["src/**/*.test.ts", "test/images/**/*.test.ts", "scripts/**/*.test.ts"];
+
+const TIERS: readonly Tier[] = [
+  { name: "types", what: "tsc, strict", command: ["node_modules/.bin/tsc", "--noEmit"] },
+  { name: "lint", what: "format and lint", command: ["node_modules/.bin/biome", "check", "."] },
+  { name: "tidy", what: "layers, sizes, papers", files: ["test/tidy.test.ts"], isolation: "none" },
+  { name: "unit", what: "units, properties, contracts", files: UNIT_FILES, isolation: "process" },
+  {
+    name: "conformance",
+    what: "real SDK and CLI",
+    files: ["test/conformance/**/*.test.ts"],
+    isolation: "process",
+  },
+  { name: "e2e", what: "real containers", files: ["test/e2e/**/*.test.ts"], isolation: "process" },
+];
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !TIERS.some((tier) => tier.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no such tier: ${unknown.join(", ")}; there are ${TIERS.map((tier) => tier.name).join(", ")}`,
+  );
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const tier of TIERS) {
+  if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
+  console.log(`\n== ${tier.name}: ${tier.what}`);
+  const startedAt = performance.now();
+  const outcome =
+    tier.command === undefined ? await runFiles(tier) : await runCommand(tier.command);
+  total.passed += outcome.passed;
+  total.failed += outcome.failed;
+  total.skipped += outcome.skipped;
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`   ${tier.name}: ${describe(outcome)} in ${seconds} s`);
+}
+console.log(`\n${describe(total)}`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+function describe({ passed, failed, skipped }: Outcome): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+async function runCommand([program = "", ...args]: readonly string[]): Promise<Outcome> {
+  const { code } = await run(program, args);
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+}
+
+async function runFiles(tier: Tier): Promise<Outcome> {
+  const files = (tier.files ?? []).flatMap((pattern) => globSync(pattern)).sort();
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const { code, output } = await run(process.execPath, [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    `--test-isolation=${tier.isolation ?? "process"}`,
+    `--test-concurrency=${tier.name === "e2e" ? 1 : 2}`,
+    "--test-timeout=300000",
+    "--test-reporter=./scripts/test-reporter.ts",
+    "--test-reporter-destination=stdout",
+    ...files,
+  ]);
+  const counts = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output);
+  if (counts === null) return { passed: 0, failed: 1, skipped: 0 };
+  const [passed, failed, skipped] = counts.slice(1).map(Number) as [number, number, number];
+  // A runner that fails although each test passed (a leaked handle, a crash at exit) has failed.
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
+}
+
+function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      output = (output + chunk).slice(-10_000);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+  });
+}
