@@ -1,0 +1,49 @@
+import type { Container, StopCode } from "./task.ts";
+
+/** What made a task end by itself. */
+export interface StopCause {
+  readonly stopCode: StopCode;
+  readonly reason: string;
+}
+
+/** What is known when a task ends without having been asked to. */
+export interface StopEvidence {
+  /** The task had been RUNNING. */
+  readonly hasRun: boolean;
+  readonly containers: readonly Container[];
+  /** The agent's reason for the task as a whole: almost always empty, even when a pull failed. */
+  readonly agentReason: string;
+}
+
+/** The one container reason that speaks of a process that did run. */
+const OUT_OF_MEMORY = "OutOfMemoryError";
+
+/**
+ * Says why a task stopped by itself: the agent reports containers, exit codes and their reasons, ECS shows a code and
+ * a sentence (`ecs-behaviour` §3.3). A task that had been RUNNING ends with its essential container; one that never
+ * was failed to start, for the reason of the container that could not.
+ */
+export function deriveStop(evidence: StopEvidence): StopCause {
+  const essential = evidence.containers.filter((container) => container.essential);
+  if (evidence.hasRun) return ESSENTIAL_CONTAINER_EXITED;
+  const reason =
+    evidence.agentReason || essential.find(failedToStart)?.reason || othersReason(evidence);
+  if (reason) return { stopCode: "TaskFailedToStart", reason };
+  if (essential.some((container) => container.exitCode !== undefined)) {
+    return ESSENTIAL_CONTAINER_EXITED;
+  }
+  return { stopCode: "TaskFailedToStart", reason: "Task failed to start" };
+}
+
+const ESSENTIAL_CONTAINER_EXITED: StopCause = {
+  stopCode: "EssentialContainerExited",
+  reason: "Essential container in task exited",
+};
+
+function failedToStart(container: Container): boolean {
+  return Boolean(container.reason) && !container.reason?.startsWith(OUT_OF_MEMORY);
+}
+
+function othersReason({ containers }: StopEvidence): string | undefined {
+  return containers.find(failedToStart)?.reason;
+}
