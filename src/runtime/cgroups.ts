@@ -1,0 +1,135 @@
+/**
+ * The control group of a task: parent of its containers' groups, carrying the limits of the task as a whole.
+ * runc makes and removes the containers' groups below it; the task's own is ours.
+ */
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Where the kernel shows its control groups. */
+export interface CgroupMounts {
+  /** 1 also on hybrid systems, whose version 2 tree has no controllers worth using. */
+  readonly version: 1 | 2;
+  /** Controller → mount point. Version 2 is one tree, `unified`, with all controllers. */
+  readonly controllers: ReadonlyMap<string, string>;
+}
+
+export interface TaskLimits {
+  /** 1024 are one core; at most that share of each period, not a weight. */
+  readonly cpuUnits: number | undefined;
+  readonly memoryBytes: number | undefined;
+}
+
+/** A file of a control group and what to write there. */
+export interface CgroupWrite {
+  readonly controller: string;
+  readonly file: string;
+  readonly value: string;
+}
+
+/** The kernel's default period; one quota per period. */
+const CPU_PERIOD_US = 100_000;
+/** The kernel refuses smaller quotas. */
+const CPU_QUOTA_US_MIN = 1000;
+/** What a container may be limited in; delegated down the version 2 tree. */
+const DELEGATED = ["cpuset", "cpu", "io", "memory", "pids", "hugetlb"];
+
+/** Finds the control groups in `/proc/self/mountinfo`. */
+export async function findCgroupMounts(): Promise<CgroupMounts> {
+  return parseCgroupMounts(await readFile("/proc/self/mountinfo", "utf8"));
+}
+
+/** Reads the text of a mountinfo file; see proc(5) for its columns. */
+export function parseCgroupMounts(mountinfo: string): CgroupMounts {
+  const controllers = new Map<string, string>();
+  for (const line of mountinfo.split("\n")) {
+    const [place = "", file = ""] = line.split(" - ");
+    const mountPoint = place.split(" ")[4];
+    const [type, , options = ""] = file.split(" ");
+    if (mountPoint === undefined) continue;
+    if (type === "cgroup2") controllers.set("unified", mountPoint);
+    if (type !== "cgroup") continue;
+    for (const option of options.split(",")) {
+      if (option !== "rw" && option !== "ro" && option !== "xattr") {
+        controllers.set(option, mountPoint);
+      }
+    }
+  }
+  return { version: controllers.has("memory") ? 1 : 2, controllers };
+}
+
+/** What to write into a task's control group for its limits. */
+export function taskCgroupWrites(version: 1 | 2, limits: TaskLimits): readonly CgroupWrite[] {
+  const writes: CgroupWrite[] = [];
+  if (limits.cpuUnits !== undefined) {
+    const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((limits.cpuUnits / 1024) * CPU_PERIOD_US));
+    if (version === 1) {
+      writes.push(
+        { controller: "cpu", file: "cpu.cfs_period_us", value: `${CPU_PERIOD_US}` },
+        { controller: "cpu", file: "cpu.cfs_quota_us", value: `${quota}` },
+      );
+    } else {
+      writes.push({ controller: "unified", file: "cpu.max", value: `${quota} ${CPU_PERIOD_US}` });
+    }
+  }
+  if (limits.memoryBytes !== undefined) {
+    writes.push(
+      version === 1
+        ? { controller: "memory", file: "memory.limit_in_bytes", value: `${limits.memoryBytes}` }
+        : { controller: "unified", file: "memory.max", value: `${limits.memoryBytes}` },
+    );
+  }
+  return writes;
+}
+
+/** Makes the task's group (path below the mount, e.g. `/gantry/<taskId>`) and sets its limits. Idempotent. */
+export async function createTaskCgroup(
+  mounts: CgroupMounts,
+  path: string,
+  limits: TaskLimits,
+): Promise<void> {
+  const unified = mounts.controllers.get("unified");
+  if (mounts.version === 2 && unified !== undefined) await delegateControllers(unified, path);
+  for (const { controller, file, value } of taskCgroupWrites(mounts.version, limits)) {
+    const mount = mounts.controllers.get(controller);
+    // A kernel without the controller cannot limit; runc says the same of the containers' own limits.
+    if (mount === undefined) throw new Error(`the cgroup controller ${controller} is not mounted`);
+    await mkdir(join(mount, path), { recursive: true });
+    await writeFile(join(mount, path, file), value);
+  }
+}
+
+/** Removes a group from every hierarchy, unless something is still in it. Idempotent. */
+export async function removeCgroup(mounts: CgroupMounts, path: string): Promise<void> {
+  for (const mount of new Set(mounts.controllers.values())) {
+    await rmdir(join(mount, path)).catch((error: NodeJS.ErrnoException) => {
+      if (!["ENOENT", "EBUSY", "ENOTEMPTY"].includes(error.code ?? "")) throw error;
+    });
+  }
+}
+
+/**
+ * How often the kernel killed a process of this very group (not of its parents or children) for memory. The group
+ * outlives its processes until runc deletes the container, so this is exact also when nobody watched the kill.
+ */
+export async function countOomKills(mounts: CgroupMounts, path: string): Promise<number> {
+  const mount = mounts.controllers.get(mounts.version === 1 ? "memory" : "unified");
+  if (mount === undefined) return 0;
+  const file = mounts.version === 1 ? "memory.oom_control" : "memory.events.local";
+  const text = await readFile(join(mount, path, file), "utf8").catch(() => "");
+  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/** A version 2 group has only the controllers that each of its ancestors hands down. */
+async function delegateControllers(root: string, path: string): Promise<void> {
+  let directory = root;
+  for (const name of ["", ...path.split("/").filter(Boolean)]) {
+    directory = join(directory, name);
+    await mkdir(directory, { recursive: true });
+    const available = await readFile(join(directory, "cgroup.controllers"), "utf8");
+    const wanted = DELEGATED.filter((controller) => available.split(/\s+/).includes(controller));
+    await writeFile(
+      join(directory, "cgroup.subtree_control"),
+      wanted.map((controller) => `+${controller}`).join(" "),
+    );
+  }
+}

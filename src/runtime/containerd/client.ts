@@ -1,0 +1,253 @@
+/** containerd's services as typed calls; each is one request of proto/*.proto, with what Gantry leaves constant filled in. */
+import { type CallOptions, type Connection, type ConnectionOptions, connect } from "./connection.ts";
+import type {
+  Container,
+  Descriptor,
+  ImageRecord,
+  Mount,
+  Process,
+  ProcessExit,
+  WriteContentRequest,
+  WriteContentResponse,
+} from "./messages.ts";
+import { Status, tolerating } from "./status.ts";
+
+/** The one snapshotter that every kernel Gantry runs on has. */
+export const SNAPSHOTTER = "overlayfs";
+type Labels = Readonly<Record<string, string>>;
+
+export interface Containerd {
+  version(): Promise<string>;
+  createNamespace(name: string): Promise<void>;
+  readonly leases: {
+    create(id: string, labels: Labels): Promise<void>;
+    delete(id: string): Promise<void>;
+  };
+  readonly content: {
+    exists(digest: string): Promise<boolean>;
+    /** Throws NOT_FOUND, and RangeError above `bytesMax`. */
+    read(digest: string, bytesMax: number): Promise<Buffer>;
+    /** Stores a blob under `lease`; one that is there already is a success. FAILED_PRECONDITION: its digest is another. */
+    write(blob: BlobUpload, lease: string): Promise<void>;
+  };
+  readonly images: {
+    get(name: string): Promise<ImageRecord | undefined>;
+    /** Creates or repoints a name. */
+    put(image: ImageRecord, lease: string): Promise<void>;
+  };
+  readonly snapshots: {
+    has(name: string): Promise<boolean>;
+    /** Makes an active snapshot over `parent` ("" for none). ALREADY_EXISTS when `key` does. */
+    prepare(
+      key: string,
+      parent: string,
+      labels: Labels,
+      options?: CallOptions,
+    ): Promise<readonly Mount[]>;
+    mounts(key: string): Promise<readonly Mount[]>;
+    commit(name: string, key: string, options?: CallOptions): Promise<void>;
+    /** An unknown key is a success. */
+    remove(key: string): Promise<void>;
+    list(): Promise<readonly { name: string; parent: string }[]>;
+  };
+  /** Unpacks a layer onto mounts; resolves with its diff id. */
+  applyDiff(layer: Descriptor, mounts: readonly Mount[], lease: string): Promise<string>;
+  readonly containers: {
+    get(id: string): Promise<Container | undefined>;
+    list(): Promise<readonly Container[]>;
+    create(container: Container): Promise<void>;
+    /** An unknown id is a success. */
+    delete(id: string): Promise<void>;
+  };
+  readonly tasks: {
+    create(request: CreateTask): Promise<void>;
+    start(containerId: string): Promise<void>;
+    get(containerId: string): Promise<Process | undefined>;
+    list(): Promise<readonly Process[]>;
+    kill(containerId: string, signal: number, all: boolean): Promise<void>;
+    /** Resolves when the process has exited. UNAVAILABLE when containerd goes away meanwhile. */
+    wait(containerId: string, signal: AbortSignal): Promise<ProcessExit>;
+    /** Deletes an exited process, after the shim has written the last of its output. */
+    delete(containerId: string): Promise<void>;
+  };
+  close(): void;
+}
+
+export interface BlobUpload {
+  readonly digest: string;
+  readonly size: number;
+  readonly labels: Labels;
+  /** Opened only when the blob is not there yet. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+export interface CreateTask {
+  readonly containerId: string;
+  readonly rootfs: readonly Mount[];
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly terminal: boolean;
+}
+
+/** A layer of many GiB on a slow disk. */
+const UNPACK_DEADLINE_MS = 30 * 60_000;
+
+/** A client of the containerd at `options.socketPath`; connects with the first call. */
+export function createContainerdClient(options: ConnectionOptions): Containerd {
+  const connection = connect(options);
+  const { unary, stream } = connection;
+  const snapshotter = SNAPSHOTTER;
+  return {
+    version: async () =>
+      (await unary<object, { version: string }>("Version.Version", {})).version,
+    createNamespace: async (name) => {
+      await tolerating(
+        [Status.ALREADY_EXISTS],
+        unary("Namespaces.Create", { namespace: { name } }),
+      );
+    },
+    leases: {
+      create: async (id, labels) => {
+        await unary("Leases.Create", { id, labels });
+      },
+      delete: async (id) => {
+        await tolerating([Status.NOT_FOUND], unary("Leases.Delete", { id }));
+      },
+    },
+    content: contentCalls(connection),
+    images: {
+      get: async (name) => {
+        const found = tolerating(
+          [Status.NOT_FOUND],
+          unary<object, { image: ImageRecord }>("Images.Get", { name }),
+        );
+        return (await found)?.image;
+      },
+      put: async (image, lease) => {
+        const created = await tolerating(
+          [Status.ALREADY_EXISTS],
+          unary("Images.Create", { image }, { lease }),
+        );
+        if (created === undefined) await unary("Images.Update", { image }, { lease });
+      },
+    },
+    snapshots: {
+      has: async (key) => {
+        const call = unary("Snapshots.Stat", { snapshotter, key });
+        return (await tolerating([Status.NOT_FOUND], call)) !== undefined;
+      },
+      prepare: async (key, parent, labels, call) =>
+        (
+          await unary<object, { mounts: Mount[] }>(
+            "Snapshots.Prepare",
+            { snapshotter, key, parent, labels },
+            call,
+          )
+        ).mounts,
+      mounts: async (key) =>
+        (await unary<object, { mounts: Mount[] }>("Snapshots.Mounts", { snapshotter, key })).mounts,
+      commit: async (name, key, call) => {
+        await unary("Snapshots.Commit", { snapshotter, name, key, labels: {} }, call);
+      },
+      remove: async (key) => {
+        await tolerating([Status.NOT_FOUND], unary("Snapshots.Remove", { snapshotter, key }));
+      },
+      list: async () => {
+        const all: { name: string; parent: string }[] = [];
+        const parts = stream<object, { info: { name: string; parent: string }[] }>(
+          "Snapshots.List",
+          { snapshotter },
+        );
+        for await (const part of parts) all.push(...part.info);
+        return all;
+      },
+    },
+    applyDiff: async (diff, mounts, lease) =>
+      (
+        await unary<object, { applied: Descriptor }>(
+          "Diff.Apply",
+          { diff, mounts },
+          { lease, deadlineMs: UNPACK_DEADLINE_MS },
+        )
+      ).applied.digest,
+    containers: {
+      get: async (id) => {
+        const call = unary<object, { container: Container }>("Containers.Get", { id });
+        return (await tolerating([Status.NOT_FOUND], call))?.container;
+      },
+      list: async () =>
+        (await unary<object, { containers: Container[] }>("Containers.List", {})).containers,
+      create: async (container) => {
+        await unary("Containers.Create", { container });
+      },
+      delete: async (id) => {
+        await tolerating([Status.NOT_FOUND], unary("Containers.Delete", { id }));
+      },
+    },
+    tasks: taskCalls(connection),
+    close: () => connection.close(),
+  };
+}
+
+function taskCalls({ unary }: Connection): Containerd["tasks"] {
+  return {
+    create: async (request) => {
+      await unary("Tasks.Create", request);
+    },
+    start: async (containerId) => {
+      await unary("Tasks.Start", { containerId });
+    },
+    get: async (containerId) => {
+      const call = unary<object, { process: Process }>("Tasks.Get", { containerId });
+      return (await tolerating([Status.NOT_FOUND], call))?.process;
+    },
+    list: async () => (await unary<object, { tasks: Process[] }>("Tasks.List", {})).tasks,
+    kill: async (containerId, signal, all) => {
+      await unary("Tasks.Kill", { containerId, signal, all });
+    },
+    wait: (containerId, signal) =>
+      unary("Tasks.Wait", { containerId }, { signal, deadlineMs: "none", once: true }),
+    delete: async (containerId) => {
+      await unary("Tasks.Delete", { containerId });
+    },
+  };
+}
+
+function contentCalls({ unary, stream, dialogue }: Connection): Containerd["content"] {
+  const exists = async (digest: string): Promise<boolean> =>
+    (await tolerating([Status.NOT_FOUND], unary("Content.Info", { digest }))) !== undefined;
+  return {
+    exists,
+    read: async (digest, bytesMax) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const { data } of stream<object, { data: Buffer }>("Content.Read", { digest })) {
+        bytes += data.length;
+        if (bytes > bytesMax) throw new RangeError(`${digest} is larger than ${bytesMax} bytes`);
+        chunks.push(data);
+      }
+      return Buffer.concat(chunks);
+    },
+    write: async (blob, lease) => {
+      // The upload's ref carries the lease, so that two loads of one blob do not lock each other out.
+      const head = { ref: `${lease}/${blob.digest}`, total: blob.size, expected: blob.digest };
+      const upload = dialogue<WriteContentRequest, WriteContentResponse>("Content.Write", {
+        lease,
+        deadlineMs: UNPACK_DEADLINE_MS,
+      });
+      const send = async (): Promise<void> => {
+        let offset = 0;
+        for await (const data of blob.open()) {
+          await upload.ask({ ...head, action: "WRITE", offset, data });
+          offset += data.length;
+        }
+        await upload.ask({ ...head, action: "COMMIT", offset, labels: blob.labels });
+      };
+      try {
+        await tolerating([Status.ALREADY_EXISTS], send());
+      } finally {
+        upload.end();
+      }
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { execFile } from "node:child_process";
+import { access, constants, mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { messageOf } from "../lib/errors.ts";
+import { findCgroupMounts } from "./cgroups.ts";
+
+/** One thing this machine must be able to do before it can run containers. */
+export interface HostCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What is wrong, when not ok. */
+  readonly problem?: string;
+  /** What to do about it, when something can be done. */
+  readonly remedy?: string;
+}
+
+const run = promisify(execFile);
+const TIMEOUT_MS = 10_000;
+const BINARIES: Readonly<Record<string, string>> = {
+  containerd: "containerd",
+  runc: "runc",
+  "containerd-shim-runc-v2": "containerd",
+  ip: "iproute2",
+  nft: "nftables",
+};
+const PRIVILEGES = "run it as root on a real or virtual machine, or in a privileged container";
+
+/**
+ * Tries out what running containers needs; never throws and leaves nothing behind. `directory`: where the node's data
+ * will lie, since overlayfs depends on the file system below (default: the directory of temporary files).
+ */
+export async function checkHost(
+  options: { readonly directory?: string } = {},
+): Promise<readonly HostCheck[]> {
+  const binaries = Object.entries(BINARIES).map(([binary, debianPackage]) =>
+    check(`${binary} installed`, `apt-get install ${debianPackage}`, async () => {
+      if ((await findExecutable(binary)) === undefined) throw new Error("not found in PATH");
+    }),
+  );
+  return Promise.all([
+    check("root", "run it as root (sudo)", async () => {
+      if (process.geteuid?.() !== 0) throw new Error(`running as uid ${process.geteuid?.()}`);
+    }),
+    check("namespaces", PRIVILEGES, async () => {
+      await run("unshare", ["--mount", "--net", "--pid", "--fork", "true"], {
+        timeout: TIMEOUT_MS,
+      });
+    }),
+    check("cgroups", PRIVILEGES, tryCgroup),
+    check("overlayfs", "choose a data directory on ext4 or xfs, or load the module overlay", () =>
+      tryOverlay(options.directory ?? tmpdir()),
+    ),
+    ...binaries,
+  ]);
+}
+
+/** The path of an executable in PATH or in the directories of system binaries, which a user's PATH may lack. */
+export async function findExecutable(name: string): Promise<string | undefined> {
+  const directories = (process.env["PATH"] ?? "").split(delimiter);
+  for (const directory of [...directories, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"]) {
+    const path = join(directory || ".", name);
+    const executable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (executable) return path;
+  }
+  return undefined;
+}
+
+async function check(name: string, remedy: string, attempt: () => Promise<void>): Promise<HostCheck> {
+  try {
+    await attempt();
+    return { name, ok: true };
+  } catch (error) {
+    return { name, ok: false, problem: problemOf(error), remedy };
+  }
+}
+
+function problemOf(error: unknown): string {
+  const stderr = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
+  return stderr.split("\n").at(-1) || messageOf(error);
+}
+
+async function tryCgroup(): Promise<void> {
+  const mounts = await findCgroupMounts();
+  const mount =
+    mounts.version === 2 ? mounts.controllers.get("unified") : mounts.controllers.get("memory");
+  if (mount === undefined) throw new Error("no memory controller is mounted below /sys/fs/cgroup");
+  const directory = join(mount, `gantry-check-${process.pid}`);
+  await mkdir(directory);
+  await rmdir(directory);
+}
+
+/** In a mount namespace of its own, which takes the mount with it. */
+async function tryOverlay(parent: string): Promise<void> {
+  await mkdir(parent, { recursive: true });
+  const directory = await mkdtemp(join(parent, "gantry-check-"));
+  try {
+    const script =
+      'cd "$1" && mkdir lower upper work merged && ' +
+      "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged";
+    await run("unshare", ["--mount", "sh", "-c", script, "sh", directory], { timeout: TIMEOUT_MS });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
