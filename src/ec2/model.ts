@@ -40,6 +40,20 @@ export interface NetworkInterface {
   readonly createdAt: number;
 }
 
+/** Names the default VPC: creating this record is how the servers agree on one. */
+export interface DefaultVpc {
+  readonly vpcId: string;
+}
+
+export function defaultVpcKey(scope: { accountId: string; region: string }): string {
+  return `/${scope.accountId}/${scope.region}/ec2/default-vpc`;
+}
+export function vpcsPrefix(scope: { accountId: string; region: string }): string {
+  return `/${scope.accountId}/${scope.region}/ec2/vpcs/`;
+}
+export function subnetsPrefix(scope: { accountId: string; region: string }): string {
+  return `/${scope.accountId}/${scope.region}/ec2/subnets/`;
+}
 export function vpcKey(scope: { accountId: string; region: string }, vpcId: string): string {
   return `/${scope.accountId}/${scope.region}/ec2/vpcs/${vpcId}`;
 }
@@ -56,4 +70,22 @@ export function addressKey(
   address: string,
 ): string {
   return `/${scope.accountId}/${scope.region}/ec2/addresses/${subnetId}/${address}`;
+}
+/** All addresses in use of one subnet. */
+export function addressesPrefix(
+  scope: { accountId: string; region: string },
+  subnetId: string,
+): string {
+  return `/${scope.accountId}/${scope.region}/ec2/addresses/${subnetId}/`;
+}
+
+/** An address in use. */
+export interface Address {
+  readonly interfaceId: string;
+}
+
+/** The kind of record a key names (`vpcs`, `network-interfaces`, …) if it is one of ours. */
+export function ec2Kind(key: string): string | undefined {
+  const parts = key.split("/");
+  return parts[3] === "ec2" ? parts[4] : undefined;
 }

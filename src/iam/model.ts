@@ -12,12 +12,44 @@ export interface AccessKey {
   readonly createdAt: number;
 }
 
+/** What stands in for a key pair's owner: it names the one key that is in use. Creating it is how two servers agree on one. */
+export interface KeyOwner {
+  readonly accessKeyId: string;
+}
+
 /** Keys are found by their id alone: the account follows from the key. */
 export function accessKeyKey(accessKeyId: string): string {
   return `/-/-/iam/access-keys/${accessKeyId}`;
 }
 
+export function keyOwnerKey(principalArn: string): string {
+  return `/-/-/iam/key-owners/${encodeURIComponent(principalArn)}`;
+}
+
+export function rootPrincipalArn(accountId: string): string {
+  return `arn:aws:iam::${accountId}:root`;
+}
+
 /** The principal of one machine: its session name is the machine's id, which is how the server knows whose calls these are. */
 export function nodePrincipalArn(accountId: string, ec2InstanceId: string): string {
   return `arn:aws:sts::${accountId}:assumed-role/gantry-node/${ec2InstanceId}`;
+}
+
+/** The machine whose principal this is; undefined for every other principal. */
+export function machineOf(principal: { arn: string; kind: PrincipalKind }): string | undefined {
+  if (principal.kind !== "node") return undefined;
+  return /^arn:aws:sts::\d{12}:assumed-role\/gantry-node\/([^/]+)$/.exec(principal.arn)?.[1];
+}
+
+/** RFC 4648 base32: the alphabet of AWS's key ids. */
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** A key id from 16 random bytes: `AKIA…` lasts until withdrawn, `ASIA…` belongs to a session. */
+export function formatAccessKeyId(prefix: "AKIA" | "ASIA", random: Uint8Array): string {
+  return prefix + [...random.subarray(0, 16)].map((byte) => BASE32[byte % 32]).join("");
+}
+
+/** A 40-character secret from 30 random bytes, as AWS's are. */
+export function formatSecretAccessKey(random: Uint8Array): string {
+  return Buffer.from(random.subarray(0, 30)).toString("base64");
 }
