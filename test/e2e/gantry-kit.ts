@@ -1,0 +1,229 @@
+/** A real Gantry in its own process on a data directory of its own, for the tests of tier 6; and proof that it leaves nothing behind. */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { DescribeTasksCommand, ECSClient, type Task } from "@aws-sdk/client-ecs";
+import type { ClientFile } from "../../src/cli/client-file.ts";
+import { checkHost } from "../../src/runtime/host-checks.ts";
+
+const execute = promisify(execFile);
+
+/** Debian's own CLI first, whatever else the machine has. */
+const PATH = `/usr/bin:/bin:/usr/sbin:/sbin:${process.env.PATH}`;
+
+/** Why this machine cannot run the tests of this tier; false if it can. For node:test's `skip`. */
+export async function skipReason(): Promise<string | false> {
+  const failed = (await checkHost()).filter((check) => !check.ok);
+  if (failed.length === 0) return false;
+  return failed.map((check) => `${check.name}: ${check.problem ?? "failed"}`).join("; ");
+}
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end, with Gantry's variables for `directory`. Never rejects for an exit code. */
+export async function command(
+  program: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<CommandResult> {
+  const env = { ...process.env, PATH, ...environment };
+  try {
+    const { stdout, stderr } = await execute(program, [...args], { env, maxBuffer: 64 << 20 });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const failure = error as { code?: number | string; stdout?: string; stderr?: string };
+    const code = typeof failure.code === "number" ? failure.code : 127;
+    return { code, stdout: failure.stdout ?? "", stderr: failure.stderr ?? "" };
+  }
+}
+
+/** Waits until `look` gives something; fails after `timeoutMs` with what it was waiting for. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
+    await delay(20);
+  }
+}
+
+/** One system: data directory, process, clients. */
+export class GantryKit {
+  readonly directory: string;
+  #process: ChildProcess | undefined;
+  #output = "";
+  #ecs: ECSClient | undefined;
+  #logs: CloudWatchLogsClient | undefined;
+
+  constructor() {
+    this.directory = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
+  }
+
+  get environment(): Record<string, string> {
+    return { GANTRY_DATA_DIR: this.directory, GANTRY_LISTEN: "127.0.0.1:0" };
+  }
+
+  get client(): ClientFile {
+    return JSON.parse(readFileSync(join(this.directory, "client.json"), "utf8")) as ClientFile;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid;
+    assert.ok(pid !== undefined, "gantry is not running");
+    return pid;
+  }
+
+  /** Starts `gantry up` and waits until it says that it is ready. */
+  async start(...flags: readonly string[]): Promise<void> {
+    this.#output = "";
+    const child = spawn("bin/gantry", ["up", ...flags], {
+      env: { ...process.env, PATH, ...this.environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    const collect = (chunk: Buffer): void => {
+      this.#output += chunk.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    await until("gantry up is ready", () => {
+      if (child.exitCode !== null) throw new Error(`gantry up ended:\n${this.#output}`);
+      return /Gantry is ready/.test(this.#output);
+    });
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#disconnect();
+    const { endpoint, region, accessKeyId, secretAccessKey } = this.client;
+    const settings = {
+      endpoint,
+      region,
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+      disableHostPrefix: true,
+    };
+    this.#ecs = new ECSClient(settings);
+    this.#logs = new CloudWatchLogsClient(settings);
+  }
+
+  #disconnect(): void {
+    this.#ecs?.destroy();
+    this.#logs?.destroy();
+  }
+
+  get ecs(): ECSClient {
+    assert.ok(this.#ecs !== undefined);
+    return this.#ecs;
+  }
+
+  get logs(): CloudWatchLogsClient {
+    assert.ok(this.#logs !== undefined);
+    return this.#logs;
+  }
+
+  /** Ends the process: SIGTERM as Ctrl-C does, SIGKILL as a crash. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  /** `gantry …` on this system's data directory. */
+  gantry(...args: readonly string[]): Promise<CommandResult> {
+    return command("bin/gantry", args, this.environment);
+  }
+
+  async loadImage(archive: string): Promise<void> {
+    const { code, stderr } = await this.gantry("image", "load", archive);
+    assert.equal(code, 0, stderr);
+  }
+
+  /** Waits until the task's lastStatus is `status` and returns it. Fails at once if it is STOPPED instead. */
+  async taskIs(cluster: string, arn: string | undefined, status: string): Promise<Task> {
+    assert.ok(arn !== undefined, "no task was started");
+    return until(`${arn} is ${status}`, async () => {
+      const { tasks } = await this.ecs.send(new DescribeTasksCommand({ cluster, tasks: [arn] }));
+      const task = tasks?.[0];
+      if (task?.lastStatus === status) return task;
+      if (task?.lastStatus === "STOPPED" && status !== "STOPPED") {
+        throw new Error(
+          `${arn} stopped: ${task.stoppedReason}\n${JSON.stringify(task.containers)}`,
+        );
+      }
+      return undefined;
+    });
+  }
+
+  /** Stops everything, removes the directory, and fails if anything is left of this system. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disconnect();
+    await this.stop();
+    const identity = join(this.directory, "identity.json");
+    const systemId = existsSync(identity)
+      ? (JSON.parse(readFileSync(identity, "utf8")) as { systemId: string }).systemId
+      : undefined;
+    const down = await this.gantry("down");
+    assert.equal(down.code, 0, down.stderr);
+    const left = await leftovers(this.directory, systemId);
+    rmSync(this.directory, { recursive: true, force: true });
+    assert.deepEqual(left, [], "gantry left something behind");
+  }
+}
+
+/** Processes, mounts, namespaces, links, nft tables and cgroups that still belong to a system. */
+export async function leftovers(
+  directory: string,
+  systemId: string | undefined,
+): Promise<string[]> {
+  const left: string[] = [];
+  for (const path of globSync("/proc/[0-9]*/cmdline")) {
+    const line = readProc(path).replaceAll("\0", " ");
+    if (line.includes(directory)) left.push(`process: ${line}`);
+  }
+  for (const mount of readProc("/proc/self/mounts").split("\n")) {
+    if (mount.includes(directory) || (systemId !== undefined && mount.includes(systemId)))
+      left.push(`mount: ${mount}`);
+  }
+  if (systemId === undefined) return left;
+  const named = async (program: string, ...args: string[]): Promise<void> => {
+    const { stdout } = await command(program, args);
+    for (const line of stdout.split("\n"))
+      if (line.includes(systemId)) left.push(`${program}: ${line}`);
+  };
+  await named("ip", "netns", "list");
+  await named("ip", "-o", "link");
+  await named("nft", "list", "tables");
+  for (const path of globSync(`/sys/fs/cgroup/{,*/,*/*/}*${systemId}*`))
+    left.push(`cgroup: ${path}`);
+  return left;
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { command } from "./gantry-kit.ts";
+
+/** Builds the example's image as a tar file in the temporary directory; the caller removes it. */
+export async function buildHelloImage(): Promise<string> {
+  const archive = join(tmpdir(), `gantry-hello-${process.pid}.tar`);
+  const { code, stderr } = await command("bin/gantry-node", [
+    "scripts/busybox-image.ts",
+    archive,
+    "--name",
+    "hello:latest",
+  ]);
+  assert.equal(code, 0, stderr);
+  return archive;
+}
