@@ -47,6 +47,7 @@ export interface PayloadMessage {
 export interface IamRoleCredentialsMessage {
   readonly messageId: string;
   readonly taskArn: string;
+  readonly taskClusterArn: string;
   readonly roleType: "TaskApplication" | "TaskExecution";
   readonly roleCredentials: RoleCredentials;
 }
@@ -142,6 +143,7 @@ export interface PayloadContainer {
   /** `ExecutionRole`: the log driver signs with the execution role's credentials. */
   readonly logsAuthStrategy?: "ExecutionRole";
   readonly secrets?: readonly unknown[];
+  readonly registryAuthentication?: unknown;
   readonly environmentFiles?: readonly unknown[];
   readonly firelensConfiguration?: unknown;
   readonly restartPolicy?: unknown;
@@ -164,6 +166,8 @@ export interface PayloadVolume {
   readonly name: string;
   readonly type: string;
   readonly host?: { readonly sourcePath: string };
+  readonly dockerVolumeConfiguration?: unknown;
+  readonly efsVolumeConfiguration?: unknown;
 }
 
 /** `config` and `hostConfig` are JSON texts of the types in `docker-config.ts`. */

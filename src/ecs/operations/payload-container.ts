@@ -1,0 +1,153 @@
+import type { ContainerDefinition, PortMapping, Secret } from "@aws-sdk/client-ecs";
+import { assert } from "../../lib/errors.ts";
+import type { PayloadContainer, PayloadPortMapping } from "../../protocol/acs.ts";
+import { containerArn } from "../model/arn.ts";
+import type { Container, ContainerOverride, Task } from "../model/task.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
+import { defined } from "./defined.ts";
+import { toDockerConfig } from "./payload-docker.ts";
+
+/** One container of a task as its agent is told of it: definition and overrides merged, nothing left to look up. */
+export function toPayloadContainer(
+  task: Task,
+  definition: TaskDefinition,
+  record: Container,
+): PayloadContainer {
+  const container = mergedDefinition(task, definition, record.name);
+  const { healthCheck, logConfiguration } = container;
+  return {
+    name: record.name,
+    image: record.image,
+    essential: record.essential,
+    containerArn: containerArn(task, task.clusterName, task.id, record.uuid),
+    cpu: container.cpu ?? 0,
+    memory: container.memory ?? 0,
+    // The agent allows nothing but a command in here; everything is merged already.
+    overrides: "{}",
+    environment: environmentOf(task, container),
+    portMappings: portMappingsOf(task, container),
+    dockerConfig: toDockerConfig({ container, networkMode: task.networkMode, taskId: task.id }),
+    ...defined({
+      command: container.command,
+      entryPoint: container.entryPoint,
+      links: container.links,
+      startTimeout: container.startTimeout,
+      stopTimeout: container.stopTimeout,
+      mountPoints: container.mountPoints?.map((mount) => ({
+        sourceVolume: mount.sourceVolume ?? "",
+        containerPath: mount.containerPath ?? "",
+        readOnly: mount.readOnly ?? false,
+      })),
+      volumesFrom: container.volumesFrom?.map((from) => ({
+        sourceContainer: from.sourceContainer ?? "",
+        readOnly: from.readOnly ?? false,
+      })),
+      dependsOn: container.dependsOn?.map((dependency) => ({
+        containerName: dependency.containerName ?? "",
+        condition: dependency.condition ?? "START",
+      })),
+      healthCheckType: healthCheck && ("docker" as const),
+      logsAuthStrategy:
+        logConfiguration?.logDriver === "awslogs" && task.executionRoleArn !== undefined
+          ? ("ExecutionRole" as const)
+          : undefined,
+      secrets: secretsOf(task, container),
+      environmentFiles: container.environmentFiles,
+      registryAuthentication: registryAuthenticationOf(task, container),
+      firelensConfiguration: container.firelensConfiguration,
+      restartPolicy: container.restartPolicy,
+    }),
+  };
+}
+
+function mergedDefinition(
+  task: Task,
+  definition: TaskDefinition,
+  name: string,
+): ContainerDefinition {
+  const container = definition.document.containerDefinitions?.find((entry) => entry.name === name);
+  assert(container, `container ${name} is not in ${definition.family}:${definition.revision}`);
+  const { command, cpu, memory, memoryReservation } = overrideOf(task, name) ?? {};
+  return {
+    ...container,
+    ...defined({ command: command && [...command], cpu, memory, memoryReservation }),
+  };
+}
+
+function overrideOf(task: Task, name: string): ContainerOverride | undefined {
+  return task.overrides.containerOverrides.find((override) => override.name === name);
+}
+
+function environmentOf(task: Task, container: ContainerDefinition): Record<string, string> {
+  const pairs = [
+    ...(container.environment ?? []),
+    ...(overrideOf(task, container.name ?? "")?.environment ?? []),
+  ];
+  return {
+    AWS_EXECUTION_ENV: `AWS_ECS_${task.launchType}`,
+    ...Object.fromEntries(pairs.map(({ name, value }) => [name ?? "", value ?? ""])),
+  };
+}
+
+/** awsvpc: empty, since Docker refuses to publish ports of a container that shares a network namespace. */
+function portMappingsOf(task: Task, container: ContainerDefinition): PayloadPortMapping[] {
+  if (task.networkMode === "awsvpc" || task.networkMode === "none") return [];
+  return (container.portMappings ?? []).map(toPortMapping);
+}
+
+function toPortMapping(mapping: PortMapping): PayloadPortMapping {
+  return {
+    protocol: mapping.protocol ?? "tcp",
+    ...defined({
+      containerPort: mapping.containerPort,
+      containerPortRange: mapping.containerPortRange,
+      hostPort: mapping.hostPort,
+    }),
+  };
+}
+
+interface PayloadSecret {
+  readonly name: string;
+  readonly valueFrom: string;
+  readonly region: string;
+  readonly provider: "ssm" | "asm";
+  readonly type: "ENVIRONMENT_VARIABLE" | "BOOTSTRAP";
+  readonly target: "CONTAINER" | "LOG_DRIVER";
+}
+
+function secretsOf(task: Task, container: ContainerDefinition): PayloadSecret[] | undefined {
+  const forContainer = (container.secrets ?? []).map((secret) => ({
+    ...toSecret(task, secret),
+    type: "ENVIRONMENT_VARIABLE" as const,
+    target: "CONTAINER" as const,
+  }));
+  const forLogDriver = (container.logConfiguration?.secretOptions ?? []).map((secret) => ({
+    ...toSecret(task, secret),
+    type: "BOOTSTRAP" as const,
+    target: "LOG_DRIVER" as const,
+  }));
+  const secrets = [...forContainer, ...forLogDriver];
+  return secrets.length > 0 ? secrets : undefined;
+}
+
+/** A plain name is a parameter of the task's own region; an ARN says service and region itself. */
+function toSecret(
+  task: Task,
+  secret: Secret,
+): Pick<PayloadSecret, "name" | "valueFrom" | "region" | "provider"> {
+  const valueFrom = secret.valueFrom ?? "";
+  const [, , service, region] = valueFrom.startsWith("arn:") ? valueFrom.split(":") : [];
+  return {
+    name: secret.name ?? "",
+    valueFrom,
+    region: region || task.region,
+    provider: service === "secretsmanager" ? "asm" : "ssm",
+  };
+}
+
+function registryAuthenticationOf(task: Task, container: ContainerDefinition): object | undefined {
+  const credentialsParameter = container.repositoryCredentials?.credentialsParameter;
+  if (credentialsParameter === undefined) return undefined;
+  const region = credentialsParameter.startsWith("arn:") ? credentialsParameter.split(":")[3] : "";
+  return { type: "asm", asmAuthData: { credentialsParameter, region: region || task.region } };
+}

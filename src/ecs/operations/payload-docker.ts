@@ -1,0 +1,138 @@
+/**
+ * The part of a container definition that reaches the agent as Docker's own configuration
+ * (`ecs-agent-protocol` §2.6). The agent decodes it over what it computed itself, so what the agent computes
+ * (command, environment, ports, volumes, memory …) must not appear here, not even as null.
+ */
+import type { ContainerDefinition, HealthCheck, LinuxParameters } from "@aws-sdk/client-ecs";
+import type { DockerConfigStrings } from "../../protocol/acs.ts";
+import type { DockerConfig, DockerHostConfig } from "../../protocol/docker-config.ts";
+import { defined } from "./defined.ts";
+
+const MIB = 2 ** 20;
+const NANOSECONDS_PER_SECOND = 1e9;
+
+/** A container definition with the task's overrides merged in, and what the task adds to it. */
+export interface DockerTranslation {
+  readonly container: ContainerDefinition;
+  readonly networkMode: string;
+  readonly taskId: string;
+}
+
+/** Docker's two JSON documents for one container, and the API version they need. */
+export function toDockerConfig(translation: DockerTranslation): DockerConfigStrings {
+  return {
+    version: apiVersion(translation.container),
+    config: JSON.stringify(toConfig(translation.container)),
+    hostConfig: JSON.stringify(toHostConfig(translation)),
+  };
+}
+
+function toConfig(container: ContainerDefinition): DockerConfig {
+  return defined({
+    User: container.user,
+    WorkingDir: container.workingDirectory,
+    Hostname: container.hostname,
+    Labels: container.dockerLabels,
+    OpenStdin: container.interactive,
+    Tty: container.pseudoTerminal,
+    NetworkDisabled: container.disableNetworking,
+    Healthcheck: container.healthCheck && toHealthcheck(container.healthCheck),
+  });
+}
+
+function toHostConfig({ container, networkMode, taskId }: DockerTranslation): DockerHostConfig {
+  return defined({
+    NetworkMode: networkMode,
+    MemoryReservation: times(container.memoryReservation, MIB),
+    Privileged: container.privileged,
+    ReadonlyRootfs: container.readonlyRootFilesystem,
+    ...fromLinuxParameters(container.linuxParameters, container.memory),
+    Ulimits: container.ulimits?.map(({ name, softLimit, hardLimit }) => ({
+      Name: name ?? "",
+      Soft: softLimit ?? 0,
+      Hard: hardLimit ?? 0,
+    })),
+    Sysctls: toSysctls(container.systemControls),
+    Dns: container.dnsServers,
+    DnsSearch: container.dnsSearchDomains,
+    ExtraHosts: container.extraHosts?.map(({ hostname, ipAddress }) => `${hostname}:${ipAddress}`),
+    SecurityOpt: container.dockerSecurityOptions,
+    LogConfig: toLogConfig(container, taskId),
+  });
+}
+
+function toSysctls(controls: ContainerDefinition["systemControls"]): DockerHostConfig["Sysctls"] {
+  if (!controls?.length) return undefined;
+  return Object.fromEntries(controls.map(({ namespace, value }) => [namespace, value ?? ""]));
+}
+
+/** `memoryMiB` is the hard limit that `maxSwap` adds to. */
+function fromLinuxParameters(
+  linux: LinuxParameters | undefined,
+  memoryMiB: number | undefined,
+): DockerHostConfig {
+  if (!linux) return {};
+  return defined({
+    CapAdd: linux.capabilities?.add,
+    CapDrop: linux.capabilities?.drop,
+    Devices: linux.devices?.map((device) => ({
+      PathOnHost: device.hostPath ?? "",
+      PathInContainer: device.containerPath ?? device.hostPath ?? "",
+      CgroupPermissions: (device.permissions ?? ["read", "write", "mknod"])
+        .map((permission) => permission.charAt(0))
+        .join(""),
+    })),
+    Init: linux.initProcessEnabled,
+    ShmSize: times(linux.sharedMemorySize, MIB),
+    Tmpfs:
+      linux.tmpfs &&
+      Object.fromEntries(
+        linux.tmpfs.map(({ containerPath, size, mountOptions }) => [
+          containerPath,
+          [`size=${size}m`, ...(mountOptions ?? [])].join(","),
+        ]),
+      ),
+    MemorySwappiness: linux.swappiness,
+    MemorySwap: linux.maxSwap === undefined ? undefined : ((memoryMiB ?? 0) + linux.maxSwap) * MIB,
+  });
+}
+
+function toHealthcheck(check: HealthCheck): DockerConfig["Healthcheck"] {
+  const command = check.command ?? [];
+  const isDockerForm = ["CMD", "CMD-SHELL", "NONE"].includes(command[0] ?? "");
+  return {
+    Test: isDockerForm ? command : ["CMD", ...command],
+    ...defined({
+      Interval: times(check.interval, NANOSECONDS_PER_SECOND),
+      Timeout: times(check.timeout, NANOSECONDS_PER_SECOND),
+      StartPeriod: times(check.startPeriod, NANOSECONDS_PER_SECOND),
+      Retries: check.retries,
+    }),
+  };
+}
+
+/** Docker knows streams, not ECS's prefixes: `awslogs-stream-prefix` becomes `<prefix>/<container>/<task id>`. */
+function toLogConfig(
+  container: ContainerDefinition,
+  taskId: string,
+): DockerHostConfig["LogConfig"] {
+  const log = container.logConfiguration;
+  if (!log?.logDriver) return undefined;
+  const { "awslogs-stream-prefix": streamPrefix, ...options } = log.options ?? {};
+  const stream =
+    log.logDriver === "awslogs" && streamPrefix !== undefined
+      ? { "awslogs-stream": `${streamPrefix}/${container.name}/${taskId}` }
+      : {};
+  return { Type: log.logDriver, Config: { ...options, ...stream } };
+}
+
+/** The oldest Docker API version that knows what the container asks for; 1.21 is ECS's baseline for task roles. */
+function apiVersion(container: ContainerDefinition): string {
+  if (container.healthCheck?.startPeriod) return "1.29";
+  if (container.linuxParameters?.initProcessEnabled) return "1.25";
+  return container.healthCheck ? "1.24" : "1.21";
+}
+
+function times(value: number | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : value * factor;
+}

@@ -1,0 +1,101 @@
+import type { Volume } from "@aws-sdk/client-ecs";
+import {
+  formatAddress,
+  gatewayOf,
+  internalDomain,
+  parseCidr,
+  resolverOf,
+} from "../../ec2/addresses.ts";
+import type { NetworkInterface, Subnet, Vpc } from "../../ec2/model.ts";
+import type {
+  ElasticNetworkInterface,
+  PayloadTask,
+  PayloadVolume,
+  RoleCredentials,
+} from "../../protocol/acs.ts";
+import { attachmentArn, clusterArn, taskArn } from "../model/arn.ts";
+import type { Task } from "../model/task.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
+import { defined } from "./defined.ts";
+import { toPayloadContainer } from "./payload-container.ts";
+
+/** All that a payload is made of. */
+export interface PayloadSource {
+  readonly task: Task;
+  readonly definition: TaskDefinition;
+  /** awsvpc only. */
+  readonly network?: {
+    readonly interface: NetworkInterface;
+    readonly subnet: Subnet;
+    readonly vpc: Vpc;
+  };
+  readonly roleCredentials?: RoleCredentials;
+  readonly executionRoleCredentials?: RoleCredentials;
+}
+
+const SERVICE_GROUP = "service:";
+
+/** A task as its agent is told of it (`ecs-agent-protocol` §2.6). Pure: the same source gives the same payload. */
+export function toPayloadTask(source: PayloadSource): PayloadTask {
+  const { task, definition } = source;
+  const { document } = definition;
+  // A task without a size of its own shows the sum of its containers: that is not a limit.
+  const hasCpuLimit = (task.overrides.cpu ?? document.cpu) !== undefined;
+  const hasMemoryLimit = (task.overrides.memory ?? document.memory) !== undefined;
+  return {
+    arn: taskArn(task, task.clusterName, task.id),
+    taskClusterArn: clusterArn(task, task.clusterName),
+    family: task.family,
+    version: String(task.revision),
+    group: task.group,
+    desiredStatus: task.desiredStatus,
+    overrides: "{}",
+    networkMode: task.networkMode,
+    launchType: task.launchType,
+    containers: task.containers.map((record) => toPayloadContainer(task, definition, record)),
+    volumes: (document.volumes ?? []).map(toPayloadVolume),
+    ...defined({
+      serviceName: task.group.startsWith(SERVICE_GROUP)
+        ? task.group.slice(SERVICE_GROUP.length)
+        : undefined,
+      cpu: hasCpuLimit && task.cpu !== undefined ? Number(task.cpu) / 1024 : undefined,
+      memory: hasMemoryLimit && task.memory !== undefined ? Number(task.memory) : undefined,
+      pidMode: document.pidMode,
+      ipcMode: document.ipcMode,
+      roleCredentials: source.roleCredentials,
+      executionRoleCredentials: source.executionRoleCredentials,
+      elasticNetworkInterfaces: source.network && [toElasticNetworkInterface(task, source.network)],
+    }),
+  };
+}
+
+/** Without a source path the agent makes a volume that lives as long as the task. */
+function toPayloadVolume(volume: Volume): PayloadVolume {
+  const name = volume.name ?? "";
+  if (volume.efsVolumeConfiguration) {
+    return { name, type: "efs", efsVolumeConfiguration: volume.efsVolumeConfiguration };
+  }
+  if (volume.dockerVolumeConfiguration) {
+    return { name, type: "docker", dockerVolumeConfiguration: volume.dockerVolumeConfiguration };
+  }
+  return { name, type: "host", host: { sourcePath: volume.host?.sourcePath ?? "" } };
+}
+
+function toElasticNetworkInterface(
+  task: Task,
+  network: NonNullable<PayloadSource["network"]>,
+): ElasticNetworkInterface {
+  const record = network.interface;
+  const subnet = parseCidr(network.subnet.cidr);
+  return {
+    attachmentArn: attachmentArn(task, task.clusterName, task.attachment?.id ?? ""),
+    ec2Id: record.interfaceId,
+    macAddress: record.macAddress,
+    ipv4Addresses: [{ privateAddress: record.privateIpv4Address, primary: true }],
+    ipv6Addresses: [],
+    subnetGatewayIpv4Address: `${formatAddress(gatewayOf(subnet))}/${subnet.prefixLength}`,
+    domainName: [internalDomain(task.region)],
+    domainNameServers: [formatAddress(resolverOf(parseCidr(network.vpc.cidr)))],
+    privateDnsName: record.privateDnsName,
+  };
+}
