@@ -30,16 +30,19 @@ export function sessionKeyKey(id: string): string {
   return SESSION_KEYS_PREFIX + id;
 }
 
-/** Keeps the key behind {@link stable ids}: 32 bytes, base64, made once. */
+/** Where the key behind `Sessions.stableId()` is kept. */
 export const ID_SECRET_KEY = "/-/-/sts/id-secret";
 
 export interface IdSecret {
+  /** 32 bytes, base64; made once and never changed. */
   readonly key: string;
 }
 
-/** The ARN of a role's session: `arn:aws:sts::<account>:assumed-role/<role name>/<session name>`. */
-export function assumedRoleArn(roleArn: string, sessionName: string): string {
-  const accountId = roleArn.split(":")[4] ?? "";
+/**
+ * The ARN of a role's session. The account is the caller's own, never the one that the role's ARN names: nobody gets
+ * a session in an account by writing down one of its roles.
+ */
+export function assumedRoleArn(accountId: string, roleArn: string, sessionName: string): string {
   // A role's path is not part of the session's ARN.
   const roleName = roleArn.slice(roleArn.lastIndexOf("/") + 1);
   return `arn:aws:sts::${accountId}:assumed-role/${roleName}/${sessionName}`;

@@ -23,4 +23,13 @@ export const ecsIndexes: IndexDefinitions = {
     const instance = value as Instance;
     return instance.status === "INACTIVE" ? [] : [`${instance.region}/${instance.ec2InstanceId}`];
   },
+  /** `all` → tasks whose next step is control/network-interfaces's. */
+  tasksAwaitingNetwork: (key, value) => {
+    if (ecsKind(key) !== "tasks") return [];
+    const { lastStatus } = value as Task;
+    return lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [];
+  },
+  /** `all` → instances that are recorded as connected. */
+  connectedInstances: (key, value) =>
+    ecsKind(key) === "instances" && (value as Instance).agentConnected ? ["all"] : [],
 };

@@ -2,9 +2,9 @@ import type { ContainerDefinition, PortMapping, Secret } from "@aws-sdk/client-e
 import { assert } from "../../lib/errors.ts";
 import type { PayloadContainer, PayloadPortMapping } from "../../protocol/acs.ts";
 import { containerArn } from "../model/arn.ts";
+import { defined } from "../model/defined.ts";
 import type { Container, ContainerOverride, Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
-import { defined } from "./defined.ts";
 import { toDockerConfig } from "./payload-docker.ts";
 
 /** One container of a task as its agent is told of it: definition and overrides merged, nothing left to look up. */

@@ -6,7 +6,7 @@
 import type { ContainerDefinition, HealthCheck, LinuxParameters } from "@aws-sdk/client-ecs";
 import type { DockerConfigStrings } from "../../protocol/acs.ts";
 import type { DockerConfig, DockerHostConfig } from "../../protocol/docker-config.ts";
-import { defined } from "./defined.ts";
+import { defined } from "../model/defined.ts";
 
 const MIB = 2 ** 20;
 const NANOSECONDS_PER_SECOND = 1e9;

@@ -14,9 +14,9 @@ import type {
   RoleCredentials,
 } from "../../protocol/acs.ts";
 import { attachmentArn, clusterArn, taskArn } from "../model/arn.ts";
+import { defined } from "../model/defined.ts";
 import type { Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
-import { defined } from "./defined.ts";
 import { toPayloadContainer } from "./payload-container.ts";
 
 /** All that a payload is made of. */

@@ -1,0 +1,180 @@
+/**
+ * One agent's ACS connection: heartbeats, what comes in, and a loop that lets {@link TaskDelivery} tell what is to be
+ * told. Only the loop does what takes time; incoming messages leave a note for it and wake it.
+ */
+import { messageOf } from "../../lib/errors.ts";
+import type { Log } from "../../lib/log.ts";
+import type { MessageSocket } from "../../lib/message-socket.ts";
+import type { AgentMessage, ServerMessage } from "../../protocol/acs.ts";
+import type { Instance } from "../model/instance.ts";
+import type { DeliveryLedger } from "./delivery-ledger.ts";
+import { type StopVerification, TaskDelivery, type TaskDeliveryDeps } from "./task-delivery.ts";
+
+/** The agent gives up a connection that is silent for 60–120 s. */
+const HEARTBEAT_MS = 25_000;
+/** AWS closes about there when heartbeats stay unanswered (protocol version 2). */
+const SILENCE_MS_MAX = 100_000;
+/** After a round that failed: the store or the minter may be back. */
+const RETRY_MS = 1_000;
+/** A reader that leaves more than this lying is not reading. */
+const BUFFERED_BYTES_MAX = 8 * 2 ** 20;
+const MESSAGE_LENGTH_MAX = 2 ** 20;
+
+export interface AcsSessionOptions {
+  /** The instance's key in the store. */
+  readonly key: string;
+  readonly instance: Instance;
+  readonly ledger: DeliveryLedger;
+  readonly socket: MessageSocket;
+  /** The agent's process is new: it has no credentials and may have forgotten tasks. */
+  readonly isNewProcess: boolean;
+}
+
+export class AcsSession {
+  readonly #deps: TaskDeliveryDeps;
+  readonly #log: Log;
+  readonly #socket: MessageSocket;
+  readonly #delivery: TaskDelivery;
+  #verification: StopVerification | undefined;
+  #isClosed = false;
+  #isAwake = false;
+  #nap: AbortController | undefined;
+  #lastHeardAt: number;
+  #nextHeartbeatAt: number;
+
+  /** Must be called in the tick in which the socket was received. */
+  constructor(deps: TaskDeliveryDeps, options: AcsSessionOptions) {
+    const { key, instance, ledger, socket, isNewProcess } = options;
+    this.#deps = deps;
+    this.#log = deps.log.child(`acs ${instance.id}`);
+    this.#socket = socket;
+    if (isNewProcess) ledger.forgetProcess();
+    this.#delivery = new TaskDelivery(deps, {
+      key,
+      instance,
+      ledger,
+      send: (message) => this.#send(message),
+    });
+    this.#lastHeardAt = deps.clock.now();
+    this.#nextHeartbeatAt = this.#lastHeardAt + HEARTBEAT_MS;
+    socket.onMessage((text) => this.#receive(text));
+    socket.onClose(() => {
+      this.#isClosed = true;
+      this.wake();
+    });
+  }
+
+  /** Something about the instance's tasks has changed. */
+  wake(): void {
+    this.#isAwake = true;
+    this.#nap?.abort();
+  }
+
+  close(code: number, reason: string): void {
+    this.#isClosed = true;
+    this.#socket.close(code, reason);
+    this.wake();
+  }
+
+  /** Serves the connection until it is closed, by either side or by `signal`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.close(1001, "the server is stopping");
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      while (!this.#isClosed) {
+        this.#isAwake = false;
+        this.#beat();
+        const isComplete = await this.#round();
+        const untilHeartbeatMs = Math.max(0, this.#nextHeartbeatAt - this.#deps.clock.now());
+        await this.#rest(isComplete ? untilHeartbeatMs : Math.min(RETRY_MS, untilHeartbeatMs));
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#isAwake || this.#isClosed) return;
+    this.#nap = new AbortController();
+    await this.#deps.clock.sleep(ms, this.#nap.signal);
+    this.#nap = undefined;
+  }
+
+  /** True when all that can be told has been told. */
+  async #round(): Promise<boolean> {
+    try {
+      const verification = this.#verification;
+      if (verification) await this.#delivery.answer(verification);
+      if (verification === this.#verification) this.#verification = undefined;
+      return (await this.#delivery.round()) === 0;
+    } catch (error) {
+      this.#log.warn("telling the agent failed, trying again", { error: messageOf(error) });
+      return false;
+    }
+  }
+
+  #beat(): void {
+    const now = this.#deps.clock.now();
+    if (now - this.#lastHeardAt >= SILENCE_MS_MAX) {
+      this.close(1001, "heartbeats are not acknowledged");
+      return;
+    }
+    if (now < this.#nextHeartbeatAt) return;
+    this.#nextHeartbeatAt = now + HEARTBEAT_MS;
+    const messageId = this.#deps.random.uuid();
+    this.#send({ type: "HeartbeatMessage", message: { healthy: true, messageId } });
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#isClosed) return;
+    if (this.#socket.bufferedBytes > BUFFERED_BYTES_MAX) {
+      this.close(1001, "the agent reads too slowly");
+      return;
+    }
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  #receive(text: string): void {
+    if (text.length > MESSAGE_LENGTH_MAX) {
+      this.close(1009, "the message is too long");
+      return;
+    }
+    const message = parseMessage(text);
+    switch (message?.type) {
+      case "HeartbeatAckRequest":
+        this.#lastHeardAt = this.#deps.clock.now();
+        break;
+      case "AckRequest":
+        if (this.#delivery.acknowledge(message.message.messageId)) this.wake();
+        break;
+      case "TaskStopVerificationMessage":
+        this.#verification = message.message;
+        this.wake();
+        break;
+      case "NackRequest":
+        this.#log.warn("the agent refuses a message", { reason: message.message.reason });
+        break;
+      default:
+        // Acknowledged credentials need nothing further; what we do not know is ignored, as the agent does.
+        break;
+    }
+  }
+}
+
+/** A message of the agent's, as far as its shape is what we rely on; undefined for any other text. */
+function parseMessage(text: string): AgentMessage | undefined {
+  try {
+    const { type, message } = JSON.parse(text) as AgentMessage;
+    if (typeof message !== "object" || message === null) return undefined;
+    if (type === "TaskStopVerificationMessage") {
+      const stopCandidates = message.stopCandidates.filter(
+        (candidate) => typeof candidate.taskArn === "string",
+      );
+      return { type, message: { ...message, stopCandidates } };
+    }
+    return { type, message } as AgentMessage;
+  } catch {
+    // Not what an agent says: as unknown as any other message we do not understand.
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Task } from "../model/task.ts";
+import type { MintedCredentials, RoleType } from "./task-credentials.ts";
+
+/**
+ * What one container instance has been told and has acknowledged. It outlives the instance's connections (an agent
+ * reconnects every half hour) but not the server: after a restart everything is told again, which agents expect.
+ */
+export class DeliveryLedger {
+  #lastSeqNum = 0;
+  readonly #acknowledged = new Map<string, Task["desiredStatus"]>();
+  readonly #credentials = new Map<string, MintedCredentials & { isSent: boolean }>();
+
+  /**
+   * A number greater than all before it, of payloads and manifests alike: the agent keeps the greatest it has seen,
+   * through restarts of its own and of ours, and discards a manifest that is not above. Hence the clock as its floor.
+   */
+  nextSeqNum(now: number): number {
+    this.#lastSeqNum = Math.max(this.#lastSeqNum + 1, now);
+    return this.#lastSeqNum;
+  }
+
+  /** A new agent process may have lost what the old one acknowledged, and has lost all credentials. */
+  forgetProcess(): void {
+    this.#acknowledged.clear();
+    for (const held of this.#credentials.values()) held.isSent = false;
+  }
+
+  acknowledge(taskKey: string, desiredStatus: Task["desiredStatus"]): void {
+    this.#acknowledged.set(taskKey, desiredStatus);
+  }
+
+  acknowledgedStatus(taskKey: string): Task["desiredStatus"] | undefined {
+    return this.#acknowledged.get(taskKey);
+  }
+
+  credentials(taskKey: string, roleType: RoleType): MintedCredentials | undefined {
+    return this.#credentials.get(`${taskKey} ${roleType}`);
+  }
+
+  keepCredentials(taskKey: string, roleType: RoleType, minted: MintedCredentials): void {
+    this.#credentials.set(`${taskKey} ${roleType}`, { ...minted, isSent: false });
+  }
+
+  markSent(taskKey: string, roleType: RoleType): void {
+    const held = this.#credentials.get(`${taskKey} ${roleType}`);
+    if (held) held.isSent = true;
+  }
+
+  isSent(taskKey: string, roleType: RoleType): boolean {
+    return this.#credentials.get(`${taskKey} ${roleType}`)?.isSent ?? false;
+  }
+
+  /** Forgets every task but these, so that the ledger is never larger than the instance's work. */
+  retain(taskKeys: ReadonlySet<string>): void {
+    for (const key of this.#acknowledged.keys()) {
+      if (!taskKeys.has(key)) this.#acknowledged.delete(key);
+    }
+    for (const key of this.#credentials.keys()) {
+      if (!taskKeys.has(key.slice(0, key.indexOf(" ")))) this.#credentials.delete(key);
+    }
+  }
+}

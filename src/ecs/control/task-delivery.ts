@@ -1,0 +1,309 @@
+/**
+ * What one agent must be told, and has been: tasks to run and to stop, their credentials, and the answer to what it
+ * asks about tasks it cannot place. Level-driven: every round compares the store with what has been told, so a lost
+ * wake-up, a reconnect or a restart cannot lose a task.
+ */
+import { messageOf } from "../../lib/errors.ts";
+import type { Log } from "../../lib/log.ts";
+import type {
+  AgentMessage,
+  ManifestTask,
+  RoleCredentials,
+  ServerMessage,
+} from "../../protocol/acs.ts";
+import { advance } from "../model/advance.ts";
+import { clusterArn, instanceArn, parseArn, taskArn } from "../model/arn.ts";
+import type { Instance } from "../model/instance.ts";
+import { instanceKey, taskKey } from "../model/keys.ts";
+import type { Task } from "../model/task.ts";
+import { rankOf } from "../model/task-state.ts";
+import { toPayloadTask } from "../operations/payload.ts";
+import type { DeliveryLedger } from "./delivery-ledger.ts";
+import type { EcsDeps } from "./deps.ts";
+import { findPayloadSource } from "./payload-source.ts";
+import {
+  type MintedCredentials,
+  mintTaskCredentials,
+  type RoleType,
+  rolesOf,
+  type SessionMinter,
+} from "./task-credentials.ts";
+import { updateRecord } from "./update.ts";
+
+/** Told but not acknowledged for so long: told again. */
+const ACKNOWLEDGE_MS_MAX = 60_000;
+/** Credentials are renewed this long before they end. */
+const RENEWAL_MS = 15 * 60_000;
+/** Payloads on their way at once: an agent persists each before it acknowledges. */
+const IN_FLIGHT_MAX = 32;
+const STOP_CANDIDATES_MAX = 10_000;
+
+export interface TaskDeliveryDeps extends EcsDeps {
+  readonly minter: SessionMinter;
+}
+
+export interface TaskDeliveryOptions {
+  /** The instance's key in the store. */
+  readonly key: string;
+  readonly instance: Instance;
+  readonly ledger: DeliveryLedger;
+  /** Puts a message on the connection; without effect once that is closed. */
+  readonly send: (message: ServerMessage) => void;
+}
+
+/** The agent's question about tasks that it runs and that the manifest does not list as running. */
+export type StopVerification = Extract<
+  AgentMessage,
+  { type: "TaskStopVerificationMessage" }
+>["message"];
+
+interface InFlight {
+  readonly taskKey: string;
+  readonly desiredStatus: Task["desiredStatus"];
+  readonly sentAt: number;
+}
+
+export class TaskDelivery {
+  readonly #deps: TaskDeliveryDeps;
+  readonly #log: Log;
+  readonly #key: string;
+  readonly #arns: { readonly clusterArn: string; readonly containerInstanceArn: string };
+  readonly #ledger: DeliveryLedger;
+  readonly #send: (message: ServerMessage) => void;
+  /** By message id. */
+  readonly #inFlight = new Map<string, InFlight>();
+  #isManifestSent = false;
+
+  constructor(deps: TaskDeliveryDeps, options: TaskDeliveryOptions) {
+    const { key, instance, ledger, send } = options;
+    this.#deps = deps;
+    this.#log = deps.log.child(`acs ${instance.id}`);
+    this.#key = key;
+    this.#arns = {
+      clusterArn: clusterArn(instance, instance.clusterName),
+      containerInstanceArn: instanceArn(instance, instance.clusterName, instance.id),
+    };
+    this.#ledger = ledger;
+    this.#send = send;
+  }
+
+  /** Tells the agent all that it has not been told. Returns how many tasks could not be told: try again for them. */
+  async round(): Promise<number> {
+    const keys = this.#taskKeys();
+    this.#forgetAllBut(keys);
+    this.#forgetUnanswered();
+    for (const key of keys) await this.#sendCredentials(key);
+    const failures = await this.#deliver(keys);
+    await this.#recordStops(keys);
+    this.#sendManifest();
+    return failures;
+  }
+
+  /** True if the message was one of ours: there is room for the next. */
+  acknowledge(messageId: string): boolean {
+    const entry = this.#inFlight.get(messageId);
+    if (!entry) return false;
+    this.#inFlight.delete(messageId);
+    this.#ledger.acknowledge(entry.taskKey, entry.desiredStatus);
+    return true;
+  }
+
+  /** Answers which of its tasks the agent is to stop: those that the store does not want to run on its instance. */
+  async answer(verification: StopVerification): Promise<void> {
+    // A cache that is behind might not know a task that is to run: this is the one place where that would kill it.
+    const { revision } = await this.#deps.store.list(this.#key);
+    await this.#deps.cache.reached(revision);
+    const stopTasks = verification.stopCandidates
+      .slice(0, STOP_CANDIDATES_MAX)
+      .filter((candidate) => this.#mustStop(candidate.taskArn))
+      .map((candidate) => ({ ...candidate, desiredStatus: "STOPPED" as const }));
+    this.#send({
+      type: "TaskStopVerificationAck",
+      message: {
+        messageId: verification.messageId,
+        generatedAt: this.#deps.clock.now(),
+        stopTasks,
+      },
+    });
+  }
+
+  #mustStop(arn: string): boolean {
+    const parsed = parseArn(arn);
+    const [cluster, id] = parsed?.path ?? [];
+    if (parsed?.type !== "task" || !cluster || !id) return false;
+    const task = this.#task(taskKey(parsed, cluster, id));
+    if (!task || task.desiredStatus === "STOPPED") return true;
+    const { instance } = task.placement;
+    return instanceKey(instance, instance.clusterName, instance.id) !== this.#key;
+  }
+
+  /** Tasks that the agent should know of, those to stop first: they make room for the others. */
+  #taskKeys(): readonly string[] {
+    return this.#deps.cache
+      .lookup("tasksByInstance", this.#key)
+      .filter(({ value }) => isAgents(value as Task))
+      .toSorted((a, b) => priority(a.value as Task) - priority(b.value as Task))
+      .map(({ key }) => key);
+  }
+
+  /** The task as it is now, if it is still the agent's. */
+  #task(key: string): Task | undefined {
+    const task = this.#deps.cache.get(key)?.value as Task | undefined;
+    return task && isAgents(task) ? task : undefined;
+  }
+
+  #forgetAllBut(keys: readonly string[]): void {
+    const wanted = new Set(keys);
+    this.#ledger.retain(wanted);
+    for (const [messageId, entry] of this.#inFlight) {
+      if (!wanted.has(entry.taskKey)) this.#inFlight.delete(messageId);
+    }
+  }
+
+  #forgetUnanswered(): void {
+    const now = this.#deps.clock.now();
+    for (const [messageId, { sentAt }] of this.#inFlight) {
+      if (now - sentAt >= ACKNOWLEDGE_MS_MAX) this.#inFlight.delete(messageId);
+    }
+  }
+
+  /** What the agent has last been told of a task, acknowledged or on its way. */
+  #isTold(taskKey: string, desiredStatus: Task["desiredStatus"]): boolean {
+    if (this.#ledger.acknowledgedStatus(taskKey) === desiredStatus) return true;
+    return [...this.#inFlight.values()].some(
+      (entry) => entry.taskKey === taskKey && entry.desiredStatus === desiredStatus,
+    );
+  }
+
+  /** Returns how many tasks could not be told. One that cannot (its definition is gone) must not hold up the others. */
+  async #deliver(keys: readonly string[]): Promise<number> {
+    let failures = 0;
+    for (const key of keys) {
+      if (this.#inFlight.size >= IN_FLIGHT_MAX) break;
+      const task = this.#task(key);
+      if (!task || this.#isTold(key, task.desiredStatus)) continue;
+      try {
+        await this.#sendPayload(key, task);
+      } catch (error) {
+        failures++;
+        this.#log.error("a task cannot be sent", { task: task.id, error: messageOf(error) });
+      }
+    }
+    return failures;
+  }
+
+  async #sendPayload(key: string, task: Task): Promise<void> {
+    const source = findPayloadSource(this.#deps.cache, task);
+    const roles = task.desiredStatus === "RUNNING" ? rolesOf(task) : [];
+    const credentials: { [K in RoleType]?: RoleCredentials } = {};
+    for (const role of roles) {
+      credentials[role.roleType] = (await this.#freshCredentials(key, task, role)).credentials;
+    }
+    const { TaskApplication, TaskExecution } = credentials;
+    const payload = toPayloadTask({
+      ...source,
+      ...(TaskApplication && { roleCredentials: TaskApplication }),
+      ...(TaskExecution && { executionRoleCredentials: TaskExecution }),
+    });
+    const now = this.#deps.clock.now();
+    const messageId = this.#deps.random.uuid();
+    this.#inFlight.set(messageId, { taskKey: key, desiredStatus: task.desiredStatus, sentAt: now });
+    this.#send({
+      type: "PayloadMessage",
+      message: {
+        ...this.#arns,
+        messageId,
+        seqNum: this.#ledger.nextSeqNum(now),
+        generatedAt: now,
+        // One task per message, so that an acknowledgement is about exactly one.
+        tasks: [payload],
+      },
+    });
+    for (const { roleType } of roles) this.#ledger.markSent(key, roleType);
+  }
+
+  async #freshCredentials(
+    key: string,
+    task: Task,
+    role: { roleType: RoleType; roleArn: string },
+  ): Promise<MintedCredentials> {
+    const held = this.#ledger.credentials(key, role.roleType);
+    if (held && held.expiresAt - this.#deps.clock.now() > RENEWAL_MS) return held;
+    const minted = await mintTaskCredentials(this.#deps.minter, task, role);
+    this.#ledger.keepCredentials(key, role.roleType, minted);
+    return minted;
+  }
+
+  /** For tasks the agent knows: what it has not got in this process, or what is about to expire. */
+  async #sendCredentials(key: string): Promise<void> {
+    const task = this.#task(key);
+    if (!task || task.desiredStatus === "STOPPED") return;
+    const isKnown =
+      rankOf(task.lastStatus) >= rankOf("RUNNING") || this.#ledger.acknowledgedStatus(key);
+    if (!isKnown) return;
+    for (const role of rolesOf(task)) {
+      const { credentials } = await this.#freshCredentials(key, task, role);
+      if (this.#ledger.isSent(key, role.roleType)) continue;
+      this.#send({
+        type: "IAMRoleCredentialsMessage",
+        message: {
+          messageId: this.#deps.random.uuid(),
+          ...manifestArns(task),
+          roleType: role.roleType,
+          roleCredentials: credentials,
+        },
+      });
+      this.#ledger.markSent(key, role.roleType);
+    }
+  }
+
+  /** A task whose stop is on its way is STOPPING. */
+  async #recordStops(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const task = this.#task(key);
+      if (task?.desiredStatus !== "STOPPED" || task.lastStatus === "STOPPING") continue;
+      if (!this.#isTold(key, "STOPPED")) continue;
+      await updateRecord<Task>(this.#deps, key, (current) =>
+        advance(current, { event: "stopSent" }, this.#deps.clock.now()),
+      );
+    }
+  }
+
+  /** Once per connection: the agent asks about tasks that it has and that are not in it. */
+  #sendManifest(): void {
+    if (this.#isManifestSent) return;
+    this.#isManifestSent = true;
+    const now = this.#deps.clock.now();
+    const tasks = this.#taskKeys().flatMap((key): ManifestTask[] => {
+      const task = this.#task(key);
+      return task ? [{ ...manifestArns(task), desiredStatus: task.desiredStatus }] : [];
+    });
+    this.#send({
+      type: "TaskManifestMessage",
+      message: {
+        ...this.#arns,
+        messageId: this.#deps.random.uuid(),
+        generatedAt: now,
+        timeline: this.#ledger.nextSeqNum(now),
+        tasks,
+      },
+    });
+  }
+}
+
+/** True from the moment a task is ready for its agent until the agent has reported its end. */
+function isAgents(task: Task): boolean {
+  const rank = rankOf(task.lastStatus);
+  return rank >= rankOf("PENDING") && rank <= rankOf("STOPPING");
+}
+
+function priority(task: Task): number {
+  return task.desiredStatus === "STOPPED" ? 0 : 1;
+}
+
+function manifestArns(task: Task): { taskArn: string; taskClusterArn: string } {
+  return {
+    taskArn: taskArn(task, task.clusterName, task.id),
+    taskClusterArn: clusterArn(task, task.clusterName),
+  };
+}
