@@ -1,0 +1,237 @@
+/**
+ * The leaf that changes the kernel's network: commands as plain data in, `ip -batch` / `nft -f` / sysctl files out. Everything else
+ * in this folder only plans. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new
+ * /sys, which costs more than the command and hides new namespaces from everybody else.
+ */
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+import { assert, SetupError } from "../lib/errors.ts";
+import { DataplaneError } from "./dataplane.ts";
+
+/** One change. `namespace` is a name below /run/netns; undefined is the host's. */
+export type Command = IpCommand | NftCommand | SysctlCommand;
+
+export interface IpCommand {
+  readonly tool: "ip";
+  readonly namespace: string | undefined;
+  readonly args: readonly string[];
+  /** For deletions: what is gone already is a success. */
+  readonly absentIsFine?: boolean;
+}
+
+export interface NftCommand {
+  readonly tool: "nft";
+  readonly namespace: string | undefined;
+  readonly script: string;
+}
+
+export interface SysctlCommand {
+  readonly tool: "sysctl";
+  readonly namespace: string | undefined;
+  /** Below /proc/sys: `net/ipv4/ip_forward`. */
+  readonly path: string;
+  readonly value: string;
+}
+
+export interface CommandRunner {
+  /** Runs the commands in order and stops at the first that fails. Throws DataplaneError with the tool's own words. */
+  run(commands: readonly Command[]): Promise<void>;
+  /** The JSON that `ip -j …args` prints. Throws DataplaneError. */
+  queryIp(namespace: string | undefined, args: readonly string[]): Promise<unknown>;
+  /** The JSON that `nft -j …args` prints. Throws DataplaneError. */
+  queryNft(args: readonly string[]): Promise<unknown>;
+}
+
+/** Where `ip netns` keeps its namespaces; container engines look here too. */
+export const NETNS_DIRECTORY = "/run/netns";
+
+/** Chosen: a command takes milliseconds; one that takes this long hangs in the kernel. */
+const COMMAND_TIMEOUT_MS = 30_000;
+/** Chosen: `ip -j link` of 10,000 links is about 6 MiB. */
+const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** The Debian package of each tool. */
+const TOOLS = { ip: "iproute2", nft: "nftables", nsenter: "util-linux", sh: "dash" } as const;
+type Tool = keyof typeof TOOLS;
+
+/** Writes what is not so yet: rewriting `ip_forward` would reset other settings, and /proc/sys may be read-only. */
+const SYSCTL_SCRIPT = `while read -r path value; do
+  now=$(cat "/proc/sys/$path") || exit 1
+  [ "$now" = "$value" ] || echo "$value" > "/proc/sys/$path" || exit 1
+done`;
+
+/**
+ * Runs commands on this machine, where "the host" is the network namespace at `hostNamespacePath`, or this process's own.
+ * Throws SetupError when a tool is missing.
+ */
+export function createCommandRunner(options: {
+  readonly hostNamespacePath: string | undefined;
+}): CommandRunner {
+  const paths = findTools(executableDirectories());
+  const execute = (
+    namespace: string | undefined,
+    tool: Tool,
+    args: readonly string[],
+    input = "",
+  ): Promise<Output> => {
+    const path =
+      namespace === undefined ? options.hostNamespacePath : join(NETNS_DIRECTORY, namespace);
+    return path === undefined
+      ? spawn(paths[tool], args, input)
+      : spawn(paths.nsenter, [`--net=${path}`, "--", paths[tool], ...args], input);
+  };
+  const query = async (
+    namespace: string | undefined,
+    tool: Tool,
+    args: readonly string[],
+  ): Promise<unknown> => {
+    const output = await execute(namespace, tool, ["-j", ...args]);
+    if (output.failure !== undefined)
+      throw failed(namespace, `${tool} ${args.join(" ")}`, output.failure);
+    return output.stdout.trim() === "" ? [] : JSON.parse(output.stdout);
+  };
+  return {
+    run: async (commands) => {
+      for (const batch of batches(commands)) {
+        const { tool, args, input } = invocation(batch);
+        const output = await execute(batch[0].namespace, tool, args, input);
+        const failure = failureOf(batch, output);
+        if (failure !== undefined)
+          throw failed(batch[0].namespace, culprit(batch, output), failure);
+      }
+    },
+    queryIp: (namespace, args) => query(namespace, "ip", args),
+    queryNft: (args) => query(undefined, "nft", args),
+  };
+}
+
+type Batch = readonly [Command, ...Command[]];
+
+/** Neighbours that one process can run together. */
+export function batches(commands: readonly Command[]): readonly Batch[] {
+  const result: [Command, ...Command[]][] = [];
+  for (const command of commands) {
+    const last = result.at(-1);
+    if (last !== undefined && batchable(last[0], command)) last.push(command);
+    else result.push([command]);
+  }
+  return result;
+}
+
+function batchable(a: Command, b: Command): boolean {
+  if (a.namespace !== b.namespace || a.tool === "nft") return false;
+  if (a.tool === "ip") return b.tool === "ip" && a.absentIsFine === b.absentIsFine;
+  return b.tool === "sysctl";
+}
+
+function invocation(batch: Batch): { tool: Tool; args: readonly string[]; input: string } {
+  const [first] = batch;
+  assert(
+    first.namespace === undefined || /^[\w.-]+$/.test(first.namespace),
+    `namespace name ${first.namespace}`,
+  );
+  const input = `${batch.map(textOf).join("\n")}\n`;
+  switch (first.tool) {
+    case "ip":
+      return {
+        tool: "ip",
+        args: first.absentIsFine === true ? ["-force", "-batch", "-"] : ["-batch", "-"],
+        input,
+      };
+    case "nft":
+      return { tool: "nft", args: ["-f", "-"], input };
+    case "sysctl":
+      return { tool: "sh", args: ["-c", SYSCTL_SCRIPT], input };
+  }
+}
+
+/** The command as one line for people and for the tool. */
+function textOf(command: Command): string {
+  switch (command.tool) {
+    case "ip":
+      for (const arg of command.args)
+        assert(/^[\w.:/+-]+$/.test(arg), `argument ${JSON.stringify(arg)} of ip`);
+      return command.args.join(" ");
+    case "nft":
+      return command.script;
+    case "sysctl":
+      return `${command.path} ${command.value}`;
+  }
+}
+
+interface Output {
+  readonly stdout: string;
+  /** What the tool said, when it failed. */
+  readonly failure: string | undefined;
+}
+
+function spawn(path: string, args: readonly string[], input: string): Promise<Output> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      path,
+      args,
+      // A real timer: it watches a process, and no decision depends on it.
+      { timeout: COMMAND_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, killSignal: "SIGKILL" },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve({ stdout, failure: undefined });
+        const reason = error.killed === true ? `no end after ${COMMAND_TIMEOUT_MS} ms` : "";
+        resolve({ stdout, failure: stderr.trim() || reason || error.message });
+      },
+    );
+    // A tool that ends before it has read everything reports why itself.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(input);
+  });
+}
+
+const ABSENT = /Cannot find device|No such file or directory|No such device|No such process/;
+
+function failureOf(batch: Batch, output: Output): string | undefined {
+  const [first] = batch;
+  if (output.failure === undefined || first.tool !== "ip" || first.absentIsFine !== true)
+    return output.failure;
+  const rest = output.failure
+    .split("\n")
+    .filter((line) => !ABSENT.test(line) && !line.startsWith("Command failed"));
+  return rest.length === 0 ? undefined : rest.join("\n");
+}
+
+/** The line that `ip -batch` stopped at, by its `Command failed -:3`. */
+function culprit(batch: Batch, output: Output): string {
+  const line = /Command failed -:(\d+)/.exec(output.failure ?? "")?.[1];
+  const command = batch[line === undefined ? 0 : Number(line) - 1] ?? batch[0];
+  return `${command.tool} ${command.tool === "nft" ? "-f" : textOf(command)}`;
+}
+
+function failed(namespace: string | undefined, command: string, stderr: string): DataplaneError {
+  const where = namespace === undefined ? "" : ` in ${namespace}`;
+  const text = stderr.replace(/\n?Command failed -:\d+/g, "").trim();
+  return new DataplaneError(`${command}${where}: ${text}`);
+}
+
+/** PATH, and the system directories that `su` and cron leave out of it. */
+function executableDirectories(): readonly string[] {
+  return [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
+}
+
+/** Where each tool is. Throws SetupError naming the Debian package of one that is missing. */
+export function findTools(directories: readonly string[]): Readonly<Record<Tool, string>> {
+  const find = (tool: Tool): string => {
+    const path = directories.map((directory) => join(directory, tool)).find(isExecutable);
+    if (path !== undefined) return path;
+    throw new SetupError(
+      `the network needs the program ${tool}, which is not installed: apt-get install ${TOOLS[tool]}`,
+    );
+  };
+  return { ip: find("ip"), nft: find("nft"), nsenter: find("nsenter"), sh: find("sh") };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The dataplane on Linux. The kernel holds the state: nothing is kept on disk, and what an earlier process left, complete or not,
+ * is adopted. In memory is only what spares looking again: `#observed` and `#links` are dropped whenever a change fails.
+ */
+import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { NodeNetwork } from "../protocol/node-feed.ts";
+import { AppliedNetwork, type Placement } from "./applied-network.ts";
+import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
+import { type Dataplane, DataplaneError } from "./dataplane.ts";
+import { readHostRoutes } from "./host-routes.ts";
+import { type Names, namesOf } from "./names.ts";
+import * as observe from "./observe.ts";
+import * as plan from "./plan.ts";
+import { KeyedTurns, Permits } from "./turns.ts";
+import { findCollision } from "./vpc-cidr.ts";
+
+export interface DataplaneOptions {
+  /** 6 lowercase hex digits that no other Gantry on this machine has. */
+  readonly systemId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The network namespace that stands for the host; absent: the one of this process. */
+  readonly hostNamespacePath?: string | undefined;
+}
+
+export interface NodeDataplane extends Dataplane {
+  /** Ends all waits and lets work under way finish. The network stays as it is. */
+  close(): Promise<void>;
+  /** Removes every namespace, link and rule of this system. */
+  removeAll(): Promise<void>;
+}
+
+/** Chosen: each change keeps one core busy for some milliseconds; more at once only make each other slower. */
+const TASK_CHANGES_MAX = 8;
+
+/** The dataplane of this machine. Throws SetupError when a tool is missing. */
+export function createDataplane(options: DataplaneOptions): NodeDataplane {
+  return new LinuxDataplane(options);
+}
+
+class LinuxDataplane implements NodeDataplane {
+  readonly #log: Log;
+  readonly #names: Names;
+  readonly #runner: CommandRunner;
+  readonly #applied: AppliedNetwork;
+  readonly #networkTurns = new KeyedTurns();
+  readonly #taskTurns = new KeyedTurns();
+  readonly #permits = new Permits(TASK_CHANGES_MAX);
+  /** Undefined: look before the next change. */
+  #observed: plan.ObservedHost | undefined;
+  /** VPC namespace of each task link that may exist. Holding one too many only costs a deletion that finds nothing. */
+  readonly #links = new Map<string, string>();
+  /** Link of each task that this process has attached. */
+  readonly #attached = new Map<string, string>();
+  #mtuBytes = 0;
+  /** Chains already warned of. */
+  #firewallDrops = "";
+
+  constructor(options: DataplaneOptions) {
+    this.#log = options.log;
+    this.#names = namesOf(options.systemId);
+    this.#runner = createCommandRunner({ hostNamespacePath: options.hostNamespacePath });
+    this.#applied = new AppliedNetwork(options.clock);
+  }
+
+  async apply(network: NodeNetwork): Promise<void> {
+    await this.#networkTurns.take("", async () => {
+      try {
+        await this.#apply(network);
+      } catch (error) {
+        this.#applied.recordFailure(messageOf(error));
+        throw error;
+      }
+    });
+  }
+
+  async attach(taskId: string, interfaceId: string, timeoutMs: number): Promise<string> {
+    // Before its turn, so that a `detach` called after it always finds the wait to end.
+    const waiting = this.#applied.wait(taskId, interfaceId, timeoutMs);
+    waiting.catch(() => undefined);
+    return this.#taskTurns.take(taskId, async () => {
+      const placement = await waiting;
+      await this.#permits.use(() => this.#attach(taskId, placement));
+      return this.#pathOf(taskId);
+    });
+  }
+
+  async isolate(taskId: string): Promise<string> {
+    return this.#changeTask(taskId, async () => {
+      const state = await observe.namespaceState(this.#names.taskNamespace(taskId));
+      await this.#runner.run(plan.planIsolatedTask(this.#names, taskId, state));
+      return this.#pathOf(taskId);
+    });
+  }
+
+  async detach(taskId: string): Promise<void> {
+    this.#applied.abandon(taskId, `task ${taskId} gave up its network while waiting for it`);
+    await this.#changeTask(taskId, async () => {
+      const state = await observe.namespaceState(this.#names.taskNamespace(taskId));
+      if (state !== "absent") await this.#runner.run(plan.planDetachedTask(this.#names, taskId));
+      const link = this.#attached.get(taskId);
+      this.#attached.delete(taskId);
+      if (link !== undefined) this.#links.delete(link);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#applied.abandon(undefined, "the dataplane is closing");
+    await Promise.all([this.#taskTurns.idle(), this.#networkTurns.idle()]);
+  }
+
+  async removeAll(): Promise<void> {
+    await this.close();
+    const observed = await observe.observeHost(this.#runner, this.#names);
+    await this.#runner.run(plan.planRemoveAll(this.#names, observed));
+    this.#observed = undefined;
+    this.#links.clear();
+    this.#attached.clear();
+    this.#applied.put({ vpcs: [], interfaces: [] }, new Map());
+  }
+
+  async #apply(network: NodeNetwork): Promise<void> {
+    const observed = this.#observed ?? (await this.#adopt());
+    const refusals = await this.#refuseCollisions(network, observed);
+    const possible = { ...network, vpcs: network.vpcs.filter((vpc) => !refusals.has(vpc.vpcId)) };
+    this.#applied.retain(possible);
+    const removals = plan.planRemovedInterfaces(this.#names, possible, this.#links);
+    const { commands, after } = plan.planNetwork(this.#names, possible, observed);
+    this.#observed = undefined;
+    await this.#runner.run([...removals, ...commands]);
+    this.#observed = after;
+    this.#forgetLinks(possible);
+    this.#applied.put(network, refusals);
+    for (const refusal of refusals.values()) throw refusal;
+  }
+
+  /** Looks at what is there: at the start, and after a change that failed. */
+  async #adopt(): Promise<plan.ObservedHost> {
+    const observed = await observe.observeHost(this.#runner, this.#names);
+    const links = await observe.observeInterfaceLinks(this.#runner, this.#names, observed);
+    for (const [link, namespace] of links) this.#links.set(link, namespace);
+    this.#mtuBytes = observed.mtuBytes;
+    await this.#warnOfFirewall();
+    return observed;
+  }
+
+  /** Says, once for each state, that somebody else's rules stand in the way. They are the host's own business. */
+  async #warnOfFirewall(): Promise<void> {
+    const drops = (await observe.observeForwardDrops(this.#runner, this.#names)).join(", ");
+    if (drops !== "" && drops !== this.#firewallDrops)
+      this.#log.warn(
+        "the host's firewall drops what it forwards: tasks reach the outside only once it accepts Gantry's links",
+        { chains: drops, links: `${this.#names.hostLinkPrefix}*` },
+      );
+    this.#firewallDrops = drops;
+  }
+
+  /** VPCs that would take away what the host can reach. Those that stand already are not asked again. */
+  async #refuseCollisions(
+    network: NodeNetwork,
+    observed: plan.ObservedHost,
+  ): Promise<ReadonlyMap<string, DataplaneError>> {
+    const refusals = new Map<string, DataplaneError>();
+    const fresh = network.vpcs.filter(
+      (vpc) => !observed.links.has(this.#names.hostLink(vpc.vpcId)),
+    );
+    if (fresh.length === 0) return refusals;
+    const routes = [...(await readHostRoutes(this.#runner))];
+    for (const vpc of fresh) {
+      const device = this.#names.hostLink(vpc.vpcId);
+      const route = findCollision(vpc.cidr, routes, device);
+      if (route === undefined) routes.push({ cidr: vpc.cidr, device });
+      else
+        refusals.set(
+          vpc.vpcId,
+          new DataplaneError(
+            `the network ${vpc.cidr} of ${vpc.vpcId} overlaps the route ${route.cidr} (${route.device}) of this machine: choose another with --vpc-cidr or GANTRY_VPC_CIDR`,
+          ),
+        );
+    }
+    return refusals;
+  }
+
+  async #attach(taskId: string, placement: Placement): Promise<void> {
+    const names = this.#names;
+    const task = names.taskNamespace(taskId);
+    const router = names.vpcNamespace(placement.vpc.vpcId);
+    const link = names.interfaceLink(placement.eni.interfaceId);
+    const state = await observe.namespaceState(task);
+    if (state === "mounted" && this.#attached.get(taskId) === link) return;
+    const attachment = { ...placement, mtuBytes: this.#mtuBytes };
+    const join = (observed: plan.ObservedTask): Promise<void> =>
+      this.#runner.run(plan.planAttachedTask(names, taskId, attachment, observed));
+    this.#links.set(link, router);
+    const isNew = state === "absent" && (await this.#tryNew(join));
+    if (!isNew) await join(await observe.observeTask(this.#runner, task, router, link));
+    if (this.#applied.find(placement.eni.interfaceId) !== undefined) {
+      this.#attached.set(taskId, link);
+      return;
+    }
+    await this.#runner.run(plan.planDetachedTask(names, taskId));
+    throw new DataplaneError(
+      `interface ${placement.eni.interfaceId} was removed while task ${taskId} took it`,
+    );
+  }
+
+  /** The usual case, without looking first. False: something of an earlier attempt was in the way. */
+  async #tryNew(join: (observed: plan.ObservedTask) => Promise<void>): Promise<boolean> {
+    try {
+      await join({ namespace: "absent", hasTaskLink: false, hasVpcLink: false });
+      return true;
+    } catch (error) {
+      this.#log.debug("attaching needs a second look", { reason: messageOf(error) });
+      return false;
+    }
+  }
+
+  #changeTask<T>(taskId: string, work: () => Promise<T>): Promise<T> {
+    return this.#taskTurns.take(taskId, () => this.#permits.use(work));
+  }
+
+  #forgetLinks(network: NodeNetwork): void {
+    const kept = new Set(
+      network.interfaces.map((eni) => this.#names.interfaceLink(eni.interfaceId)),
+    );
+    for (const link of this.#links.keys()) if (!kept.has(link)) this.#links.delete(link);
+  }
+
+  #pathOf(taskId: string): string {
+    return join(NETNS_DIRECTORY, this.#names.taskNamespace(taskId));
+  }
+}

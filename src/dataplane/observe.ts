@@ -1,0 +1,125 @@
+/** What the machine's network looks like now: read by `ip -j`, `nft -j` and the files of /run/netns. Changes nothing. */
+import { readdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { type CommandRunner, NETNS_DIRECTORY } from "./commands.ts";
+import type { RouteJson } from "./host-routes.ts";
+import { INTERFACE_LINK_PREFIX, type Names, TASK_LINK } from "./names.ts";
+import type { NamespaceState, ObservedHost, ObservedTask } from "./plan.ts";
+
+/** linux/magic.h: NSFS_MAGIC, the file system of mounted namespaces. */
+const NSFS_MAGIC = 0x6e736673;
+/** Ethernet. Chosen as the upper bound: jumbo frames need the whole path. */
+const MTU_BYTES_MAX = 1500;
+
+/** This system's things on the host. What this process has not done itself counts as not configured. */
+export async function observeHost(runner: CommandRunner, names: Names): Promise<ObservedHost> {
+  const [namespaces, linkJson, routeJson] = await Promise.all([
+    listNamespaces(names.namespacePrefix),
+    runner.queryIp(undefined, ["link", "show"]),
+    runner.queryIp(undefined, ["-4", "route", "show"]),
+  ]);
+  const links = linkJson as readonly LinkJson[];
+  const wayOut = (routeJson as readonly RouteJson[]).find((route) => route.dst === "default")?.dev;
+  const mtu = links.find((link) => link.ifname === wayOut)?.mtu ?? MTU_BYTES_MAX;
+  return {
+    namespaces,
+    links: new Set(
+      links.map((link) => link.ifname).filter((name) => name.startsWith(names.hostLinkPrefix)),
+    ),
+    routers: new Map(),
+    rules: undefined,
+    mtuBytes: Math.min(mtu, MTU_BYTES_MAX),
+  };
+}
+
+/** The task links in the VPC namespaces that `observed` has, each with its namespace. */
+export async function observeInterfaceLinks(
+  runner: CommandRunner,
+  names: Names,
+  observed: ObservedHost,
+): Promise<ReadonlyMap<string, string>> {
+  const routers = [...observed.namespaces]
+    .filter(([name, state]) => state === "mounted" && name.startsWith(names.vpcNamespacePrefix))
+    .map(([name]) => name);
+  const found = new Map<string, string>();
+  for (const namespace of routers)
+    for (const link of await linkNames(runner, namespace))
+      if (link.startsWith(INTERFACE_LINK_PREFIX)) found.set(link, namespace);
+  return found;
+}
+
+/** One task's namespace and both ends of its pair. */
+export async function observeTask(
+  runner: CommandRunner,
+  task: string,
+  router: string,
+  link: string,
+): Promise<ObservedTask> {
+  const namespace = await namespaceState(task);
+  const [inTask, inRouter] = await Promise.all([
+    namespace === "mounted" ? linkNames(runner, task) : Promise.resolve<readonly string[]>([]),
+    linkNames(runner, router),
+  ]);
+  return {
+    namespace,
+    hasTaskLink: inTask.includes(TASK_LINK),
+    hasVpcLink: inRouter.includes(link),
+  };
+}
+
+/** Whether a namespace is there. Starts no process. */
+export async function namespaceState(name: string): Promise<NamespaceState> {
+  try {
+    const { type } = await statfs(join(NETNS_DIRECTORY, name));
+    return type === NSFS_MAGIC ? "mounted" : "broken";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    throw error;
+  }
+}
+
+/** Tables whose policy drops what is forwarded, other than this system's. nftables only: the older iptables does not show. */
+export async function observeForwardDrops(
+  runner: CommandRunner,
+  names: Names,
+): Promise<readonly string[]> {
+  return parseForwardDrops(await runner.queryNft(["list", "chains"]), names.table);
+}
+
+/** {@link observeForwardDrops} of the JSON that `nft` printed. */
+export function parseForwardDrops(json: unknown, ownTable: string): readonly string[] {
+  return ((json as { nftables?: readonly { chain?: ChainJson }[] }).nftables ?? [])
+    .flatMap(({ chain }) => (chain === undefined ? [] : [chain]))
+    .filter((chain) => chain.hook === "forward" && chain.policy === "drop")
+    .filter((chain) => chain.family !== "ip6" && chain.table !== ownTable)
+    .map((chain) => `${chain.family} ${chain.table} ${chain.name}`);
+}
+
+async function listNamespaces(prefix: string): Promise<ReadonlyMap<string, NamespaceState>> {
+  const files = await readdir(NETNS_DIRECTORY).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const own = files.filter((name) => name.startsWith(prefix));
+  return new Map(
+    await Promise.all(own.map(async (name) => [name, await namespaceState(name)] as const)),
+  );
+}
+
+async function linkNames(runner: CommandRunner, namespace: string): Promise<readonly string[]> {
+  const links = (await runner.queryIp(namespace, ["link", "show"])) as readonly LinkJson[];
+  return links.map((link) => link.ifname);
+}
+
+interface LinkJson {
+  readonly ifname: string;
+  readonly mtu: number;
+}
+
+interface ChainJson {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
