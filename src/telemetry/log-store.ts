@@ -1,13 +1,26 @@
-/** The engine that keeps log lines: durable segment files. Knows streams by an opaque id, nothing of AWS. */
+/**
+ * The engine that keeps log lines: durable segment files. Knows streams by an opaque id, nothing of AWS.
+ *
+ * It does not own the list of streams. Whoever does gives every new stream an id never used before, and after a
+ * crash removes again the streams it no longer knows: see {@link LogStore.streamIds}.
+ */
 export interface LogStore {
-  /** Appends events (oldest first) to a stream. Durable when it resolves. */
+  /**
+   * Appends events to a stream; a stream begins with its first append. Durable when it resolves.
+   * Throws UnavailableError when it could not be made durable (disk full, overload): trying again may help.
+   */
   append(streamId: string, events: readonly LogLine[]): Promise<void>;
   /** Events with `startAt <= timestamp < endAt`, in order of timestamp and then arrival, after or before `position`. */
   read(streamId: string, query: LogQuery): Promise<LogPage>;
   /** Bytes and times of a stream; undefined when it has no events. */
   stat(streamId: string): LogStreamStat | undefined;
-  /** Forgets a stream; space is reclaimed later. */
+  /** The streams of which anything is kept. */
+  streamIds(): Iterable<string>;
+  /** Forgets a stream; space is reclaimed later. A crash before that may bring it back: see above. */
   remove(streamId: string): Promise<void>;
+  /** Forgets events older than `before` (epoch ms), in whole chunks: some may stay readable for a while. */
+  expire(streamId: string, before: number): Promise<void>;
+  /** Waits for what was promised and lets go of the files. */
   close(): Promise<void>;
 }
 
@@ -18,14 +31,24 @@ export interface LogLine {
   readonly message: string;
 }
 
+/**
+ * A place between two events of a stream: before the event of this timestamp and arrival, whether or not there
+ * is one. Stays valid for as long as the stream does.
+ */
+export interface LogPosition {
+  readonly timestamp: number;
+  /** Counts the events of the stream as they came in. */
+  readonly arrival: number;
+}
+
 export interface LogQuery {
   readonly startAt?: number;
   readonly endAt?: number;
-  /** Exclusive: opaque place in the stream, from a former page. Absent: the stream's start (forward) or end (backward). */
-  readonly position?: string;
+  /** From a former page. Absent: the stream's start (forward) or end (backward). */
+  readonly position?: LogPosition;
   readonly direction: "forward" | "backward";
   readonly limit: number;
-  /** Stops before the page's messages exceed this. */
+  /** Stops before the page's messages exceed this many bytes of UTF-8; one event is always given. */
   readonly bytesMax: number;
 }
 
@@ -33,13 +56,14 @@ export interface LogPage {
   /** Always oldest first. */
   readonly events: readonly LogLine[];
   /** Where the page begins and ends: `position` for reading on backward and forward. */
-  readonly before: string;
-  readonly after: string;
+  readonly before: LogPosition;
+  readonly after: LogPosition;
 }
 
 export interface LogStreamStat {
   readonly firstEventAt: number;
   readonly lastEventAt: number;
   readonly lastIngestionAt: number;
+  /** UTF-8 bytes of the messages. */
   readonly bytes: number;
 }

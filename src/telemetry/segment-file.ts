@@ -1,0 +1,101 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeFrame, encodeFrame, FRAME_HEAD_BYTES } from "./frame.ts";
+import { CHUNK_KIND, chunkHeader, decodeHeader } from "./log-chunk.ts";
+import { Segment, type SegmentKind } from "./segment.ts";
+
+/** How segments lie in files: names, the footer of sealed ones, and how an index is rebuilt from a file. */
+
+const FOOTER_KIND = 2;
+/** The last 8 bytes of a sealed segment: offset of the footer, and this, "GSEG". */
+const TRAILER_BYTES = 8;
+const TRAILER_MAGIC = 0x47455347;
+const REF_BYTES = 8;
+const NAME = /^(\d{10})\.(journal|sealed)$/;
+
+/** `0000000007.journal`, `0000000007.sealed`. */
+export function segmentPath(directory: string, id: number, kind: SegmentKind): string {
+  return join(directory, `${String(id).padStart(10, "0")}.${kind}`);
+}
+
+/** What a file name says, or undefined when it is not a segment's. */
+export function parseSegmentName(name: string): { id: number; kind: SegmentKind } | undefined {
+  const [, id, kind] = NAME.exec(name) ?? [];
+  return id && kind
+    ? { id: Number(id), kind: kind === "sealed" ? "sealed" : "journal" }
+    : undefined;
+}
+
+/**
+ * Opens a segment and rebuilds its index: from the footer of a sealed one, else by a scan. What follows the last whole
+ * frame of a journal (a write cut short by a crash, never acknowledged) is cut off; `cutBytes` says how much.
+ */
+export async function openSegment(
+  directory: string,
+  id: number,
+  kind: SegmentKind,
+): Promise<{ readonly segment: Segment; readonly cutBytes: number }> {
+  const path = segmentPath(directory, id, kind);
+  const handle = await open(path, kind === "journal" ? "r+" : "r");
+  const segment = new Segment({ id, kind, path, handle });
+  if (kind === "sealed" && (await indexFromFooter(segment))) return { segment, cutBytes: 0 };
+  const data = await segment.readBytes(0, await segment.fileBytes());
+  const end = indexFromScan(segment, data);
+  if (kind === "sealed" || end === data.length) return { segment, cutBytes: 0 };
+  await handle.truncate(end);
+  await handle.datasync();
+  return { segment, cutBytes: data.length - end };
+}
+
+/** Collects what a footer says while a sealed segment is written. */
+export class FooterBuilder {
+  readonly #parts: Buffer[] = [Buffer.of(FOOTER_KIND)];
+
+  /** The chunk whose frame begins at `offset`. */
+  add(offset: number, frame: Buffer): void {
+    const ref = Buffer.allocUnsafe(REF_BYTES);
+    ref.writeUInt32LE(offset, 0);
+    ref.writeUInt32LE(frame.length, 4);
+    this.#parts.push(ref, chunkHeader(frame.subarray(FRAME_HEAD_BYTES)));
+  }
+
+  /** Footer frame and trailer, to be written at `offset`. */
+  encode(offset: number): Buffer {
+    const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
+    trailer.writeUInt32LE(offset, 0);
+    trailer.writeUInt32LE(TRAILER_MAGIC, 4);
+    return Buffer.concat([encodeFrame(this.#parts), trailer]);
+  }
+}
+
+async function indexFromFooter(segment: Segment): Promise<boolean> {
+  const trailerAt = (await segment.fileBytes()) - TRAILER_BYTES;
+  if (trailerAt < 0) return false;
+  const trailer = await segment.readBytes(trailerAt, TRAILER_BYTES);
+  const footerAt = trailer.readUInt32LE(0);
+  if (trailer.readUInt32LE(4) !== TRAILER_MAGIC || footerAt >= trailerAt) return false;
+  const footer = decodeFrame(await segment.readBytes(footerAt, trailerAt - footerAt), 0);
+  if (footer === undefined || footer[0] !== FOOTER_KIND) return false;
+  for (let at = 1; at < footer.length; ) {
+    const { streamId, summary, end } = decodeHeader(footer, at + REF_BYTES);
+    const offset = footer.readUInt32LE(at);
+    segment.add(streamId, summary, offset, footer.readUInt32LE(at + 4));
+    at = end;
+  }
+  return true;
+}
+
+/** Indexes every whole chunk up to the first frame that does not check out, and returns where that begins. */
+function indexFromScan(segment: Segment, data: Buffer): number {
+  let offset = 0;
+  for (;;) {
+    const body = decodeFrame(data, offset);
+    if (body === undefined) return offset;
+    const length = FRAME_HEAD_BYTES + body.length;
+    if (body[0] === CHUNK_KIND) {
+      const { streamId, summary } = decodeHeader(body, 0);
+      segment.add(streamId, summary, offset, length);
+    }
+    offset += length;
+  }
+}

@@ -1,0 +1,205 @@
+import { messageOf, UnavailableError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { type EncodedChunk, encodeChunk, type StoredLine } from "./log-chunk.ts";
+import type { LogLine, LogPage, LogQuery, LogStore, LogStreamStat } from "./log-store.ts";
+import { compareLines, isInRange, readPage } from "./read-page.ts";
+import { CHUNK_BYTES } from "./rewrite-segment.ts";
+import type { ChunkRef } from "./run.ts";
+import type { Segment } from "./segment.ts";
+import { openSegments, type Segments } from "./segments.ts";
+
+export interface LogStoreOptions {
+  /** Created when missing. One process at a time: the lock on the data directory sees to that. */
+  readonly directory: string;
+  readonly log: Log;
+  /** A journal that reaches this is sealed. */
+  readonly segmentBytesMax?: number;
+}
+
+/** Chosen: rewriting a segment of this size takes about a second, in the background. */
+const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+/** Chosen: one commit takes at most this much, so that no caller waits long behind others. */
+const COMMIT_BYTES_MAX = 8 * 1024 * 1024;
+/** Chosen: what may wait for the disk in memory before callers are turned away. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** What a line takes beside its text, roughly. */
+const LINE_BYTES = 32;
+
+/**
+ * Opens the segment files of `directory`, or begins with none.
+ *
+ * Appends that come in while another is on its way to the disk share the next write and fdatasync (group commit).
+ * Small appends make small chunks in the journal; when it is full it is rewritten in the background as a sealed
+ * segment, sorted by stream, with chunks of full size. So durability never waits for a chunk to fill, and the small
+ * chunks do not stay.
+ */
+export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
+  const { directory, log, segmentBytesMax = SEGMENT_BYTES_MAX } = options;
+  return new SegmentLogStore(await openSegments({ directory, log, segmentBytesMax }));
+}
+
+interface Append {
+  readonly streamId: string;
+  readonly events: readonly LogLine[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Chunk extends EncodedChunk {
+  readonly streamId: string;
+}
+
+class SegmentLogStore implements LogStore {
+  readonly #segments: Segments;
+  #queue: Append[] = [];
+  #queueBytes = 0;
+  #committing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(segments: Segments) {
+    this.#segments = segments;
+  }
+
+  append(streamId: string, events: readonly LogLine[]): Promise<void> {
+    if (events.length === 0) return Promise.resolve();
+    const bytes = events.reduce((sum, event) => sum + event.message.length + LINE_BYTES, 0);
+    if (this.#isClosed) return Promise.reject(new UnavailableError("the log store is closed"));
+    if (this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
+      const waiting = `${this.#queueBytes} bytes wait for the disk`;
+      return Promise.reject(new UnavailableError(`the log store is behind: ${waiting}`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ streamId, events, bytes, resolve, reject });
+      this.#queueBytes += bytes;
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  async read(streamId: string, query: LogQuery): Promise<LogPage> {
+    const segments = this.#segments.of(streamId);
+    const releases = segments.map((segment) => segment.hold());
+    try {
+      const chunks = segments
+        .flatMap(({ runs }) => runs.get(streamId) ?? [])
+        .filter((run) => isInRange(run, query))
+        .flatMap((run) => run.chunks.filter((chunk) => isInRange(chunk, query)));
+      return await readPage(chunks, query, (wanted) => loadChunks(segments, wanted));
+    } finally {
+      await Promise.all(releases.map((release) => release()));
+    }
+  }
+
+  stat(streamId: string): LogStreamStat | undefined {
+    const runs = this.#segments.of(streamId).flatMap(({ runs }) => runs.get(streamId) ?? []);
+    if (runs.length === 0) return undefined;
+    return {
+      firstEventAt: Math.min(...runs.map((run) => run.firstEventAt)),
+      lastEventAt: Math.max(...runs.map((run) => run.lastEventAt)),
+      lastIngestionAt: Math.max(...runs.map((run) => run.lastIngestionAt)),
+      bytes: runs.reduce((sum, run) => sum + run.messageBytes, 0),
+    };
+  }
+
+  streamIds(): Iterable<string> {
+    return this.#segments.streamIds();
+  }
+
+  async remove(streamId: string): Promise<void> {
+    this.#segments.forget(streamId, Infinity);
+  }
+
+  async expire(streamId: string, before: number): Promise<void> {
+    this.#segments.forget(streamId, before);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#committing;
+    await this.#segments.close();
+  }
+
+  /** Commits until nothing waits. Never rejects: who waits is told. */
+  async #commitAll(): Promise<void> {
+    // Gives the other callers of this turn of the event loop the chance to share the commit.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch();
+      try {
+        await this.#commit(batch);
+        for (const append of batch) append.resolve();
+      } catch (error) {
+        const message = `cannot write log events: ${messageOf(error)}`;
+        for (const append of batch) append.reject(new UnavailableError(message, { cause: error }));
+      }
+    }
+    this.#committing = undefined;
+  }
+
+  #takeBatch(): Append[] {
+    let bytes = 0;
+    let count = 0;
+    for (const append of this.#queue) {
+      if (count > 0 && bytes + append.bytes > COMMIT_BYTES_MAX) break;
+      bytes += append.bytes;
+      count++;
+    }
+    this.#queueBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #commit(batch: readonly Append[]): Promise<void> {
+    const journal = await this.#segments.writableJournal();
+    const chunks = [...this.#linesByStream(batch)].flatMap(([streamId, lines]) =>
+      splitLines(lines).map((part): Chunk => ({ streamId, ...encodeChunk(streamId, part) })),
+    );
+    let offset = await journal.append(Buffer.concat(chunks.map(({ frame }) => frame)));
+    for (const { streamId, summary, frame } of chunks) {
+      this.#segments.add(journal.segment, streamId, { summary, offset, length: frame.length });
+      offset += frame.length;
+    }
+  }
+
+  #linesByStream(batch: readonly Append[]): Map<string, StoredLine[]> {
+    const byStream = new Map<string, StoredLine[]>();
+    for (const { streamId, events } of batch) {
+      const lines = byStream.get(streamId) ?? [];
+      byStream.set(streamId, lines);
+      let arrival = this.#segments.takeArrivals(streamId, events.length);
+      for (const { timestamp, ingestedAt, message } of events) {
+        const bytes = Buffer.byteLength(message);
+        lines.push({ timestamp, ingestedAt, message, bytes, arrival: arrival++ });
+      }
+    }
+    return byStream;
+  }
+}
+
+/** Lines in order, in parts that make a chunk of the usual size each. */
+function splitLines(lines: StoredLine[]): StoredLine[][] {
+  lines.sort(compareLines);
+  const parts: StoredLine[][] = [];
+  let part: StoredLine[] = [];
+  let bytes = Infinity;
+  for (const line of lines) {
+    if (bytes + line.bytes > CHUNK_BYTES) {
+      part = [];
+      parts.push(part);
+      bytes = 0;
+    }
+    part.push(line);
+    bytes += line.bytes + LINE_BYTES;
+  }
+  return parts;
+}
+
+async function loadChunks(
+  segments: readonly Segment[],
+  chunks: readonly ChunkRef[],
+): Promise<StoredLine[]> {
+  const bySegment = Map.groupBy(chunks, ({ segmentId }) => segmentId);
+  const parts = await Promise.all(
+    segments.map((segment) => segment.load(bySegment.get(segment.id) ?? [])),
+  );
+  return parts.flat();
+}

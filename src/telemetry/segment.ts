@@ -1,0 +1,157 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { InvariantError } from "../lib/errors.ts";
+import { decodeFrame } from "./frame.ts";
+import { type ChunkSummary, decodeChunk, type StoredLine } from "./log-chunk.ts";
+import { type ChunkRef, Run } from "./run.ts";
+
+/**
+ * One segment file and the index of what is live in it.
+ *
+ * `journal`: frames in the order in which they were committed; the newest one is appended to. `sealed`: rewritten by
+ * stream with small chunks merged, ending in a footer that repeats the index; never changes again.
+ * The file stays open for the segment's life, so that readers are not disturbed when a rewrite takes its place.
+ */
+export type SegmentKind = "journal" | "sealed";
+
+/** Chosen: reading this much too much costs less than a second read. */
+const READ_GAP_BYTES_MAX = 16 * 1024;
+/** Chosen: the longest single read, so that far-apart needs do not add up to one huge buffer. */
+const READ_BYTES_MAX = 1024 * 1024;
+
+export class Segment {
+  readonly id: number;
+  readonly kind: SegmentKind;
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly #runs = new Map<string, Run>();
+  /** Bytes of frames that were ever indexed, live or not. */
+  #bytes = 0;
+  #liveBytes = 0;
+  #readerCount = 0;
+  #isRetired = false;
+
+  constructor(options: { id: number; kind: SegmentKind; path: string; handle: FileHandle }) {
+    this.id = options.id;
+    this.kind = options.kind;
+    this.path = options.path;
+    this.handle = options.handle;
+  }
+
+  get runs(): ReadonlyMap<string, Run> {
+    return this.#runs;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Indexes the chunk whose frame lies at `offset`. */
+  add(streamId: string, summary: ChunkSummary, offset: number, length: number): void {
+    let run = this.#runs.get(streamId);
+    if (run === undefined) {
+      run = new Run();
+      this.#runs.set(streamId, run);
+    }
+    run.add({ ...summary, segmentId: this.id, offset, length });
+    this.#bytes += length;
+    this.#liveBytes += length;
+  }
+
+  /** Drops the stream's chunks whose events are all older than `before` (Infinity: every one). */
+  forget(streamId: string, before: number): void {
+    const run = this.#runs.get(streamId);
+    if (run === undefined) return;
+    const rest = run.since(before);
+    this.#liveBytes -= run.bytes - rest.bytes;
+    if (rest.chunks.length === 0) this.#runs.delete(streamId);
+    else this.#runs.set(streamId, rest);
+  }
+
+  /** Unpacks chunks of this segment. The caller holds the segment ({@link hold}). */
+  async load(chunks: readonly ChunkRef[]): Promise<StoredLine[]> {
+    const lines: StoredLine[] = [];
+    for (const near of groupNear(chunks)) {
+      const start = near[0]?.offset ?? 0;
+      const last = near.at(-1);
+      const data = await this.readBytes(start, (last?.offset ?? 0) + (last?.length ?? 0) - start);
+      for (const chunk of near) {
+        for (const line of decodeChunk(this.bodyOf(data, start, chunk))) lines.push(line);
+      }
+    }
+    return lines;
+  }
+
+  /** Bytes of the file, whatever is in them. */
+  async fileBytes(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
+  /** `length` bytes of the file. Throws when it ends before. */
+  async readBytes(offset: number, length: number): Promise<Buffer> {
+    const data = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.handle.read(data, filled, length - filled, offset + filled);
+      if (bytesRead === 0) throw new InvariantError(`log segment ${this.path} is too short`);
+      filled += bytesRead;
+    }
+    return data;
+  }
+
+  /** The body of a chunk in `data`, which begins at `dataOffset` of the file. Throws when it is damaged. */
+  bodyOf(data: Buffer, dataOffset: number, chunk: ChunkRef): Buffer {
+    const body = decodeFrame(data, chunk.offset - dataOffset);
+    if (body !== undefined) return body;
+    throw new InvariantError(`log segment ${this.path} is damaged at byte ${chunk.offset}`);
+  }
+
+  /** Keeps the file open until the returned function is called, even when the segment is retired meanwhile. */
+  hold(): () => Promise<void> {
+    this.#readerCount++;
+    return async () => {
+      this.#readerCount--;
+      await this.#closeWhenUnused();
+    };
+  }
+
+  /** Nobody will begin to read it any more: closes the file after the last reader. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    await this.#closeWhenUnused();
+  }
+
+  async #closeWhenUnused(): Promise<void> {
+    if (this.#isRetired && this.#readerCount === 0) await this.handle.close();
+  }
+}
+
+/** Chunks in groups that are worth one read each, in order of their place. */
+function groupNear(chunks: readonly ChunkRef[]): ChunkRef[][] {
+  const groups: ChunkRef[][] = [];
+  let group: ChunkRef[] = [];
+  let start = 0;
+  let end = 0;
+  for (const chunk of chunks.toSorted((a, b) => a.offset - b.offset)) {
+    const isNear = chunk.offset - end <= READ_GAP_BYTES_MAX;
+    if (!isNear || chunk.offset + chunk.length - start > READ_BYTES_MAX || groups.length === 0) {
+      group = [];
+      groups.push(group);
+      start = chunk.offset;
+    }
+    group.push(chunk);
+    end = chunk.offset + chunk.length;
+  }
+  return groups;
+}
+
+/** Makes the names in a directory (created, renamed, removed files) durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
