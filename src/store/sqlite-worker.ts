@@ -1,0 +1,60 @@
+/** The journal's thread: waiting for the disk, checkpoints and rewrites happen here, off the main thread. */
+import { parentPort, workerData } from "node:worker_threads";
+import { assert, messageOf, SetupError } from "../lib/errors.ts";
+import { JournalDirectory } from "./sqlite-directory.ts";
+import type {
+  JournalNotice,
+  JournalReply,
+  JournalRequest,
+  JournalThreadData,
+} from "./sqlite-protocol.ts";
+
+assert(parentPort !== null, "the journal runs in a thread of its own");
+serve(parentPort, workerData as JournalThreadData);
+
+type Port = NonNullable<typeof parentPort>;
+
+function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void {
+  let journal: JournalDirectory | undefined;
+  let stepScheduled = false;
+
+  const open = (): JournalDirectory => {
+    const onNotice = (text: string): void =>
+      port.postMessage({ kind: "notice", text } satisfies JournalNotice);
+    return new JournalDirectory({ directory, deadRowsMin, onNotice });
+  };
+  const handle = (request: JournalRequest): JournalReply => {
+    journal ??= open();
+    if (request.kind === "load") return { kind: "loaded", ...journal.load(request.beforeId) };
+    if (request.kind === "append") journal.append(request.rows, request.liveRows);
+    if (request.kind === "close") journal.close();
+    return { kind: "done" };
+  };
+  /** One slice of a rewrite per turn of the event loop: requests come in between. */
+  const step = (): void => {
+    stepScheduled = false;
+    journal?.stepRewrite();
+    scheduleStep();
+  };
+  const scheduleStep = (): void => {
+    if (stepScheduled || journal?.isRewriting !== true) return;
+    stepScheduled = true;
+    setImmediate(step);
+  };
+  port.on("message", (request: JournalRequest) => {
+    port.postMessage(answer(() => handle(request)));
+    if (request.kind === "close") {
+      journal = undefined;
+      port.close();
+    }
+    scheduleStep();
+  });
+}
+
+function answer(handle: () => JournalReply): JournalReply {
+  try {
+    return handle();
+  } catch (error) {
+    return { kind: "failed", message: messageOf(error), setup: error instanceof SetupError };
+  }
+}
