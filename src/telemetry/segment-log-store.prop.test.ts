@@ -79,21 +79,25 @@ test("a stream reads back whole and in order, both ways, whatever the appends, r
         const options = { directory, log: silentLog, segmentBytesMax };
         let store = await openLogStore(options);
         const model = new Map<string, LogLine[]>();
+        let lives = 0;
         for (const step of steps) {
           if (step.do === "append") {
-            await store.append(step.stream, step.lines);
-            model.set(step.stream, [...(model.get(step.stream) ?? []), ...step.lines]);
+            // An id is never used again: the second life of `b` has another.
+            const stream = step.stream === "b" ? `b${lives}` : step.stream;
+            await store.append(stream, step.lines);
+            model.set(stream, [...(model.get(stream) ?? []), ...step.lines]);
           } else if (step.do === "reopen") {
             await store.close();
             store = await openLogStore(options);
             // As the owner of the ids does: after a restart, what is no longer known goes again.
             for (const id of [...store.streamIds()]) if (!model.has(id)) await store.remove(id);
           } else {
-            await store.remove("b");
-            model.delete("b");
+            await store.remove(`b${lives}`);
+            model.delete(`b${lives}`);
+            lives++;
           }
         }
-        for (const stream of ["a", "b", "ü"]) {
+        for (const stream of ["a", "ü", ...Array.from({ length: lives + 1 }, (_, i) => `b${i}`)]) {
           const lines = inOrder(model.get(stream) ?? []);
           for (const direction of ["forward", "backward"] as const) {
             const read = await readAll(store, stream, { direction, limit, bytesMax });
