@@ -1,0 +1,87 @@
+import type { Attribute, HostResources } from "./instance.ts";
+
+/** What a registration says, and how it changes what was registered before. */
+
+/** The part of the EC2 instance identity document that we read. */
+export interface IdentityDocument {
+  readonly instanceId?: string;
+  readonly instanceType?: string;
+  readonly availabilityZone?: string;
+}
+
+/** A resource as the API has it. */
+interface GivenResource {
+  readonly name?: string | undefined;
+  readonly integerValue?: number | undefined;
+  readonly stringSetValue?: readonly string[] | undefined;
+}
+
+interface GivenAttribute {
+  readonly name: string | undefined;
+  readonly value?: string | undefined;
+}
+
+/**
+ * Reads an identity document; agents outside EC2 have none and send an empty one. Undefined when it is not JSON.
+ * Nobody has signed it with a key of ours: what a caller may claim is decided by its own signature.
+ */
+export function parseIdentityDocument(text: string | undefined): IdentityDocument | undefined {
+  if (!text) return {};
+  try {
+    const document: unknown = JSON.parse(text);
+    if (typeof document !== "object" || document === null) return undefined;
+    const members = ["instanceId", "instanceType", "availabilityZone"] as const;
+    return Object.fromEntries(
+      members.flatMap((name) => {
+        const value = (document as Record<string, unknown>)[name];
+        return typeof value === "string" && value !== "" ? [[name, value]] : [];
+      }),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the machine offers; undefined when CPU or memory is missing. */
+export function parseResources(
+  resources: readonly GivenResource[] = [],
+): HostResources | undefined {
+  const find = (name: string): GivenResource | undefined =>
+    resources.find((resource) => resource.name === name);
+  const cpuUnits = find("CPU")?.integerValue;
+  const memoryMiB = find("MEMORY")?.integerValue;
+  if (cpuUnits === undefined || memoryMiB === undefined) return undefined;
+  return {
+    cpuUnits,
+    memoryMiB,
+    ports: find("PORTS")?.stringSetValue?.map(Number) ?? [],
+    portsUdp: find("PORTS_UDP")?.stringSetValue?.map(Number) ?? [],
+  };
+}
+
+/**
+ * The attributes of an instance after a registration. What the agent says of itself replaces what it said before; a
+ * capability it no longer has is gone. Other attributes stay: an agent that comes back does not repeat custom ones.
+ */
+export function mergeAttributes(
+  before: readonly Attribute[],
+  given: readonly GivenAttribute[],
+  document: IdentityDocument,
+): readonly Attribute[] {
+  const said: Attribute[] = given.flatMap(({ name, value }) =>
+    name === undefined ? [] : [value ? { name, value } : { name }],
+  );
+  const { availabilityZone, instanceType } = document;
+  const ours: Attribute[] = [
+    ...(availabilityZone ? [{ name: "ecs.availability-zone", value: availabilityZone }] : []),
+    ...(instanceType ? [{ name: "ecs.instance-type", value: instanceType }] : []),
+  ];
+  const newest = [...said, ...ours];
+  const names = new Set(newest.map(({ name }) => name));
+  const kept = before.filter(({ name }) => !names.has(name) && !isCapability(name));
+  return [...kept, ...said.filter(({ name }) => !ours.some((our) => our.name === name)), ...ours];
+}
+
+function isCapability(name: string): boolean {
+  return name.startsWith("ecs.capability.") || name.startsWith("com.amazonaws.ecs.capability.");
+}
