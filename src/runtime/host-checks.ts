@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { access, constants, mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../lib/errors.ts";
 import { findCgroupMounts } from "./cgroups.ts";
+import { findExecutable, SYSTEM_PATH } from "./executables.ts";
 
 /** One thing this machine must be able to do before it can run containers. */
 export interface HostCheck {
@@ -16,7 +17,6 @@ export interface HostCheck {
   readonly remedy?: string;
 }
 
-const run = promisify(execFile);
 const TIMEOUT_MS = 10_000;
 const BINARIES: Readonly<Record<string, string>> = {
   containerd: "containerd",
@@ -44,9 +44,7 @@ export async function checkHost(
       if (process.geteuid?.() !== 0) throw new Error(`running as uid ${process.geteuid?.()}`);
     }),
     check("namespaces", PRIVILEGES, async () => {
-      await run("unshare", ["--mount", "--net", "--pid", "--fork", "true"], {
-        timeout: TIMEOUT_MS,
-      });
+      await run("unshare", ["--mount", "--net", "--pid", "--fork", "true"]);
     }),
     check("cgroups", PRIVILEGES, tryCgroup),
     check("overlayfs", "choose a data directory on ext4 or xfs, or load the module overlay", () =>
@@ -56,21 +54,16 @@ export async function checkHost(
   ]);
 }
 
-/** The path of an executable in PATH or in the directories of system binaries, which a user's PATH may lack. */
-export async function findExecutable(name: string): Promise<string | undefined> {
-  const directories = (process.env["PATH"] ?? "").split(delimiter);
-  for (const directory of [...directories, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"]) {
-    const path = join(directory || ".", name);
-    const executable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (executable) return path;
-  }
-  return undefined;
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const env = { ...process.env, PATH: SYSTEM_PATH };
+  await promisify(execFile)(program, args, { timeout: TIMEOUT_MS, env });
 }
 
-async function check(name: string, remedy: string, attempt: () => Promise<void>): Promise<HostCheck> {
+async function check(
+  name: string,
+  remedy: string,
+  attempt: () => Promise<void>,
+): Promise<HostCheck> {
   try {
     await attempt();
     return { name, ok: true };
@@ -102,7 +95,7 @@ async function tryOverlay(parent: string): Promise<void> {
     const script =
       'cd "$1" && mkdir lower upper work merged && ' +
       "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged";
-    await run("unshare", ["--mount", "sh", "-c", script, "sh", directory], { timeout: TIMEOUT_MS });
+    await run("unshare", ["--mount", "sh", "-c", script, "sh", directory]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -83,7 +83,7 @@ export interface ContainerSpec {
   /** Target path → options such as `size=64m`. */
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly mounts: readonly BindMount[];
-  /** Run a tiny init as PID 1. */
+  /** Gives the process a terminal of its own, on which both output streams are one. */
   readonly terminal: boolean;
   /** Where the container's stdout and stderr go, byte for byte, also while no agent runs. */
   readonly outputPath: string;

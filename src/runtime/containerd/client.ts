@@ -1,5 +1,10 @@
 /** containerd's services as typed calls; each is one request of proto/*.proto, with what Gantry leaves constant filled in. */
-import { type CallOptions, type Connection, type ConnectionOptions, connect } from "./connection.ts";
+import {
+  type CallOptions,
+  type Connection,
+  type ConnectionOptions,
+  connect,
+} from "./connection.ts";
 import type {
   Container,
   Descriptor,
@@ -17,7 +22,7 @@ export const SNAPSHOTTER = "overlayfs";
 type Labels = Readonly<Record<string, string>>;
 
 export interface Containerd {
-  version(): Promise<string>;
+  version(options?: CallOptions): Promise<string>;
   createNamespace(name: string): Promise<void>;
   readonly leases: {
     create(id: string, labels: Labels): Promise<void>;
@@ -32,6 +37,8 @@ export interface Containerd {
   };
   readonly images: {
     get(name: string): Promise<ImageRecord | undefined>;
+    /** Every name that points at this manifest. */
+    listByDigest(digest: string): Promise<readonly ImageRecord[]>;
     /** Creates or repoints a name. */
     put(image: ImageRecord, lease: string): Promise<void>;
   };
@@ -66,7 +73,7 @@ export interface Containerd {
     list(): Promise<readonly Process[]>;
     kill(containerId: string, signal: number, all: boolean): Promise<void>;
     /** Resolves when the process has exited. UNAVAILABLE when containerd goes away meanwhile. */
-    wait(containerId: string, signal: AbortSignal): Promise<ProcessExit>;
+    wait(containerId: string, options: CallOptions): Promise<ProcessExit>;
     /** Deletes an exited process, after the shim has written the last of its output. */
     delete(containerId: string): Promise<void>;
   };
@@ -95,11 +102,10 @@ const UNPACK_DEADLINE_MS = 30 * 60_000;
 /** A client of the containerd at `options.socketPath`; connects with the first call. */
 export function createContainerdClient(options: ConnectionOptions): Containerd {
   const connection = connect(options);
-  const { unary, stream } = connection;
-  const snapshotter = SNAPSHOTTER;
+  const { unary } = connection;
   return {
-    version: async () =>
-      (await unary<object, { version: string }>("Version.Version", {})).version,
+    version: async (call) =>
+      (await unary<object, { version: string }>("Version.Version", {}, call)).version,
     createNamespace: async (name) => {
       await tolerating(
         [Status.ALREADY_EXISTS],
@@ -123,6 +129,12 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
         );
         return (await found)?.image;
       },
+      listByDigest: async (digest) =>
+        (
+          await unary<object, { images: ImageRecord[] }>("Images.List", {
+            filters: [`target.digest==${JSON.stringify(digest)}`],
+          })
+        ).images,
       put: async (image, lease) => {
         const created = await tolerating(
           [Status.ALREADY_EXISTS],
@@ -131,37 +143,7 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
         if (created === undefined) await unary("Images.Update", { image }, { lease });
       },
     },
-    snapshots: {
-      has: async (key) => {
-        const call = unary("Snapshots.Stat", { snapshotter, key });
-        return (await tolerating([Status.NOT_FOUND], call)) !== undefined;
-      },
-      prepare: async (key, parent, labels, call) =>
-        (
-          await unary<object, { mounts: Mount[] }>(
-            "Snapshots.Prepare",
-            { snapshotter, key, parent, labels },
-            call,
-          )
-        ).mounts,
-      mounts: async (key) =>
-        (await unary<object, { mounts: Mount[] }>("Snapshots.Mounts", { snapshotter, key })).mounts,
-      commit: async (name, key, call) => {
-        await unary("Snapshots.Commit", { snapshotter, name, key, labels: {} }, call);
-      },
-      remove: async (key) => {
-        await tolerating([Status.NOT_FOUND], unary("Snapshots.Remove", { snapshotter, key }));
-      },
-      list: async () => {
-        const all: { name: string; parent: string }[] = [];
-        const parts = stream<object, { info: { name: string; parent: string }[] }>(
-          "Snapshots.List",
-          { snapshotter },
-        );
-        for await (const part of parts) all.push(...part.info);
-        return all;
-      },
-    },
+    snapshots: snapshotCalls(connection),
     applyDiff: async (diff, mounts, lease) =>
       (
         await unary<object, { applied: Descriptor }>(
@@ -189,6 +171,40 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
   };
 }
 
+function snapshotCalls({ unary, stream }: Connection): Containerd["snapshots"] {
+  const snapshotter = SNAPSHOTTER;
+  return {
+    has: async (key) => {
+      const call = unary("Snapshots.Stat", { snapshotter, key });
+      return (await tolerating([Status.NOT_FOUND], call)) !== undefined;
+    },
+    prepare: async (key, parent, labels, call) =>
+      (
+        await unary<object, { mounts: Mount[] }>(
+          "Snapshots.Prepare",
+          { snapshotter, key, parent, labels },
+          call,
+        )
+      ).mounts,
+    mounts: async (key) =>
+      (await unary<object, { mounts: Mount[] }>("Snapshots.Mounts", { snapshotter, key })).mounts,
+    commit: async (name, key, call) => {
+      await unary("Snapshots.Commit", { snapshotter, name, key, labels: {} }, call);
+    },
+    remove: async (key) => {
+      await tolerating([Status.NOT_FOUND], unary("Snapshots.Remove", { snapshotter, key }));
+    },
+    list: async () => {
+      const all: { name: string; parent: string }[] = [];
+      const parts = stream<object, { info: { name: string; parent: string }[] }>("Snapshots.List", {
+        snapshotter,
+      });
+      for await (const part of parts) all.push(...part.info);
+      return all;
+    },
+  };
+}
+
 function taskCalls({ unary }: Connection): Containerd["tasks"] {
   return {
     create: async (request) => {
@@ -205,8 +221,8 @@ function taskCalls({ unary }: Connection): Containerd["tasks"] {
     kill: async (containerId, signal, all) => {
       await unary("Tasks.Kill", { containerId, signal, all });
     },
-    wait: (containerId, signal) =>
-      unary("Tasks.Wait", { containerId }, { signal, deadlineMs: "none", once: true }),
+    wait: (containerId, options) =>
+      unary("Tasks.Wait", { containerId }, { deadlineMs: "none", once: true, ...options }),
     delete: async (containerId) => {
       await unary("Tasks.Delete", { containerId });
     },

@@ -1,0 +1,93 @@
+import { countOomKills } from "./cgroups.ts";
+import { type Container, type Process, toEpochMs } from "./containerd/messages.ts";
+import { detailsOf } from "./containerd/status.ts";
+import { deleteTask, type Engine, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
+import { type ContainerState, type ExitState, RuntimeError } from "./runtime.ts";
+
+/** Docker's exit code of a container whose end nobody saw. */
+const EXIT_CODE_LOST = 255;
+/** The kernel's kill shows as death by SIGKILL. */
+const EXIT_CODE_KILLED = 128 + SIGKILL;
+const WAIT_AGAIN_MS = 100;
+
+/** See `Runtime.list`. */
+export async function listContainers(engine: Engine): Promise<readonly ContainerState[]> {
+  const { containerd, changing } = engine;
+  const changed = new Set(changing);
+  // In this order, one made meanwhile is missing at worst, and never seems to have lost its process.
+  const containers = await containerd.containers.list();
+  const processes = new Map((await containerd.tasks.list()).map((found) => [found.id, found]));
+  const states = containers
+    .filter(({ id }) => !changing.has(id) && !changed.has(id))
+    .map(async (container): Promise<readonly ContainerState[]> => {
+      const { id } = container;
+      const { [TASK_LABEL]: _, ...labels } = container.labels;
+      const process = processes.get(id);
+      if (process?.status === "CREATED") return [{ id, labels, status: "created" }];
+      if (process !== undefined && process.status !== "STOPPED") {
+        return [{ id, labels, status: "running" }];
+      }
+      const exit = await settle(engine, container);
+      if (exit === "removed") return [];
+      if (exit === "running") return [{ id, labels, status: "running" }];
+      return [{ id, labels, status: "stopped", exit }];
+    });
+  return (await Promise.all(states)).flat();
+}
+
+/** See `Runtime.wait`. */
+export async function waitForExit(
+  engine: Engine,
+  id: string,
+  abort: AbortSignal,
+): Promise<ExitState> {
+  const { containerd, options } = engine;
+  for (;;) {
+    abort.throwIfAborted();
+    const container = await containerd.containers.get(id);
+    const exit = container === undefined ? "removed" : await settle(engine, container);
+    if (exit === "removed") throw new RuntimeError(`no such container: ${id}`);
+    if (exit !== "running") return exit;
+    try {
+      await containerd.tasks.wait(id, { signal: abort });
+    } catch (error) {
+      abort.throwIfAborted();
+      // Whatever went wrong (containerd restarts, the shim died), what is true now is asked for again.
+      options.log.debug("waiting for a container was interrupted", { id, error: detailsOf(error) });
+      await options.clock.sleep(WAIT_AGAIN_MS, abort);
+    }
+  }
+}
+
+/** How the container ended, writing it down if nobody has. */
+function settle(engine: Engine, container: Container): Promise<ExitState | "running" | "removed"> {
+  const { containerd, exits, locks, options } = engine;
+  const { id } = container;
+  const taskId = container.labels[TASK_LABEL] ?? id;
+  return locks.run(taskId, async () => {
+    const process = await containerd.tasks.get(id);
+    if (process !== undefined && process.status !== "STOPPED") return "running";
+    if ((await containerd.containers.get(id)) === undefined) return "removed";
+    const known = await exits.get(id);
+    const exit = known ?? (await exitOf(engine, process, `${taskCgroup(options, taskId)}/${id}`));
+    if (known === undefined) await exits.put(id, exit);
+    if (process !== undefined) await deleteTask(containerd, id);
+    return exit;
+  });
+}
+
+async function exitOf(
+  { cgroups, options }: Engine,
+  process: Process | undefined,
+  cgroupsPath: string,
+): Promise<ExitState> {
+  if (process === undefined) {
+    return { exitCode: EXIT_CODE_LOST, exitedAt: options.clock.now(), oomKilled: false };
+  }
+  const exitCode = process.exitStatus;
+  // runc deletes the group with the process, so its counter is still there. Unlike containerd's event it tells the
+  // victim from its siblings, and waits for an agent that was away.
+  const oomKilled =
+    exitCode === EXIT_CODE_KILLED && (await countOomKills(cgroups, cgroupsPath)) > 0;
+  return { exitCode, exitedAt: toEpochMs(process.exitedAt), oomKilled };
+}

@@ -1,0 +1,77 @@
+/**
+ * The container engine: containerd, spoken to over gRPC.
+ *
+ * A container is a record, a snapshot and a process in containerd, a control group below its task's, and, once it has
+ * ended, an exit record of ours. containerd's word decides what exists. A process that has ended is settled: its exit
+ * is written down, then the shim lets it go, having written the last of its output. A record whose process is gone
+ * without an exit record was lost with its shim (or the machine), and counts as stopped.
+ */
+import { join } from "node:path";
+import { findCgroupMounts, removeCgroup } from "./cgroups.ts";
+import { listContainers, waitForExit } from "./container-states.ts";
+import { createContainerdClient } from "./containerd/client.ts";
+import { createContainer, removeContainer } from "./create-container.ts";
+import { asRuntimeError, type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
+import { openExitRecords } from "./exit-records.ts";
+import { readHostFacts } from "./host-facts.ts";
+import { createImages } from "./images.ts";
+import { createKeyedLock } from "./keyed-lock.ts";
+import { type Runtime, RuntimeError } from "./runtime.ts";
+import { signalNumber } from "./signals.ts";
+
+export type { ContainerdRuntimeOptions } from "./engine.ts";
+export type ContainerdRuntime = Runtime & {
+  /** Lets go of containerd, and of the control group when no task is left in it. */
+  close(): Promise<void>;
+};
+
+/** Connects to containerd. Throws UnavailableError when it does not answer. */
+export async function createContainerdRuntime(
+  options: ContainerdRuntimeOptions,
+): Promise<ContainerdRuntime> {
+  const { clock, stateDirectory } = options;
+  const containerd = createContainerdClient(options);
+  await containerd.createNamespace(options.namespace);
+  const cgroups = await findCgroupMounts();
+  const engine: Engine = {
+    options,
+    containerd,
+    images: createImages({ containerd, clock, spoolDirectory: join(stateDirectory, "spool") }),
+    exits: await openExitRecords(join(stateDirectory, "exits")),
+    cgroups,
+    host: await readHostFacts(cgroups),
+    locks: createKeyedLock(),
+    changing: new Set(),
+  };
+  return {
+    version: async () => `containerd ${await containerd.version()}`,
+    findImage: engine.images.find,
+    loadImage: engine.images.load,
+    create: (spec) => createContainer(engine, spec),
+    start: (id) => start(engine, id),
+    signal: (id, name) => signal(engine, id, name),
+    remove: (id) => removeContainer(engine, id),
+    list: () => listContainers(engine),
+    wait: (id, abort) => waitForExit(engine, id, abort),
+    close: async () => {
+      await removeCgroup(cgroups, options.cgroupParent);
+      containerd.close();
+    },
+  };
+}
+
+async function start(engine: Engine, id: string): Promise<void> {
+  const { containerd, exits } = engine;
+  try {
+    await containerd.tasks.start(id);
+  } catch (error) {
+    const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));
+    if (status === undefined || status === "CREATED") throw asRuntimeError(error);
+  }
+}
+
+async function signal({ containerd }: Engine, id: string, name: string): Promise<void> {
+  const number = signalNumber(name);
+  if (number === undefined) throw new RuntimeError(`unknown signal: ${name}`);
+  await kill(containerd, id, number, false);
+}

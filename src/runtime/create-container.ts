@@ -1,0 +1,129 @@
+import { mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createTaskCgroup, removeCgroup } from "./cgroups.ts";
+import { SNAPSHOTTER } from "./containerd/client.ts";
+import type { Container, Mount } from "./containerd/messages.ts";
+import { Status, tolerating } from "./containerd/status.ts";
+import {
+  asRuntimeError,
+  deleteTask,
+  type Engine,
+  kill,
+  SIGKILL,
+  TASK_LABEL,
+  taskCgroup,
+} from "./engine.ts";
+import { buildOciSpec } from "./oci-spec.ts";
+import { readRootfsFile } from "./rootfs-files.ts";
+import { type ContainerSpec, RuntimeError } from "./runtime.ts";
+import { resolveUser } from "./users.ts";
+
+const SPEC_TYPE_URL = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
+const KILL_MS_MAX = 30_000;
+
+/** See `Runtime.create`. */
+export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
+  const { containerd, exits, changing, locks, options } = engine;
+  await locks.run(spec.taskId, async () => {
+    if ((await containerd.tasks.get(spec.id)) ?? (await exits.get(spec.id))) return;
+    changing.add(spec.id);
+    try {
+      await removeLocked(engine, spec.id, spec.taskId);
+      await createLocked(engine, spec);
+    } catch (error) {
+      await removeLocked(engine, spec.id, spec.taskId).catch((cause) =>
+        options.log.warn("cannot clear away a container that failed", {
+          id: spec.id,
+          error: String(cause),
+        }),
+      );
+      throw asRuntimeError(error);
+    } finally {
+      changing.delete(spec.id);
+    }
+  });
+}
+
+/** Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. */
+async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> {
+  const { containerd, options, host, cgroups } = engine;
+  const rootfs = await prepareRootfs(engine, spec);
+  const user = resolveUser(
+    spec.user,
+    await readRootfsFile(rootfs, "/etc/passwd"),
+    await readRootfsFile(rootfs, "/etc/group"),
+  );
+  const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
+  const oci = buildOciSpec({ container: spec, user, host, cgroupsPath });
+  await createTaskCgroup(cgroups, taskCgroup(options, spec.taskId), spec.taskLimits);
+  const record: Container = {
+    id: spec.id,
+    labels: { ...spec.labels, [TASK_LABEL]: spec.taskId },
+    image: spec.image,
+    runtime: { name: options.runtimeName },
+    spec: { typeUrl: SPEC_TYPE_URL, value: Buffer.from(JSON.stringify(oci)) },
+    snapshotter: SNAPSHOTTER,
+    snapshotKey: spec.id,
+  };
+  await alreadyExistsIsFine(containerd.containers.create(record));
+  await mkdir(dirname(spec.outputPath), { recursive: true });
+  await (await open(spec.outputPath, "a", 0o600)).close();
+  // The shim copies both streams into the file itself, so that output is kept while nobody reads. It takes a terminal's
+  // output as a plain path only.
+  const output = spec.terminal ? spec.outputPath : pathToFileURL(spec.outputPath).href;
+  const process = {
+    containerId: spec.id,
+    rootfs,
+    stdout: output,
+    stderr: spec.terminal ? "" : output,
+    terminal: spec.terminal,
+  };
+  await alreadyExistsIsFine(containerd.tasks.create(process));
+}
+
+async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<readonly Mount[]> {
+  const { containerd, images, options } = engine;
+  const parent = await images.findRootfs(spec.image);
+  if (parent === undefined) throw new RuntimeError(`no such image: ${spec.image}`);
+  // A root of its own for the garbage collector: the record that will point at the snapshot is not there yet.
+  const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };
+  const prepared = containerd.snapshots.prepare(spec.id, parent, labels);
+  return (await alreadyExistsIsFine(prepared)) ?? containerd.snapshots.mounts(spec.id);
+}
+
+/** A call that was sent again after containerd's restart may find what it made the first time. */
+function alreadyExistsIsFine<T>(call: Promise<T>): Promise<T | undefined> {
+  return tolerating([Status.ALREADY_EXISTS], call);
+}
+
+/** See `Runtime.remove`. */
+export async function removeContainer(engine: Engine, id: string): Promise<void> {
+  const { containerd, changing, locks } = engine;
+  const taskId = (await containerd.containers.get(id))?.labels[TASK_LABEL];
+  await locks.run(taskId ?? id, async () => {
+    changing.add(id);
+    try {
+      await removeLocked(engine, id, taskId);
+    } catch (error) {
+      throw asRuntimeError(error);
+    } finally {
+      changing.delete(id);
+    }
+  });
+}
+
+/** The record goes last: a removal that is interrupted can be found and done again. */
+async function removeLocked(engine: Engine, id: string, taskId: string | undefined): Promise<void> {
+  const { containerd, exits, cgroups, options } = engine;
+  if ((await containerd.tasks.get(id)) !== undefined) {
+    await kill(containerd, id, SIGKILL, true);
+    const exited = containerd.tasks.wait(id, { deadlineMs: KILL_MS_MAX });
+    await tolerating([Status.NOT_FOUND], exited);
+    await deleteTask(containerd, id);
+  }
+  await containerd.snapshots.remove(id);
+  if (taskId !== undefined) await removeCgroup(cgroups, taskCgroup(options, taskId));
+  await exits.delete(id);
+  await containerd.containers.delete(id);
+}

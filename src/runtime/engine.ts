@@ -1,0 +1,82 @@
+/** What the operations on containers share. */
+import type { Clock } from "../lib/clock.ts";
+import { UnavailableError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { CgroupMounts } from "./cgroups.ts";
+import type { Containerd } from "./containerd/client.ts";
+import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
+import type { ExitRecords } from "./exit-records.ts";
+import type { HostFacts } from "./host-facts.ts";
+import type { Images } from "./images.ts";
+import type { KeyedLock } from "./keyed-lock.ts";
+import { RuntimeError } from "./runtime.ts";
+
+export interface ContainerdRuntimeOptions {
+  readonly socketPath: string;
+  /** containerd's namespace of this node. */
+  readonly namespace: string;
+  /** The kind of isolation, e.g. `io.containerd.runc.v2` (runc), `io.containerd.kata.v2`. */
+  readonly runtimeName: string;
+  /** Control group that all tasks of this node lie in, e.g. `/gantry`. Two nodes on one machine need two. */
+  readonly cgroupParent: string;
+  /** For exit records, and archives while they are loaded. */
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Engine {
+  readonly options: ContainerdRuntimeOptions;
+  readonly containerd: Containerd;
+  readonly images: Images;
+  readonly exits: ExitRecords;
+  readonly cgroups: CgroupMounts;
+  readonly host: HostFacts;
+  /** By task: its containers share a shim, which must not end under a container that is just being made. */
+  readonly locks: KeyedLock;
+  /** Containers being made or removed, of which containerd may show only parts. */
+  readonly changing: Set<string>;
+}
+
+/** On each container's record: the task whose shim and control group it shares. */
+export const TASK_LABEL = "io.gantry.task-id";
+export const SIGKILL = 9;
+
+/** The control group of a task below the mounts. */
+export function taskCgroup({ cgroupParent }: ContainerdRuntimeOptions, taskId: string): string {
+  return `${cgroupParent}/${taskId}`;
+}
+
+/** Sends a signal, or a SIGKILL to all of a container's processes; one that has ended is left alone. */
+export async function kill(
+  containerd: Containerd,
+  id: string,
+  signal: number,
+  all: boolean,
+): Promise<void> {
+  try {
+    await containerd.tasks.kill(id, signal, all);
+  } catch (error) {
+    if (isCode(error, Status.NOT_FOUND)) return;
+    const status = (await containerd.tasks.get(id))?.status;
+    if (status !== undefined && status !== "STOPPED") throw asRuntimeError(error);
+  }
+}
+
+/** Has the shim let an ended process go. It first writes the last of the output. */
+export async function deleteTask(containerd: Containerd, id: string): Promise<void> {
+  await tolerating([Status.NOT_FOUND], containerd.tasks.delete(id));
+}
+
+/** What runc or containerd wrap around the reason, innermost last. */
+const WRAPPING =
+  /^.*(?:unable to start container process|container_linux\.go:\d+: starting container process caused|runc create failed|OCI runtime (?:create|start|state) failed|failed to create (?:shim )?task): /s;
+
+/** Keeps the part of an engine's error that says something to the author of a task definition. */
+export function asRuntimeError(error: unknown): Error {
+  if (error instanceof RuntimeError || error instanceof UnavailableError) return error;
+  const reason = detailsOf(error)
+    .replace(WRAPPING, "")
+    .replace(/: unknown$/, "");
+  return new RuntimeError(reason, { cause: error });
+}

@@ -1,0 +1,41 @@
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExitState } from "./runtime.ts";
+
+/**
+ * How containers ended, one small file each. containerd's shim keeps an exit code only in memory; written down here,
+ * it survives the shim, the machine, and the agent that did not look in time.
+ */
+export interface ExitRecords {
+  get(id: string): Promise<ExitState | undefined>;
+  /** Durable when it resolves. */
+  put(id: string, exit: ExitState): Promise<void>;
+  /** An unknown id is a success. */
+  delete(id: string): Promise<void>;
+}
+
+/** Keeps the records in `directory`. Ids are containerd's, which are safe file names. */
+export async function openExitRecords(directory: string): Promise<ExitRecords> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const fileOf = (id: string): string => join(directory, `${id}.json`);
+  return {
+    get: async (id) => {
+      const text = await readFile(fileOf(id), "utf8").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      });
+      return text === undefined ? undefined : (JSON.parse(text) as ExitState);
+    },
+    put: async (id, exit) => {
+      const file = await open(`${fileOf(id)}.new`, "w", 0o600);
+      try {
+        await file.writeFile(JSON.stringify(exit));
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${fileOf(id)}.new`, fileOf(id));
+    },
+    delete: (id) => rm(fileOf(id), { force: true }),
+  };
+}
