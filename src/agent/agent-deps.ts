@@ -1,0 +1,53 @@
+import type { MessageSocket } from "../lib/message-socket.ts";
+
+/** A client of one AWS JSON service. Throws ApiError with the service's code, or UnavailableError. */
+export interface ApiClient {
+  call(operation: string, input: unknown, signal?: AbortSignal): Promise<unknown>;
+}
+
+/** An access key. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** Where a client speaks to. */
+export interface ApiTarget {
+  readonly service: "ecs" | "logs";
+  readonly region: string;
+  /** Absent: the node's own server. */
+  readonly endpoint?: string;
+}
+
+/** Makes clients; `credentials` is asked at each call, so that a refreshed key is used at once. */
+export type ApiFactory = (target: ApiTarget, credentials: () => Credentials) => ApiClient;
+
+/** Opens a websocket. Rejects with the body of a refused handshake in the error's message. */
+export type Dial = (
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<MessageSocket>;
+
+/** Who and where this agent is. */
+export interface AgentConfig {
+  /** Name or ARN, passed on as it is. */
+  readonly cluster: string;
+  readonly region: string;
+  readonly availabilityZone: string;
+  readonly accountId: string;
+  /** `i-…`: names the machine; two agents of one machine share it. */
+  readonly ec2InstanceId: string;
+  readonly instanceType: string;
+  readonly privateIp: string;
+  readonly architecture: NodeJS.Architecture;
+  /** 1024 per core. */
+  readonly cpuUnits: number;
+  readonly memoryMiB: number;
+  /** TCP ports of the machine that no task may have. */
+  readonly reservedPorts: readonly number[];
+  /** Tells this agent's containers from those of the machine's other agent, e.g. `ec2` or `fargate`. */
+  readonly label: string;
+  readonly version: string;
+}

@@ -1,0 +1,225 @@
+/**
+ * One node's agent: registers the machine into a cluster, takes tasks from the server, makes them true on the container
+ * runtime and the network, and reports. It knows the server by the published agent protocol only. Two agents may share one
+ * machine, runtime and network: each touches only the containers that carry its label.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type { ContainerState, Runtime } from "../runtime/runtime.ts";
+import { handleFrame } from "./acs-handler.ts";
+import type { AgentConfig, ApiClient, ApiFactory, Credentials, Dial } from "./agent-deps.ts";
+import { Assignments } from "./assignments.ts";
+import { type Backoff, backoffMs } from "./backoff.ts";
+import { Journal } from "./journal.ts";
+import { Permits } from "./permits.ts";
+import { discoverEndpoint, register } from "./registration.ts";
+import { Reporter } from "./reporter.ts";
+import { RoleCredentialsCache } from "./role-credentials.ts";
+import { runSession } from "./session.ts";
+import { TaskController } from "./task-controller.ts";
+import type { TaskEntry } from "./task-entry.ts";
+import { AGENT_LABEL, adopt, CONTAINER_LABEL, TASK_LABEL, type TaskRecord } from "./task-record.ts";
+
+/** Chosen: containers made or removed at a time. More only queue inside the engine. */
+const CONCURRENT_CONTAINERS_MAX = 8;
+const RECOVER_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
+
+export interface AgentDeps {
+  readonly runtime: Runtime;
+  readonly dataplane: Dataplane;
+  readonly api: ApiFactory;
+  readonly dial: Dial;
+  /** SigV4 headers of a websocket handshake, made with `credentials`. */
+  readonly sign: (url: URL, credentials: Credentials) => Readonly<Record<string, string>>;
+  /** The node's own credentials. */
+  readonly credentials: () => Credentials;
+  readonly config: AgentConfig;
+  /** Of this agent alone: its journal and its tasks' files. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Agent {
+  /** Works until `signal` aborts; containers then run on. Rejects with SetupError when the server refuses this machine for good. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Of the container instance, once registered. */
+  readonly instanceArn: string | undefined;
+  /** What is known of every task that is here or has just ended. */
+  tasks(): readonly TaskRecord[];
+}
+
+/** Prepares an agent. Nothing happens before `run`. */
+export function createAgent(deps: AgentDeps): Agent {
+  let instanceArn: string | undefined;
+  let assignments: Assignments | undefined;
+  return {
+    get instanceArn() {
+      return instanceArn;
+    },
+    tasks: () => assignments?.list().map(({ record }) => record) ?? [],
+    run: async (signal) => {
+      await mkdir(deps.directory, { recursive: true, mode: 0o700 });
+      using journal = new Journal(join(deps.directory, "journal.sqlite"));
+      // Ends the tasks' loops too when the run ends for another reason than the abort.
+      const over = new AbortController();
+      const running = new AgentRun(deps, journal, AbortSignal.any([signal, over.signal]));
+      assignments = running.assignments;
+      try {
+        await running.run((arn) => {
+          instanceArn = arn;
+        });
+      } finally {
+        over.abort();
+        await running.tasksAtRest();
+      }
+    },
+  };
+}
+
+/** One run of the agent, from recovery to abort. */
+class AgentRun {
+  readonly assignments: Assignments;
+  readonly #deps: AgentDeps;
+  readonly #journal: Journal;
+  readonly #signal: AbortSignal;
+  readonly #ecs: ApiClient;
+  readonly #roleCredentials = new RoleCredentialsCache();
+  readonly #permits = new Permits(CONCURRENT_CONTAINERS_MAX);
+  readonly #reporter: Reporter;
+  readonly #working = new Set<Promise<void>>();
+
+  constructor(deps: AgentDeps, journal: Journal, signal: AbortSignal) {
+    const { clock, config, log, random } = deps;
+    this.#deps = deps;
+    this.#journal = journal;
+    this.#signal = signal;
+    this.#ecs = deps.api({ service: "ecs", region: config.region }, deps.credentials);
+    this.#reporter = new Reporter({
+      ecs: this.#ecs,
+      journal,
+      cluster: config.cluster,
+      clock,
+      random,
+      log,
+    });
+    this.assignments = new Assignments({
+      journal,
+      roleCredentials: this.#roleCredentials,
+      clock,
+      log,
+      start: (entry) => this.#start(entry),
+    });
+  }
+
+  async run(onRegistered: (instanceArn: string) => void): Promise<void> {
+    const { clock, config, log, random } = this.#deps;
+    await this.#recover();
+    const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
+    const instanceArn = await register(registration, this.#signal);
+    if (instanceArn === undefined) return;
+    onRegistered(instanceArn);
+    log.info("registered", { cluster: config.cluster, instanceArn });
+    await this.#connect(instanceArn);
+  }
+
+  /** Resolves when no task's loop works any more: soon after the abort. */
+  async tasksAtRest(): Promise<void> {
+    await Promise.all(this.#working);
+  }
+
+  async #connect(instanceArn: string): Promise<void> {
+    const { clock, config, credentials, dial, log, random, runtime, sign } = this.#deps;
+    const handler = {
+      assignments: this.assignments,
+      journal: this.#journal,
+      roleCredentials: this.#roleCredentials,
+      log,
+    };
+    const version = await this.#untilDone("cannot ask the runtime", () => runtime.version());
+    await runSession(
+      {
+        endpoint: (signal) =>
+          discoverEndpoint({ ecs: this.#ecs, cluster: config.cluster }, instanceArn, signal),
+        dial,
+        sign: (url) => sign(url, credentials()),
+        handle: (text) => handleFrame(handler, text),
+        identity: {
+          agentHash: "gantry",
+          agentVersion: config.version,
+          clusterArn: config.cluster,
+          containerInstanceArn: instanceArn,
+          dockerVersion: `DockerVersion: ${version}`,
+        },
+        clock,
+        random,
+        log,
+      },
+      this.#signal,
+    );
+  }
+
+  /** Takes up what the journal knows as the runtime now has it, and removes what no assignment knows. */
+  async #recover(): Promise<void> {
+    const { clock, config, runtime } = this.#deps;
+    const seen = await this.#untilDone("cannot list containers yet", () => runtime.list());
+    if (seen === undefined) return;
+    const byTask = Map.groupBy(
+      seen.filter(({ labels }) => labels[AGENT_LABEL] === config.label),
+      ({ labels }) => labels[TASK_LABEL] ?? "",
+    );
+    for (const record of this.#journal.tasks()) {
+      const states = byTask.get(record.task.arn) ?? [];
+      byTask.delete(record.task.arn);
+      const entry = this.assignments.resume(record);
+      const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
+      entry.update((known) => adopt(known, byName, clock.now()));
+      this.#start(entry);
+    }
+    for (const orphan of [...byTask.values()].flat()) await this.#removeOrphan(orphan);
+  }
+
+  async #removeOrphan({ id }: ContainerState): Promise<void> {
+    const { log, runtime } = this.#deps;
+    log.warn("removing a container that belongs to no task", { id });
+    await this.#untilDone("cannot remove a container yet", () => runtime.remove(id));
+  }
+
+  async #untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { clock, log, random } = this.#deps;
+    for (let failures = 1; !this.#signal.aborted; failures++) {
+      try {
+        return await work();
+      } catch (error) {
+        log.warn(complaint, { error: messageOf(error) });
+        await clock.sleep(backoffMs(RECOVER_BACKOFF, failures, random), this.#signal);
+      }
+    }
+    return undefined;
+  }
+
+  #start(entry: TaskEntry): void {
+    const work = this.#runTask(entry).finally(() => this.#working.delete(work));
+    this.#working.add(work);
+  }
+
+  async #runTask(entry: TaskEntry): Promise<void> {
+    const controller = new TaskController(
+      {
+        ...this.#deps,
+        journal: this.#journal,
+        roleCredentials: this.#roleCredentials,
+        permits: this.#permits,
+      },
+      entry,
+    );
+    await Promise.all([controller.run(this.#signal), this.#reporter.run(entry, this.#signal)]);
+    if (!this.#signal.aborted) this.assignments.forget(entry);
+  }
+}

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import type { PayloadContainer } from "../protocol/acs.ts";
+import {
+  type BindMount,
+  type ContainerNetwork,
+  type ContainerSpec,
+  type Image,
+  RuntimeError,
+} from "../runtime/runtime.ts";
+import { decodeDockerSettings } from "./docker-settings.ts";
+import {
+  AGENT_LABEL,
+  type AssignedTask,
+  CONTAINER_LABEL,
+  DIGEST_LABEL,
+  STOP_SIGNAL_LABEL,
+  TASK_LABEL,
+  taskIdOf,
+} from "./task-record.ts";
+import { hostPathOf, NO_NEW_PRIVILEGES } from "./unsupported.ts";
+
+/** Docker's search path for images that set none. */
+const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Docker: 64 MiB. */
+const SHM_BYTES_DEFAULT = 64 * 2 ** 20;
+/** ECS: 0 and 1 share mean 2, the kernel's least. */
+const CPU_SHARES_MIN = 2;
+/** containerd: ids have at most 76 characters and match this. */
+const CONTAINER_ID_LENGTH_MAX = 76;
+const CONTAINER_NAME_IN_ID = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
+
+/** What the node adds to a container's definition and image. */
+export interface ContainerPlace {
+  readonly agentLabel: string;
+  readonly cluster: string;
+  readonly region: string;
+  readonly network: ContainerNetwork;
+  readonly hostname: string | undefined;
+  /** Generated /etc files. */
+  readonly mounts: readonly BindMount[];
+  readonly outputPath: string;
+}
+
+/** Everything the runtime must know about one container. Pure. Throws RuntimeError for a container without a command. */
+export function containerSpec(
+  task: AssignedTask,
+  container: PayloadContainer,
+  image: Image,
+  place: ContainerPlace,
+): ContainerSpec {
+  const { config, hostConfig } = decodeDockerSettings(container.dockerConfig);
+  return {
+    id: containerIdOf(task.arn, container.name),
+    taskId: taskIdOf(task.arn),
+    image: image.name,
+    args: argsOf(container, image),
+    environment: environmentOf(container, image, place, config.Tty === true),
+    workingDirectory: config.WorkingDir || image.config.workingDirectory || "/",
+    user: config.User || image.config.user,
+    hostname: place.hostname,
+    network: place.network,
+    cpuShares: Math.max(CPU_SHARES_MIN, container.cpu ?? 0),
+    memoryBytesMax: container.memory ? container.memory * 2 ** 20 : undefined,
+    memoryBytesReserved: hostConfig.MemoryReservation || undefined,
+    taskLimits: {
+      cpuUnits: task.cpu ? task.cpu * 1024 : undefined,
+      memoryBytes: task.memory ? task.memory * 2 ** 20 : undefined,
+    },
+    privileged: hostConfig.Privileged === true,
+    readonlyRootfs: hostConfig.ReadonlyRootfs === true,
+    capabilitiesAdded: hostConfig.CapAdd ?? [],
+    capabilitiesDropped: hostConfig.CapDrop ?? [],
+    noNewPrivileges: (hostConfig.SecurityOpt ?? []).some((option) => NO_NEW_PRIVILEGES.has(option)),
+    ulimits: (hostConfig.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({
+      name: Name,
+      soft: Soft,
+      hard: Hard,
+    })),
+    sysctls: hostConfig.Sysctls ?? {},
+    shmBytes: hostConfig.ShmSize || SHM_BYTES_DEFAULT,
+    tmpfs: hostConfig.Tmpfs ?? {},
+    mounts: [...place.mounts, ...volumeMounts(task, container)],
+    terminal: config.Tty === true,
+    outputPath: place.outputPath,
+    labels: { ...config.Labels, ...ownLabels(task, container, image, place) },
+  };
+}
+
+/** `<taskId>-<container name>`; names that containerd would refuse are shortened and told apart by a hash. */
+export function containerIdOf(taskArn: string, name: string): string {
+  const taskId = taskIdOf(taskArn);
+  const roomForName = CONTAINER_ID_LENGTH_MAX - taskId.length - 1;
+  if (name.length <= roomForName && CONTAINER_NAME_IN_ID.test(name)) return `${taskId}-${name}`;
+  const plain = name.replace(/[^A-Za-z0-9]/g, "").slice(0, 24) || "container";
+  return `${taskId}-${plain}-${createHash("sha256").update(name).digest("hex").slice(0, 12)}`;
+}
+
+/** Docker's rule: a given entry point also takes away the image's command; an empty one only the image's entry point. */
+function argsOf(container: PayloadContainer, image: Image): readonly string[] {
+  const command = overriddenCommand(container) ?? container.command ?? [];
+  const entryPoint = container.entryPoint ?? undefined;
+  const hasEntryPoint = entryPoint !== undefined && entryPoint.length > 0;
+  const args = [
+    ...(entryPoint ?? image.config.entrypoint),
+    ...(command.length > 0 || hasEntryPoint ? command : image.config.command),
+  ];
+  if (args.length === 0) throw new RuntimeError("no command specified");
+  return args;
+}
+
+function overriddenCommand(container: PayloadContainer): readonly string[] | undefined {
+  const overrides = JSON.parse(container.overrides || "{}") as { command?: readonly string[] };
+  return overrides.command;
+}
+
+/** Docker's and ECS's defaults, over them the image's, over them the definition's: the runtime lets the later win. */
+function environmentOf(
+  container: PayloadContainer,
+  image: Image,
+  place: ContainerPlace,
+  terminal: boolean,
+): readonly string[] {
+  return [
+    DEFAULT_PATH,
+    ...(place.hostname === undefined ? [] : [`HOSTNAME=${place.hostname}`]),
+    ...(terminal ? ["TERM=xterm"] : []),
+    `AWS_REGION=${place.region}`,
+    `AWS_DEFAULT_REGION=${place.region}`,
+    ...image.config.environment,
+    ...Object.entries(container.environment ?? {}).map(([name, value]) => `${name}=${value}`),
+  ];
+}
+
+function volumeMounts(task: AssignedTask, container: PayloadContainer): readonly BindMount[] {
+  return (container.mountPoints ?? []).map(({ sourceVolume, containerPath, readOnly }) => {
+    const source = hostPathOf(task, sourceVolume);
+    if (source === undefined) throw new RuntimeError(`no volume ${sourceVolume}`);
+    return { source, target: containerPath, readonly: readOnly === true };
+  });
+}
+
+function ownLabels(
+  task: AssignedTask,
+  container: PayloadContainer,
+  image: Image,
+  place: ContainerPlace,
+): Readonly<Record<string, string>> {
+  return {
+    "com.amazonaws.ecs.cluster": place.cluster,
+    "com.amazonaws.ecs.container-name": container.name,
+    "com.amazonaws.ecs.task-arn": task.arn,
+    "com.amazonaws.ecs.task-definition-family": task.family,
+    "com.amazonaws.ecs.task-definition-version": task.version,
+    [AGENT_LABEL]: place.agentLabel,
+    [TASK_LABEL]: task.arn,
+    [CONTAINER_LABEL]: container.name,
+    [DIGEST_LABEL]: image.digest,
+    [STOP_SIGNAL_LABEL]: image.config.stopSignal,
+  };
+}

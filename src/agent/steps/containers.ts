@@ -1,0 +1,114 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { messageOf } from "../../lib/errors.ts";
+import type { PayloadContainer } from "../../protocol/acs.ts";
+import {
+  type ContainerNetwork,
+  type ContainerSpec,
+  type Image,
+  type Runtime,
+  RuntimeError,
+} from "../../runtime/runtime.ts";
+import type { AgentConfig } from "../agent-deps.ts";
+import { containerIdOf, containerSpec } from "../container-spec.ts";
+import { TaskFailure } from "../task-failure.ts";
+import { hostnameOf, outputPath, writeContainerFiles } from "../task-files.ts";
+import type { AssignedTask, ContainerRecord } from "../task-record.ts";
+import { hostPathOf } from "../unsupported.ts";
+
+export interface ContainersDeps {
+  readonly runtime: Runtime;
+  readonly config: AgentConfig;
+  readonly directory: string;
+}
+
+/** Creates and starts one container. Throws TaskFailure with the runtime's reason. */
+export async function containerUp(
+  deps: ContainersDeps,
+  task: AssignedTask,
+  name: string,
+  prepared: { readonly image: Image; readonly network: ContainerNetwork },
+): Promise<void> {
+  const spec = await failAs("CannotCreateContainerError", name, async () => {
+    const made = await prepare(deps, task, name, prepared);
+    await deps.runtime.create(made);
+    return made;
+  });
+  await failAs("CannotStartContainerError", name, () => deps.runtime.start(spec.id));
+}
+
+async function prepare(
+  deps: ContainersDeps,
+  task: AssignedTask,
+  name: string,
+  prepared: { readonly image: Image; readonly network: ContainerNetwork },
+): Promise<ContainerSpec> {
+  const definition = task.containers.find((container) => container.name === name);
+  if (definition === undefined) throw new RuntimeError(`no container ${name} in the task`);
+  const output = outputPath(deps.directory, task.arn, name);
+  await mkdir(dirname(output), { recursive: true });
+  await writeFile(output, "", { flag: "a", mode: 0o600 });
+  const spec = containerSpec(task, definition, prepared.image, {
+    agentLabel: deps.config.label,
+    cluster: deps.config.cluster,
+    region: deps.config.region,
+    network: prepared.network,
+    hostname: hostnameOf(task, name),
+    mounts: await writeContainerFiles(deps.directory, task, name),
+    outputPath: output,
+  });
+  await makeVolumeDirectories(task, definition);
+  return spec;
+}
+
+/** Docker makes the directory of a host volume that is not there. */
+async function makeVolumeDirectories(
+  task: AssignedTask,
+  definition: PayloadContainer,
+): Promise<void> {
+  for (const { sourceVolume } of definition.mountPoints ?? []) {
+    const path = hostPathOf(task, sourceVolume);
+    if (path === undefined) continue;
+    await mkdir(path, { recursive: true }).catch((error: unknown) => {
+      // A file may be mounted as well.
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    });
+  }
+}
+
+/** Asks a container to end, in its image's way. */
+export async function containerStop(
+  { runtime }: ContainersDeps,
+  task: AssignedTask,
+  container: ContainerRecord,
+): Promise<void> {
+  const id = containerIdOf(task.arn, container.name);
+  await runtime.signal(id, container.stopSignal ?? "SIGTERM");
+}
+
+/** Ends a container that did not end by itself. */
+export async function containerKill(
+  { runtime }: ContainersDeps,
+  task: AssignedTask,
+  name: string,
+): Promise<void> {
+  await runtime.signal(containerIdOf(task.arn, name), "SIGKILL");
+}
+
+/** Removes a container from the runtime; on return all of its output is in its file. */
+export async function containerDown(
+  { runtime }: ContainersDeps,
+  task: AssignedTask,
+  name: string,
+): Promise<void> {
+  await runtime.remove(containerIdOf(task.arn, name));
+}
+
+async function failAs<T>(errorName: string, container: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    throw new TaskFailure(`${errorName}: ${messageOf(error)}`, container);
+  }
+}

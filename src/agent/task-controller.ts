@@ -1,0 +1,255 @@
+/**
+ * Brings one task to what is wanted of it, one step at a time: ask `nextStep`, do it, write down what became of it. Every
+ * step is safe to do again, so a crash between any two of them costs nothing but the repetition.
+ */
+import type { Dataplane } from "../dataplane/dataplane.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { ContainerNetwork, Image } from "../runtime/runtime.ts";
+import { type Backoff, backoffMs } from "./backoff.ts";
+import { containerIdOf } from "./container-spec.ts";
+import type { Permits } from "./permits.ts";
+import {
+  type ContainersDeps,
+  containerDown,
+  containerKill,
+  containerStop,
+  containerUp,
+} from "./steps/containers.ts";
+import { imagesUp } from "./steps/images.ts";
+import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
+import { networkDown, networkUp } from "./steps/network.ts";
+import type { TaskEntry } from "./task-entry.ts";
+import { TaskFailure } from "./task-failure.ts";
+import { removeTaskFiles } from "./task-files.ts";
+import { type ContainerRecord, stoppedBy, withContainer } from "./task-record.ts";
+import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
+import { unlessAborted, waitForChange } from "./wake.ts";
+
+const RETRY_BACKOFF: Backoff = { firstMs: 100, factor: 2, maxMs: 10_000 };
+/** How long a step on the way up is tried before the task fails, by ECS's name for the failure; the way down never gives up. */
+const UP_LIMITS: Partial<Record<Step["kind"], { readonly ms: number; readonly error: string }>> = {
+  networkUp: { ms: 60_000, error: "ResourceInitializationError" },
+  imagesUp: { ms: 60_000, error: "CannotPullContainerError" },
+  // ECS agent: its default start timeout.
+  containerUp: { ms: 180_000, error: "CannotStartContainerError" },
+};
+
+export interface TaskControllerDeps extends ContainersDeps, LogsDeps {
+  readonly dataplane: Dataplane;
+  /** How many containers of this machine are made or removed at a time. */
+  readonly permits: Permits;
+}
+
+type ActiveStep = Exclude<Step, { kind: "wait" | "done" }>;
+
+export class TaskController {
+  readonly #deps: TaskControllerDeps;
+  readonly #entry: TaskEntry;
+  readonly #logs: TaskLogs;
+  #progress: TaskProgress = NO_PROGRESS;
+  #network: ContainerNetwork | undefined;
+  #images: ReadonlyMap<string, Image> = new Map();
+
+  constructor(deps: TaskControllerDeps, entry: TaskEntry) {
+    this.#deps = deps;
+    this.#entry = entry;
+    this.#logs = new TaskLogs(deps, entry.record.task);
+  }
+
+  /** Works until nothing of the task is left on this machine, or `signal` aborts: then all stays as it is. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#resume(signal);
+    await this.#loop(signal);
+    await this.#logs.down();
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    let failingSince: number | undefined;
+    let failures = 0;
+    while (!signal.aborted) {
+      const changed = this.#entry.changed();
+      const step = nextStep(this.#entry.record, this.#progress, clock.now());
+      if (step.kind === "done") return;
+      if (step.kind === "wait") {
+        await waitForChange(clock, changed, step.untilAt, signal);
+        continue;
+      }
+      try {
+        await unlessAborted(this.#apply(step, signal), signal);
+        failingSince = undefined;
+        failures = 0;
+      } catch (error) {
+        failingSince ??= clock.now();
+        failures++;
+        await this.#handle(error, step, { failingSince, failures }, signal);
+      }
+    }
+  }
+
+  /** Goes on where the agent before us stopped: containers that run are waited for, their output is followed. */
+  #resume(signal: AbortSignal): void {
+    for (const { name, status, startedAt } of this.#entry.record.containers) {
+      if (startedAt !== undefined) this.#logs.follow(name, signal);
+      if (status === "RUNNING") void this.#awaitExit(name, signal);
+    }
+  }
+
+  async #handle(
+    error: unknown,
+    step: ActiveStep,
+    trouble: { readonly failingSince: number; readonly failures: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (signal.aborted) return;
+    const { clock, log, random } = this.#deps;
+    if (error instanceof TaskFailure) return this.#fail(error);
+    const limit = UP_LIMITS[step.kind];
+    if (limit !== undefined && clock.now() - trouble.failingSince >= limit.ms) {
+      const container = step.kind === "containerUp" ? step.name : undefined;
+      return this.#fail(new TaskFailure(`${limit.error}: ${messageOf(error)}`, container));
+    }
+    if (trouble.failures === 1) {
+      const fields = { task: this.#entry.arn, step: step.kind, error: messageOf(error) };
+      log.warn("a step of a task failed and is tried again", fields);
+    }
+    const waitUntil = clock.now() + backoffMs(RETRY_BACKOFF, trouble.failures, random);
+    await waitForChange(clock, this.#entry.changed(), waitUntil, signal);
+  }
+
+  #fail({ container, message }: TaskFailure): void {
+    this.#deps.log.info("task cannot run", { task: this.#entry.arn, reason: message });
+    if (container === undefined) {
+      this.#entry.update((record) => ({ ...record, failure: record.failure ?? message }));
+      return;
+    }
+    this.#change(container, {
+      status: "STOPPED",
+      stoppedAt: this.#deps.clock.now(),
+      reason: message,
+    });
+  }
+
+  async #apply(step: ActiveStep, signal: AbortSignal): Promise<void> {
+    switch (step.kind) {
+      case "networkUp":
+        this.#network = await networkUp(this.#deps.dataplane, this.#entry.record.task);
+        return this.#advance({ networkUp: true });
+      case "imagesUp":
+        this.#images = await imagesUp(this.#deps.runtime, this.#entry.record);
+        return this.#advance({ imagesUp: true });
+      case "logsUp":
+        await this.#logs.up(signal);
+        return this.#advance({ logsUp: true });
+      case "containerUp":
+        return this.#containerUp(step.name, signal);
+      case "skip": {
+        const { name, exitCode, reason } = step;
+        const stoppedAt = this.#deps.clock.now();
+        return this.#change(name, {
+          status: "STOPPED",
+          stoppedAt,
+          ...(exitCode !== undefined && { exitCode }),
+          ...(reason !== undefined && { reason }),
+        });
+      }
+      default:
+        return this.#applyDown(step, signal);
+    }
+  }
+
+  async #applyDown(
+    step: Exclude<
+      ActiveStep,
+      { kind: "networkUp" | "imagesUp" | "logsUp" | "containerUp" | "skip" }
+    >,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, dataplane, directory, permits } = this.#deps;
+    const { task } = this.#entry.record;
+    switch (step.kind) {
+      case "stop":
+        await containerStop(this.#deps, task, this.#container(step.name));
+        if (signal.aborted) return;
+        return this.#change(step.name, { stopSignalledAt: clock.now() });
+      case "kill":
+        await containerKill(this.#deps, task, step.name);
+        if (signal.aborted) return;
+        return this.#change(step.name, { killedAt: clock.now() });
+      case "containerDown":
+        await permits.use(() => containerDown(this.#deps, task, step.name));
+        this.#logs.end(step.name);
+        return this.#advance({ removed: new Set([...this.#progress.removed, step.name]) });
+      case "logsFlush":
+        await this.#logs.flush(signal);
+        return this.#advance({ logsFlushed: true });
+      case "networkDown":
+        await networkDown(dataplane, task);
+        return this.#advance({ networkDown: true });
+      case "stopped":
+        this.#deps.log.info("task stopped", { task: task.arn });
+        return this.#entry.update((record) => ({ ...record, stoppedAt: clock.now() }));
+      case "logsDown":
+        await this.#logs.down();
+        return this.#advance({ logsDown: true });
+      case "filesDown":
+        await removeTaskFiles(directory, task.arn);
+        return this.#advance({ filesDown: true });
+    }
+  }
+
+  async #containerUp(name: string, signal: AbortSignal): Promise<void> {
+    const { clock, log, permits } = this.#deps;
+    const { task } = this.#entry.record;
+    const image = this.#images.get(name);
+    const network = this.#network;
+    if (image === undefined || network === undefined) {
+      // Made again by the next looks.
+      return this.#advance({ networkUp: network !== undefined, imagesUp: false });
+    }
+    await permits.use(() => containerUp(this.#deps, task, name, { image, network }));
+    if (signal.aborted) return;
+    this.#change(name, {
+      status: "RUNNING",
+      startedAt: clock.now(),
+      imageDigest: image.digest,
+      stopSignal: image.config.stopSignal,
+    });
+    log.info("container started", { task: task.arn, container: name });
+    this.#logs.follow(name, signal);
+    void this.#awaitExit(name, signal);
+  }
+
+  /** Writes down how a running container ended, whenever that is. */
+  async #awaitExit(name: string, signal: AbortSignal): Promise<void> {
+    const { clock, log, random, runtime } = this.#deps;
+    const id = containerIdOf(this.#entry.arn, name);
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        const exit = await runtime.wait(id, signal);
+        if (signal.aborted) return;
+        log.info("container ended", { id, exitCode: exit.exitCode });
+        return this.#change(name, stoppedBy(exit));
+      } catch (error) {
+        if (signal.aborted) return;
+        if (failures === 1)
+          log.warn("cannot wait for a container", { id, error: messageOf(error) });
+        await clock.sleep(backoffMs(RETRY_BACKOFF, failures, random), signal);
+      }
+    }
+  }
+
+  #advance(progress: Partial<TaskProgress>): void {
+    this.#progress = { ...this.#progress, ...progress };
+  }
+
+  #change(name: string, change: Partial<ContainerRecord>): void {
+    const now = this.#deps.clock.now();
+    this.#entry.update((record) => withContainer(record, name, change, now));
+  }
+
+  #container(name: string): ContainerRecord {
+    const found = this.#entry.record.containers.find((container) => container.name === name);
+    return found ?? { name, status: "STOPPED" };
+  }
+}

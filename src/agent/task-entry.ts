@@ -1,0 +1,38 @@
+import type { Journal } from "./journal.ts";
+import type { TaskRecord } from "./task-record.ts";
+import { Wake } from "./wake.ts";
+
+/** One task's record, its durable copy, and those who wait for it to change. */
+export class TaskEntry {
+  #record: TaskRecord;
+  readonly #journal: Journal;
+  readonly #wake = new Wake();
+
+  /** `record` is in the journal already. */
+  constructor(journal: Journal, record: TaskRecord) {
+    this.#journal = journal;
+    this.#record = record;
+  }
+
+  get record(): TaskRecord {
+    return this.#record;
+  }
+
+  get arn(): string {
+    return this.#record.task.arn;
+  }
+
+  /** Changes the record: durable on return. A change that returns the same object is none. */
+  update(change: (record: TaskRecord) => TaskRecord): void {
+    const next = change(this.#record);
+    if (next === this.#record) return;
+    this.#journal.putTask(next);
+    this.#record = next;
+    this.#wake.notify();
+  }
+
+  /** Resolves at the next change. */
+  changed(): Promise<void> {
+    return this.#wake.next();
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { isIPv4 } from "node:net";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { ElasticNetworkInterface } from "../protocol/acs.ts";
+import type { BindMount } from "../runtime/runtime.ts";
+import { containerIdOf } from "./container-spec.ts";
+import { type DockerSettings, decodeDockerSettings } from "./docker-settings.ts";
+import { type AssignedTask, taskIdOf } from "./task-record.ts";
+
+/** Docker's first lines of every container's /etc/hosts. */
+const HOSTS_HEAD = [
+  "127.0.0.1\tlocalhost",
+  "::1\tlocalhost ip6-localhost ip6-loopback",
+  "fe00::0\tip6-localnet",
+  "ff00::0\tip6-mcastprefix",
+  "ff02::1\tip6-allnodes",
+  "ff02::2\tip6-allrouters",
+];
+/** Docker: the length of a host name made from a container's id. */
+const GENERATED_HOSTNAME_LENGTH = 12;
+
+/** The three files that name a container and what it can reach. */
+export interface EtcFiles {
+  readonly hosts: string;
+  readonly hostname: string;
+  readonly "resolv.conf": string;
+}
+
+/** Where the output of a task's container goes. */
+export function outputPath(directory: string, taskArn: string, name: string): string {
+  return join(containerDirectory(directory, taskArn, name), "output");
+}
+
+/** Writes a container's /etc files and makes the directories it mounts. Returns the mounts of the files. */
+export async function writeContainerFiles(
+  directory: string,
+  task: AssignedTask,
+  name: string,
+): Promise<readonly BindMount[]> {
+  const files = etcFiles(task, name, {
+    hosts: await readFile("/etc/hosts", "utf8"),
+    "resolv.conf": await readFile("/etc/resolv.conf", "utf8"),
+    hostname: `${hostname()}\n`,
+  });
+  const folder = containerDirectory(directory, task.arn, name);
+  await mkdir(folder, { recursive: true });
+  return Promise.all(
+    Object.entries(files).map(async ([file, text]) => {
+      const source = join(folder, file);
+      await writeFile(source, text, { mode: 0o644 });
+      return { source, target: `/etc/${file}`, readonly: false };
+    }),
+  );
+}
+
+/** Removes all files of a task, its output included. */
+export async function removeTaskFiles(directory: string, taskArn: string): Promise<void> {
+  await rm(taskDirectory(directory, taskArn), { recursive: true, force: true });
+}
+
+/** The host name of a container: its interface's in awsvpc, the machine's own (undefined) on the host's network. */
+export function hostnameOf(task: AssignedTask, name: string): string | undefined {
+  const privateDnsName = task.elasticNetworkInterfaces?.[0]?.privateDnsName;
+  if (task.networkMode === "awsvpc" && privateDnsName) return privateDnsName;
+  const definition = task.containers.find((container) => container.name === name);
+  const configured = decodeDockerSettings(definition?.dockerConfig).config.Hostname;
+  if (configured) return configured;
+  if (task.networkMode === "host") return undefined;
+  return taskIdOf(task.arn).slice(0, GENERATED_HOSTNAME_LENGTH);
+}
+
+/** What the files say, given the machine's own. Pure. */
+export function etcFiles(task: AssignedTask, name: string, machine: EtcFiles): EtcFiles {
+  const definition = task.containers.find((container) => container.name === name);
+  const { hostConfig } = decodeDockerSettings(definition?.dockerConfig);
+  const ownName = hostnameOf(task, name);
+  const eni = task.networkMode === "awsvpc" ? task.elasticNetworkInterfaces?.[0] : undefined;
+  const extraHosts = (hostConfig.ExtraHosts ?? []).map(extraHostLine);
+  return {
+    hosts:
+      task.networkMode === "host"
+        ? [machine.hosts.trimEnd(), ...extraHosts, ""].join("\n")
+        : [...HOSTS_HEAD, ...interfaceLines(eni, ownName), ...extraHosts, ""].join("\n"),
+    hostname: ownName === undefined ? machine.hostname : `${ownName}\n`,
+    "resolv.conf": resolvConf(hostConfig, eni, task.networkMode === "host", machine),
+  };
+}
+
+function interfaceLines(
+  eni: ElasticNetworkInterface | undefined,
+  ownName: string | undefined,
+): readonly string[] {
+  const addresses = eni?.ipv4Addresses ?? [];
+  const primary = addresses.find((address) => address.primary) ?? addresses[0];
+  return primary === undefined || ownName === undefined
+    ? []
+    : [`${primary.privateAddress}\t${ownName}`];
+}
+
+/** Docker's `name:address`; the address may be IPv6 and hold colons itself. */
+function extraHostLine(entry: string): string {
+  const colon = entry.indexOf(":");
+  return `${entry.slice(colon + 1)}\t${entry.slice(0, colon)}`;
+}
+
+/** The definition's servers, else the interface's, else the machine's, of which those on its loopback are no use elsewhere. */
+function resolvConf(
+  { Dns, DnsSearch }: DockerSettings["hostConfig"],
+  eni: ElasticNetworkInterface | undefined,
+  onHostNetwork: boolean,
+  machine: EtcFiles,
+): string {
+  const servers = [Dns, eni?.domainNameServers].find((list) => list && list.length > 0);
+  const search = [DnsSearch, eni?.domainName].find((list) => list && list.length > 0);
+  if (servers === undefined && search === undefined && onHostNetwork) return machine["resolv.conf"];
+  const lines = machine["resolv.conf"].split("\n");
+  const machineServers = lines.filter(
+    (line) => line.startsWith("nameserver") && (onHostNetwork || !isLoopback(line)),
+  );
+  return [
+    ...(servers?.map((address) => `nameserver ${address}`) ?? machineServers),
+    ...(search === undefined ? [] : [`search ${search.join(" ")}`]),
+    "",
+  ].join("\n");
+}
+
+function isLoopback(nameserverLine: string): boolean {
+  const address = nameserverLine.split(/\s+/)[1] ?? "";
+  return isIPv4(address) ? address.startsWith("127.") : address === "::1";
+}
+
+function containerDirectory(directory: string, taskArn: string, name: string): string {
+  return join(taskDirectory(directory, taskArn), containerIdOf(taskArn, name));
+}
+
+function taskDirectory(directory: string, taskArn: string): string {
+  return join(directory, "tasks", taskIdOf(taskArn));
+}

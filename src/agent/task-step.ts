@@ -1,0 +1,192 @@
+import type { PayloadContainer } from "../protocol/acs.ts";
+import {
+  type ContainerRecord,
+  definitionOf,
+  essentialHasStopped,
+  type TaskRecord,
+} from "./task-record.ts";
+
+/** ECS: seconds from the stop signal to SIGKILL when the definition says nothing. */
+const STOP_TIMEOUT_SECONDS_DEFAULT = 30;
+/** Chosen: a process that outlives SIGKILL (stuck in the kernel) is sent it again this often. */
+const KILL_AGAIN_MS = 10_000;
+/** ECS agent: what a container gets that waits for a dependency which can no longer be met. */
+const DEPENDENCY_EXIT_CODE = 143;
+
+/** What has been made ready since this agent started. Not journalled: every step is safe to do again. */
+export interface TaskProgress {
+  readonly networkUp: boolean;
+  readonly imagesUp: boolean;
+  readonly logsUp: boolean;
+  /** Names of stopped containers that the runtime has forgotten. */
+  readonly removed: ReadonlySet<string>;
+  readonly logsFlushed: boolean;
+  readonly networkDown: boolean;
+  readonly logsDown: boolean;
+  readonly filesDown: boolean;
+}
+
+export const NO_PROGRESS: TaskProgress = {
+  networkUp: false,
+  imagesUp: false,
+  logsUp: false,
+  removed: new Set(),
+  logsFlushed: false,
+  networkDown: false,
+  logsDown: false,
+  filesDown: false,
+};
+
+/** One thing to do for a task. `wait`: nothing, until the record changes or the time comes. */
+export type Step =
+  | { readonly kind: "networkUp" | "imagesUp" | "logsUp" }
+  | { readonly kind: "containerUp"; readonly name: string }
+  /** The container will never run. */
+  | { readonly kind: "skip"; readonly name: string; readonly exitCode?: number; reason?: string }
+  | { readonly kind: "stop" | "kill" | "containerDown"; readonly name: string }
+  | { readonly kind: "logsFlush" | "networkDown" | "stopped" | "logsDown" | "filesDown" }
+  | { readonly kind: "wait"; readonly untilAt: number }
+  | { readonly kind: "done" };
+
+/**
+ * The next thing to do for a task, from what is wanted, what is known and the time. Pure and total: it is asked again after
+ * each step, and after a crash it goes on from whatever the record and the runtime still know.
+ */
+export function nextStep(record: TaskRecord, progress: TaskProgress, now: number): Step {
+  const step = shallRun(record) ? stepUp(record, progress, now) : stepDown(record, progress, now);
+  return step.kind === "wait" ? (stepRemove(record, progress) ?? step) : step;
+}
+
+/** Whether the task is still meant to run: not told to stop, not failed, no essential container ended. */
+export function shallRun(record: TaskRecord): boolean {
+  return (
+    record.desiredStatus === "RUNNING" &&
+    record.failure === undefined &&
+    record.stoppedAt === undefined &&
+    record.containers.some(({ status }) => status !== "STOPPED") &&
+    !essentialHasStopped(record)
+  );
+}
+
+function stepUp(record: TaskRecord, progress: TaskProgress, now: number): Step {
+  const pending = record.containers.filter(({ status }) => status === "PENDING");
+  if (pending.length === 0) return { kind: "wait", untilAt: Number.POSITIVE_INFINITY };
+  if (!progress.networkUp) return { kind: "networkUp" };
+  if (!progress.imagesUp) return { kind: "imagesUp" };
+  if (!progress.logsUp) return { kind: "logsUp" };
+  let untilAt = Number.POSITIVE_INFINITY;
+  for (const { name } of pending) {
+    const gate = dependencyGate(record, name, now);
+    if (gate.kind === "open") return { kind: "containerUp", name };
+    if (gate.kind === "closed") {
+      return { kind: "skip", name, exitCode: DEPENDENCY_EXIT_CODE, reason: gate.reason };
+    }
+    untilAt = Math.min(untilAt, gate.untilAt);
+  }
+  return { kind: "wait", untilAt };
+}
+
+function stepDown(record: TaskRecord, progress: TaskProgress, now: number): Step {
+  const never = record.containers.find(({ status }) => status === "PENDING");
+  if (never !== undefined) return { kind: "skip", name: never.name };
+  const running = record.containers.filter(({ status }) => status === "RUNNING");
+  if (running.length > 0) return stepStop(record, running, now);
+  const remove = stepRemove(record, progress);
+  if (remove !== undefined) return remove;
+  if (!progress.logsFlushed) return { kind: "logsFlush" };
+  if (!progress.networkDown) return { kind: "networkDown" };
+  if (record.stoppedAt === undefined) return { kind: "stopped" };
+  if (!progress.logsDown) return { kind: "logsDown" };
+  if (!progress.filesDown) return { kind: "filesDown" };
+  return { kind: "done" };
+}
+
+function stepRemove(record: TaskRecord, progress: TaskProgress): Step | undefined {
+  const ended = record.containers.find(
+    ({ name, status }) => status === "STOPPED" && !progress.removed.has(name),
+  );
+  return ended && { kind: "containerDown", name: ended.name };
+}
+
+/** ECS: a container is stopped only after those that depend on it. */
+function stepStop(record: TaskRecord, running: readonly ContainerRecord[], now: number): Step {
+  let untilAt = Number.POSITIVE_INFINITY;
+  for (const container of running) {
+    const { name } = container;
+    if (running.some((other) => dependsOn(record, other.name, name))) continue;
+    if (container.stopSignalledAt === undefined) return { kind: "stop", name };
+    const killAt =
+      container.killedAt === undefined
+        ? container.stopSignalledAt + stopTimeoutMs(record, name)
+        : container.killedAt + KILL_AGAIN_MS;
+    if (now >= killAt) return { kind: "kill", name };
+    untilAt = Math.min(untilAt, killAt);
+  }
+  return { kind: "wait", untilAt };
+}
+
+function stopTimeoutMs(record: TaskRecord, name: string): number {
+  return (definitionOf(record, name)?.stopTimeout ?? STOP_TIMEOUT_SECONDS_DEFAULT) * 1000;
+}
+
+function dependsOn(record: TaskRecord, name: string, on: string): boolean {
+  const dependencies = definitionOf(record, name)?.dependsOn ?? [];
+  return dependencies.some(({ containerName }) => containerName === on);
+}
+
+type Gate =
+  | { readonly kind: "open" }
+  | { readonly kind: "waiting"; readonly untilAt: number }
+  | { readonly kind: "closed"; readonly reason: string };
+
+/** Whether a container's `dependsOn` lets it start now, later, or never. */
+function dependencyGate(record: TaskRecord, name: string, now: number): Gate {
+  let untilAt: number | undefined;
+  for (const { containerName, condition } of definitionOf(record, name)?.dependsOn ?? []) {
+    const dependency = record.containers.find((container) => container.name === containerName);
+    if (dependency === undefined || isMet(dependency, condition)) continue;
+    if (dependency.status === "STOPPED") {
+      return {
+        kind: "closed",
+        reason: `TaskDependencyError: dependency ${containerName} of container ${name} stopped without condition ${condition}`,
+      };
+    }
+    const timeoutAt = startTimeoutAt(record, dependency, condition);
+    if (now >= timeoutAt) {
+      return {
+        kind: "closed",
+        reason: `TaskDependencyError: dependency ${containerName} of container ${name} timed out before condition ${condition}`,
+      };
+    }
+    untilAt = Math.min(untilAt ?? Number.POSITIVE_INFINITY, timeoutAt);
+  }
+  return untilAt === undefined ? { kind: "open" } : { kind: "waiting", untilAt };
+}
+
+type Condition = NonNullable<PayloadContainer["dependsOn"]>[number]["condition"];
+
+function isMet(dependency: ContainerRecord, condition: Condition): boolean {
+  switch (condition) {
+    case "START":
+      return dependency.startedAt !== undefined;
+    case "COMPLETE":
+      return dependency.status === "STOPPED" && dependency.startedAt !== undefined;
+    case "SUCCESS":
+      return dependency.status === "STOPPED" && dependency.exitCode === 0;
+    case "HEALTHY":
+      return false;
+  }
+}
+
+/** ECS: a dependency's `startTimeout` counts from its start, for every condition but START. */
+function startTimeoutAt(
+  record: TaskRecord,
+  dependency: ContainerRecord,
+  condition: Condition,
+): number {
+  const seconds = definitionOf(record, dependency.name)?.startTimeout;
+  if (condition === "START" || seconds === undefined || dependency.startedAt === undefined) {
+    return Number.POSITIVE_INFINITY;
+  }
+  return dependency.startedAt + seconds * 1000;
+}

@@ -1,0 +1,104 @@
+/**
+ * What a payload may ask for and this agent cannot do. Such a task is refused by name, never run without the thing it asked
+ * for. `capabilities.ts` is the other half: the scheduler does not send here what we do not claim.
+ */
+import type { PayloadContainer } from "../protocol/acs.ts";
+import { type DockerSettings, decodeDockerSettings } from "./docker-settings.ts";
+import type { AssignedTask } from "./task-record.ts";
+
+/** The first thing this agent cannot do for a task, and the container that asks for it, if it is not the whole task. */
+export interface Unsupported {
+  readonly container?: string;
+  /** e.g. `container web: links`. */
+  readonly feature: string;
+}
+
+const CONFIG_KEYS = new Set(["User", "WorkingDir", "Hostname", "Labels", "Tty"]);
+const HOST_CONFIG_KEYS = new Set([
+  "NetworkMode",
+  "MemoryReservation",
+  "Privileged",
+  "ReadonlyRootfs",
+  "CapAdd",
+  "CapDrop",
+  "ShmSize",
+  "Tmpfs",
+  "Ulimits",
+  "Sysctls",
+  "Dns",
+  "DnsSearch",
+  "ExtraHosts",
+  "SecurityOpt",
+  "LogConfig",
+]);
+const TASK_FEATURES = [
+  "proxyConfiguration",
+  "attachments",
+  "associations",
+  "pidMode",
+  "ipcMode",
+  "enableFaultInjection",
+];
+const CONTAINER_FEATURES = [
+  "links",
+  "volumesFrom",
+  "secrets",
+  "environmentFiles",
+  "firelensConfiguration",
+  "restartPolicy",
+  "healthCheckType",
+  "credentialSpecs",
+  "managedAgents",
+];
+export const NO_NEW_PRIVILEGES: ReadonlySet<string> = new Set([
+  "no-new-privileges",
+  "no-new-privileges:true",
+]);
+
+/** The first feature of a task that this agent does not have, or undefined. */
+export function findUnsupported(task: AssignedTask, hasTaskRole: boolean): Unsupported | undefined {
+  if (task.networkMode === "bridge" || task.networkMode === undefined) {
+    return { feature: "network mode bridge" };
+  }
+  if (hasTaskRole) return { feature: "a task role" };
+  const taskFeature = TASK_FEATURES.find((name) => isAsked(Reflect.get(task, name)));
+  if (taskFeature !== undefined) return { feature: taskFeature };
+  for (const container of task.containers) {
+    const feature = inContainer(task, container);
+    if (feature !== undefined) return { container: container.name, feature };
+  }
+  return undefined;
+}
+
+function inContainer(task: AssignedTask, container: PayloadContainer): string | undefined {
+  const feature = CONTAINER_FEATURES.find((name) => isAsked(Reflect.get(container, name)));
+  if (feature !== undefined) return feature;
+  if (container.dependsOn?.some(({ condition }) => condition === "HEALTHY")) {
+    return "dependsOn with condition HEALTHY";
+  }
+  const mounts = container.mountPoints ?? [];
+  const scratch = mounts.find(({ sourceVolume }) => !hostPathOf(task, sourceVolume));
+  if (scratch !== undefined) return `volume ${scratch.sourceVolume} without a host sourcePath`;
+  return inDockerSettings(decodeDockerSettings(container.dockerConfig));
+}
+
+function inDockerSettings({ config, hostConfig }: DockerSettings): string | undefined {
+  const unknown = (document: object, keys: ReadonlySet<string>): string | undefined =>
+    Object.entries(document).find(([key, value]) => !keys.has(key) && isAsked(value))?.[0];
+  const key = unknown(config, CONFIG_KEYS) ?? unknown(hostConfig, HOST_CONFIG_KEYS);
+  if (key !== undefined) return key;
+  const option = hostConfig.SecurityOpt?.find((value) => !NO_NEW_PRIVILEGES.has(value));
+  return option === undefined ? undefined : `security option ${option}`;
+}
+
+/** The directory of this machine that a task's volume names; undefined for every other kind of volume. */
+export function hostPathOf(task: AssignedTask, volumeName: string): string | undefined {
+  const volume = task.volumes.find(({ name }) => name === volumeName);
+  return (volume?.type ?? "host") === "host" ? volume?.host?.sourcePath || undefined : undefined;
+}
+
+/** False for what Docker's JSON says when it says nothing: null, false, 0, empty. */
+function isAsked(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value);
+}

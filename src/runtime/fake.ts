@@ -1,0 +1,167 @@
+/** A container engine without containers, for tests: images are scripts that say how their containers behave. */
+import { appendFileSync } from "node:fs";
+import type { Clock } from "../lib/clock.ts";
+import {
+  type ContainerSpec,
+  type ContainerState,
+  type ExitState,
+  type Image,
+  ImageError,
+  type Runtime,
+  RuntimeError,
+} from "./runtime.ts";
+
+/** How containers of an image behave. Arguments of the form `runFor=200`, `exitCode=3`, `output=hello` override it. */
+export interface FakeScript {
+  /** Milliseconds until it exits by itself; absent: never. */
+  readonly runFor?: number;
+  /** Of an exit by itself; default 0. */
+  readonly exitCode?: number;
+  /** Of an exit by the stop signal: default 143; `"ignored"`: only SIGKILL helps. */
+  readonly onStop?: number | "ignored";
+  readonly oomKilled?: boolean;
+  /** Written when it starts. */
+  readonly output?: string;
+  readonly createError?: string;
+  readonly startError?: string;
+}
+
+export interface FakeRuntime extends Runtime {
+  /** Specs of the containers that exist, by id. */
+  readonly containers: ReadonlyMap<string, ContainerSpec>;
+  /** Every signal sent, in order. */
+  readonly signals: readonly { readonly id: string; readonly signal: string }[];
+  /** How often each container was started. */
+  readonly starts: ReadonlyMap<string, number>;
+  /** Ends a running container from inside. */
+  exit(id: string, exitCode: number): void;
+  /** Lets a running container write. */
+  write(id: string, output: string): void;
+  /** Every process dies and is forgotten, as when the machine restarts; containers stay as if just created. */
+  restartMachine(): void;
+}
+
+interface FakeContainer {
+  readonly spec: ContainerSpec;
+  readonly script: FakeScript;
+  readonly ended: Promise<ExitState>;
+  readonly end: (exit: ExitState) => void;
+  status: ContainerState["status"];
+  exit: ExitState | undefined;
+}
+
+/** An engine that knows the images named in `scripts` (by the reference that tasks use). */
+export function createFakeRuntime(
+  clock: Clock,
+  scripts: Readonly<Record<string, FakeScript>>,
+): FakeRuntime {
+  const containers = new Map<string, FakeContainer>();
+  const signals: { id: string; signal: string }[] = [];
+  const starts = new Map<string, number>();
+
+  const end = (container: FakeContainer, exitCode: number, oomKilled = false): void => {
+    if (container.status !== "running") return;
+    container.status = "stopped";
+    container.exit = { exitCode, exitedAt: clock.now(), oomKilled };
+    container.end(container.exit);
+  };
+  const existing = (id: string): FakeContainer => {
+    const found = containers.get(id);
+    if (found === undefined) throw new RuntimeError(`no container ${id}`);
+    return found;
+  };
+
+  return {
+    get containers() {
+      return new Map([...containers].map(([id, { spec }]) => [id, spec]));
+    },
+    signals,
+    starts,
+    exit: (id, exitCode) => end(existing(id), exitCode),
+    write: (id, output) => appendFileSync(existing(id).spec.outputPath, output),
+    restartMachine: () => {
+      for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
+    },
+    version: async () => "fake 1",
+    findImage: async (reference) => (scripts[reference] ? imageOf(reference) : undefined),
+    loadImage: async () => {
+      throw new ImageError("the fake runtime loads no images");
+    },
+    create: async (spec) => {
+      const script = scriptOf(spec, scripts);
+      if (script.createError !== undefined) throw new RuntimeError(script.createError);
+      if (!containers.has(spec.id)) containers.set(spec.id, fresh(spec, script));
+    },
+    start: async (id) => {
+      const container = existing(id);
+      if (container.status !== "created") return;
+      const { script, spec } = container;
+      if (script.startError !== undefined) throw new RuntimeError(script.startError);
+      container.status = "running";
+      starts.set(id, (starts.get(id) ?? 0) + 1);
+      if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
+      if (script.runFor === undefined) return;
+      const life = clock.sleep(script.runFor);
+      void life.then(() => end(container, script.exitCode ?? 0, script.oomKilled));
+    },
+    signal: async (id, signal) => {
+      const container = existing(id);
+      if (container.status !== "running") return;
+      signals.push({ id, signal });
+      const { onStop = 143 } = container.script;
+      if (signal === "SIGKILL") end(container, 137);
+      else if (onStop !== "ignored") end(container, onStop);
+    },
+    remove: async (id) => {
+      const container = containers.get(id);
+      if (container !== undefined) end(container, 137);
+      containers.delete(id);
+    },
+    list: async () =>
+      [...containers.values()].map(({ spec, status, exit }) => ({
+        id: spec.id,
+        labels: spec.labels,
+        status,
+        ...(exit && { exit }),
+      })),
+    wait: async (id, signal) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      const stop = (): void => reject(signal.reason);
+      if (signal.aborted) stop();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        return await Promise.race([existing(id).ended, promise]);
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    },
+  };
+}
+
+function fresh(spec: ContainerSpec, script: FakeScript): FakeContainer {
+  const { promise: ended, resolve: end } = Promise.withResolvers<ExitState>();
+  return { spec, script, ended, end, status: "created", exit: undefined };
+}
+
+function imageOf(reference: string): Image {
+  return {
+    name: reference,
+    digest: `sha256:${Buffer.from(reference).toString("hex").padEnd(64, "0").slice(0, 64)}`,
+    config: {
+      entrypoint: [],
+      command: ["run"],
+      environment: [],
+      workingDirectory: "",
+      user: "",
+      stopSignal: "SIGTERM",
+    },
+  };
+}
+
+function scriptOf(spec: ContainerSpec, scripts: Readonly<Record<string, FakeScript>>): FakeScript {
+  const overrides = spec.args
+    .map((argument) => /^(\w+)=(.*)$/s.exec(argument))
+    .filter((match) => match !== null)
+    .map(([, key = "", value = ""]) => [key, /^\d+$/.test(value) ? Number(value) : value]);
+  return { ...scripts[spec.image], ...Object.fromEntries(overrides) };
+}
