@@ -97,8 +97,15 @@ async function converse(
   const ended = new AbortController();
   let network: NodeNetwork | undefined;
   let heardAt = clock.now();
+  // A peer that is dead does not answer the close: the connection is over for us at once.
+  const hangUp = (code: number, reason: string): void => {
+    ended.abort();
+    socket.close(code, reason);
+    closed.resolve(reason);
+  };
   socket.onClose((code, reason) => closed.resolve(`${code} ${reason}`.trim()));
   socket.onMessage((text) => {
+    if (ended.signal.aborted) return;
     heardAt = clock.now();
     try {
       const message = JSON.parse(text) as FeedMessage;
@@ -111,14 +118,14 @@ async function converse(
       if (network !== undefined && message.type !== "heartbeat") newest.put(network);
     } catch (error) {
       log.warn("network feed is not understood", { reason: messageOf(error) });
-      socket.close(CLOSE_PROTOCOL_ERROR, "message not understood");
+      hangUp(CLOSE_PROTOCOL_ERROR, "message not understood");
     }
   });
-  const leave = (): void => socket.close(CLOSE_GOING_AWAY, "the node is stopping");
+  const leave = (): void => hangUp(CLOSE_GOING_AWAY, "the node is stopping");
   signal.addEventListener("abort", leave, { once: true });
   if (signal.aborted) leave();
   const silence = watchSilence(clock, () => heardAt, ended.signal).then((isSilent) => {
-    if (isSilent) socket.close(CLOSE_GOING_AWAY, `silent for ${SILENCE_MS_MAX / 1000} s`);
+    if (isSilent) hangUp(CLOSE_GOING_AWAY, `silent for ${SILENCE_MS_MAX / 1000} s`);
   });
   const reason = await closed.promise;
   signal.removeEventListener("abort", leave);
