@@ -24,17 +24,28 @@ export interface AccessKeyDeps {
 /** Lost races in a row before we call the store unusable. */
 const ATTEMPTS_MAX = 5;
 
-/** The root key of an account, made on first use. Any number of servers may ask at once: all get the same key. */
-export async function ensureRootKey(deps: AccessKeyDeps, accountId: string): Promise<AccessKey> {
+/**
+ * The root key of an account, made on first use, or the one that the operator has chosen, which takes an older one's
+ * place. Any number of servers may ask at once: all get the same key.
+ */
+export async function ensureRootKey(
+  deps: AccessKeyDeps,
+  accountId: string,
+  chosen?: Pick<AccessKey, "accessKeyId" | "secretAccessKey">,
+): Promise<AccessKey> {
   const principalArn = rootPrincipalArn(accountId);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const owner = deps.cache.get(keyOwnerKey(principalArn));
     const existing = owner && keyOf(deps.cache, owner);
-    if (existing) return existing;
-    const key = buildKey(deps, { accountId, principalArn, kind: "root" });
+    if (existing && (!chosen || isSame(existing, chosen))) return existing;
+    const key = { ...buildKey(deps, { accountId, principalArn, kind: "root" }), ...chosen };
     if (await issue(deps, key, owner)) return key;
   }
   throw new UnavailableError(`no root key for account ${accountId}: the store keeps changing`);
+}
+
+function isSame(a: AccessKey, b: Pick<AccessKey, "accessKeyId" | "secretAccessKey">): boolean {
+  return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey;
 }
 
 /** A new key for one machine in one account. A machine has one key there: the older one ends with this call. */
@@ -81,8 +92,9 @@ async function issue(
     { key: accessKeyKey(key.accessKeyId), value: key },
     { key: ownerKey, value: { accessKeyId: key.accessKeyId } satisfies KeyOwner },
   ];
-  if (owner) {
-    writes.push({ key: accessKeyKey((owner.value as KeyOwner).accessKeyId), value: undefined });
+  const olderId = (owner?.value as KeyOwner | undefined)?.accessKeyId;
+  if (olderId !== undefined && olderId !== key.accessKeyId) {
+    writes.push({ key: accessKeyKey(olderId), value: undefined });
   }
   const result = await deps.store.txn([{ key: ownerKey, revision: owner?.revision ?? 0 }], writes);
   if (!result.ok) {

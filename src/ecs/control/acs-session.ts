@@ -7,13 +7,11 @@ import type { Log } from "../../lib/log.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import type { AgentMessage, ServerMessage } from "../../protocol/acs.ts";
 import type { Instance } from "../model/instance.ts";
+import { Alarm } from "./alarm.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { type StopVerification, TaskDelivery, type TaskDeliveryDeps } from "./task-delivery.ts";
 
-/** The agent gives up a connection that is silent for 60–120 s. */
-const HEARTBEAT_MS = 25_000;
-/** AWS closes about there when heartbeats stay unanswered (protocol version 2). */
-const SILENCE_MS_MAX = 100_000;
 /** After a round that failed: the store or the minter may be back. */
 const RETRY_MS = 1_000;
 /** A reader that leaves more than this lying is not reading. */
@@ -37,10 +35,8 @@ export class AcsSession {
   readonly #delivery: TaskDelivery;
   #verification: StopVerification | undefined;
   #isClosed = false;
-  #isAwake = false;
-  #nap: AbortController | undefined;
-  #lastHeardAt: number;
-  #nextHeartbeatAt: number;
+  readonly #alarm: Alarm;
+  readonly #heartbeat: Heartbeat;
 
   /** Must be called in the tick in which the socket was received. */
   constructor(deps: TaskDeliveryDeps, options: AcsSessionOptions) {
@@ -55,8 +51,8 @@ export class AcsSession {
       ledger,
       send: (message) => this.#send(message),
     });
-    this.#lastHeardAt = deps.clock.now();
-    this.#nextHeartbeatAt = this.#lastHeardAt + HEARTBEAT_MS;
+    this.#alarm = new Alarm(deps.clock);
+    this.#heartbeat = new Heartbeat(deps.clock.now());
     socket.onMessage((text) => this.#receive(text));
     socket.onClose(() => {
       this.#isClosed = true;
@@ -66,8 +62,7 @@ export class AcsSession {
 
   /** Something about the instance's tasks has changed. */
   wake(): void {
-    this.#isAwake = true;
-    this.#nap?.abort();
+    this.#alarm.ring();
   }
 
   close(code: number, reason: string): void {
@@ -79,25 +74,21 @@ export class AcsSession {
   /** Serves the connection until it is closed, by either side or by `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.close(1001, "the server is stopping");
+    if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     try {
       while (!this.#isClosed) {
-        this.#isAwake = false;
         this.#beat();
         const isComplete = await this.#round();
-        const untilHeartbeatMs = Math.max(0, this.#nextHeartbeatAt - this.#deps.clock.now());
-        await this.#rest(isComplete ? untilHeartbeatMs : Math.min(RETRY_MS, untilHeartbeatMs));
+        if (this.#isClosed) break;
+        const untilHeartbeatMs = this.#heartbeat.untilNextMs(this.#deps.clock.now());
+        await this.#alarm.rest(
+          isComplete ? untilHeartbeatMs : Math.min(RETRY_MS, untilHeartbeatMs),
+        );
       }
     } finally {
       signal.removeEventListener("abort", stop);
     }
-  }
-
-  async #rest(ms: number): Promise<void> {
-    if (this.#isAwake || this.#isClosed) return;
-    this.#nap = new AbortController();
-    await this.#deps.clock.sleep(ms, this.#nap.signal);
-    this.#nap = undefined;
   }
 
   /** True when all that can be told has been told. */
@@ -115,12 +106,11 @@ export class AcsSession {
 
   #beat(): void {
     const now = this.#deps.clock.now();
-    if (now - this.#lastHeardAt >= SILENCE_MS_MAX) {
+    if (this.#heartbeat.isLost(now)) {
       this.close(1001, "heartbeats are not acknowledged");
       return;
     }
-    if (now < this.#nextHeartbeatAt) return;
-    this.#nextHeartbeatAt = now + HEARTBEAT_MS;
+    if (!this.#heartbeat.takeDue(now)) return;
     const messageId = this.#deps.random.uuid();
     this.#send({ type: "HeartbeatMessage", message: { healthy: true, messageId } });
   }
@@ -142,7 +132,7 @@ export class AcsSession {
     const message = parseMessage(text);
     switch (message?.type) {
       case "HeartbeatAckRequest":
-        this.#lastHeardAt = this.#deps.clock.now();
+        this.#heartbeat.answered(this.#deps.clock.now());
         break;
       case "AckRequest":
         if (this.#delivery.acknowledge(message.message.messageId)) this.wake();

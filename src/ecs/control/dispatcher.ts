@@ -14,6 +14,7 @@ import { ecsKind, instanceKey } from "../model/keys.ts";
 import type { Task } from "../model/task.ts";
 import { checkHandshake, refusal } from "./acs-handshake.ts";
 import { AcsSession } from "./acs-session.ts";
+import { Connections } from "./connections.ts";
 import { DeliveryLedger } from "./delivery-ledger.ts";
 import type { TaskDeliveryDeps } from "./task-delivery.ts";
 import { runTcsSession } from "./tcs-session.ts";
@@ -39,9 +40,7 @@ class AgentGateway implements Dispatcher {
   /** By instance key. The newest connection of an instance is the only one. */
   readonly #sessions = new Map<string, AcsSession>();
   readonly #ledgers = new Map<string, DeliveryLedger>();
-  /** What run() waits for before it returns. */
-  readonly #running = new Set<Promise<void>>();
-  #signal: AbortSignal | undefined;
+  readonly #connections = new Connections();
 
   constructor(deps: TaskDeliveryDeps) {
     this.#deps = deps;
@@ -58,23 +57,16 @@ class AgentGateway implements Dispatcher {
   async run(signal: AbortSignal): Promise<void> {
     const { cache } = this.#deps;
     const unsubscribe = cache.subscribe((changes) => this.#wake(changes));
-    this.#signal = signal;
-    try {
+    await this.#connections.run(signal, () => {
+      // Whoever was connected when the last server ended is not any more.
       for (const { key } of cache.lookup("connectedInstances", "all")) this.#recordConnection(key);
-      if (!signal.aborted) {
-        await new Promise<void>((resolve) => {
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        });
-      }
-    } finally {
-      unsubscribe();
-      await Promise.all(this.#running);
-    }
+    });
+    unsubscribe();
   }
 
   #openAcs(call: UpgradeCall): UpgradeDecision {
-    const signal = this.#signal;
-    if (!signal || signal.aborted) return NOT_SERVING;
+    const { signal } = this.#connections;
+    if (!signal) return NOT_SERVING;
     const handshake = checkHandshake(this.#deps.cache, call, {
       cluster: "clusterArn",
       containerInstance: "containerInstanceArn",
@@ -97,7 +89,7 @@ class AgentGateway implements Dispatcher {
     const session = new AcsSession(this.#deps, { key, instance, ledger, socket, isNewProcess });
     this.#sessions.set(key, session);
     this.#recordConnection(key, query);
-    this.#keep(
+    this.#connections.keep(
       session.run(signal).then(() => {
         if (this.#sessions.get(key) !== session) return;
         this.#sessions.delete(key);
@@ -107,15 +99,17 @@ class AgentGateway implements Dispatcher {
   }
 
   #openTcs(call: UpgradeCall): UpgradeDecision {
-    const signal = this.#signal;
-    if (!signal || signal.aborted) return NOT_SERVING;
+    const { signal } = this.#connections;
+    if (!signal) return NOT_SERVING;
     const handshake = checkHandshake(this.#deps.cache, call, {
       cluster: "cluster",
       containerInstance: "containerInstance",
     });
     if ("refuse" in handshake) return handshake;
     const { clock } = this.#deps;
-    return { accept: (socket) => this.#keep(runTcsSession({ clock, socket }, signal)) };
+    return {
+      accept: (socket) => this.#connections.keep(runTcsSession({ clock, socket }, signal)),
+    };
   }
 
   /** Writes whether the instance is connected, as it is at the time of the write, until the store has taken it. */
@@ -137,17 +131,19 @@ class AgentGateway implements Dispatcher {
         versionInfo: { ...instance.versionInfo, ...versionInfo },
       };
     };
-    this.#keep(this.#persist(key, change));
+    this.#connections.keep(this.#persist(key, change));
   }
 
   async #persist(key: string, change: (instance: Instance) => Instance): Promise<void> {
-    while (this.#signal && !this.#signal.aborted) {
+    for (;;) {
+      const { signal } = this.#connections;
+      if (!signal) return;
       try {
         await updateRecord(this.#deps, key, change);
         return;
       } catch (error) {
         this.#deps.log.warn("cannot record a connection", { key, error: messageOf(error) });
-        await this.#deps.clock.sleep(RETRY_MS, this.#signal);
+        await this.#deps.clock.sleep(RETRY_MS, signal);
       }
     }
   }
@@ -166,11 +162,6 @@ class AgentGateway implements Dispatcher {
 
   #sessionOf({ placement: { instance } }: Task): AcsSession | undefined {
     return this.#sessions.get(instanceKey(instance, instance.clusterName, instance.id));
-  }
-
-  #keep(work: Promise<void>): void {
-    const kept = work.finally(() => this.#running.delete(kept));
-    this.#running.add(kept);
   }
 }
 

@@ -4,7 +4,7 @@ import {
   parseCidr,
   pickAddress,
   privateDnsName,
-} from "../../ec2/addresses.ts";
+} from "../../ec2/model/addresses.ts";
 import {
   type Address,
   addressesPrefix,
@@ -34,7 +34,7 @@ const ATTEMPTS_MAX = 10;
  * PROVISIONING → PENDING and DEPROVISIONING → STOPPED. Interface, address and task change in one transaction, so that
  * no address is ever without its task and none is given twice.
  */
-export function createNetworkInterfaces(deps: EcsDeps): Controller {
+export function createNetworkInterfacesController(deps: EcsDeps): Controller {
   return {
     name: "network-interfaces",
     keysFor: ({ key, after }: CacheChange) =>

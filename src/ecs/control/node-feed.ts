@@ -20,11 +20,11 @@ import {
   type FeedVpc,
   NODE_FEED_PATH,
 } from "../../protocol/node-feed.ts";
-import type { Cache } from "../../store/cache.ts";
+import type { Cache, CacheChange } from "../../store/cache.ts";
+import { Alarm } from "./alarm.ts";
+import { Connections } from "./connections.ts";
+import { Heartbeat } from "./heartbeat.ts";
 
-const HEARTBEAT_MS = 25_000;
-/** Four heartbeats without an answer: the node is gone. */
-const SILENCE_MS_MAX = 100_000;
 /** A reader that leaves more than this lying is not reading. */
 const BUFFERED_BYTES_MAX = 8 * 2 ** 20;
 
@@ -34,52 +34,60 @@ export interface NodeFeedDeps {
 }
 
 export interface NodeFeed {
-  readonly routes: readonly UpgradeRoute[];
+  readonly route: UpgradeRoute;
   /** Serves nodes until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 /** The route `/node-feed/ws`. A machine's principal reads its own network and no other. */
 export function createNodeFeed(deps: NodeFeedDeps): NodeFeed {
+  const connections = new Connections();
   const sessions = new Set<FeedSession>();
-  const running = new Set<Promise<void>>();
-  let serving: AbortSignal | undefined;
   const open = (call: UpgradeCall): UpgradeDecision => {
-    const signal = serving;
     const machine = machineOf(call.principal);
-    const asked = call.query.get("ec2InstanceId");
-    if (machine === undefined || machine !== asked) {
+    if (machine === undefined || machine !== call.query.get("ec2InstanceId")) {
       return { refuse: { status: 403, body: "a machine may read its own network only" } };
     }
-    if (!signal || signal.aborted) {
-      return { refuse: { status: 503, body: "the server is not ready" } };
-    }
+    const { signal } = connections;
+    if (!signal) return { refuse: { status: 503, body: "the server is not ready" } };
+    const host = `${call.region}/${machine}`;
     const accept = (socket: MessageSocket): void => {
-      const session = new FeedSession(deps, `${call.region}/${machine}`, call.region, socket);
+      const session = new FeedSession(deps, { region: call.region, host, socket });
       sessions.add(session);
-      const work = session.run(signal).finally(() => {
-        sessions.delete(session);
-        running.delete(work);
-      });
-      running.add(work);
+      connections.keep(session.run(signal).finally(() => sessions.delete(session)));
     };
     return { accept };
   };
   const run = async (signal: AbortSignal): Promise<void> => {
-    serving = signal;
     const unsubscribe = deps.cache.subscribe((changes) => {
-      if (!changes.some(({ key }) => ec2Kind(key) !== undefined)) return;
-      for (const session of sessions) session.wake();
+      const hosts = new Set(changes.flatMap(hostsOf));
+      for (const session of sessions) {
+        if (hosts.has(session.host) || hosts.has(EVERY_HOST)) session.wake();
+      }
     });
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    await connections.run(signal);
     unsubscribe();
-    await Promise.all(running);
   };
-  return { routes: [{ path: NODE_FEED_PATH, action: "gantry:NodeFeed", open }], run };
+  return { route: { path: NODE_FEED_PATH, action: "gantry:NodeFeed", open }, run };
+}
+
+const EVERY_HOST = "*";
+
+/** The machines that a change concerns. */
+function hostsOf({ key, before, after }: CacheChange): readonly string[] {
+  switch (ec2Kind(key)) {
+    case "network-interfaces":
+      return [before, after].flatMap((record) => {
+        if (!record) return [];
+        const { region, ec2InstanceId } = record.value as NetworkInterface;
+        return [`${region}/${ec2InstanceId}`];
+      });
+    case "vpcs":
+    case "subnets":
+      return [EVERY_HOST];
+    default:
+      return [];
+  }
 }
 
 /** By id: what a node has been told, or should be. */
@@ -90,27 +98,29 @@ interface Network {
 
 class FeedSession {
   readonly #deps: NodeFeedDeps;
-  readonly #host: string;
+  /** `<region>/<ec2InstanceId>`. */
+  readonly host: string;
   readonly #region: string;
   readonly #socket: MessageSocket;
+  readonly #alarm: Alarm;
+  readonly #heartbeat: Heartbeat;
   #told: Network | undefined;
   #isClosed = false;
-  #isAwake = false;
-  #nap: AbortController | undefined;
-  #lastHeardAt: number;
-  #nextHeartbeatAt: number;
 
-  constructor(deps: NodeFeedDeps, host: string, region: string, socket: MessageSocket) {
+  /** Must be called in the tick in which the socket was received. */
+  constructor(
+    deps: NodeFeedDeps,
+    options: { region: string; host: string; socket: MessageSocket },
+  ) {
+    const { region, host, socket } = options;
     this.#deps = deps;
-    this.#host = host;
+    this.host = host;
     this.#region = region;
     this.#socket = socket;
-    this.#lastHeardAt = deps.clock.now();
-    this.#nextHeartbeatAt = this.#lastHeardAt + HEARTBEAT_MS;
+    this.#alarm = new Alarm(deps.clock);
+    this.#heartbeat = new Heartbeat(deps.clock.now());
     // Nothing but answers to heartbeats comes up this way.
-    socket.onMessage(() => {
-      this.#lastHeardAt = deps.clock.now();
-    });
+    socket.onMessage(() => this.#heartbeat.answered(deps.clock.now()));
     socket.onClose(() => {
       this.#isClosed = true;
       this.wake();
@@ -118,26 +128,25 @@ class FeedSession {
   }
 
   wake(): void {
-    this.#isAwake = true;
-    this.#nap?.abort();
+    this.#alarm.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!this.#isClosed && !signal.aborted) {
-      this.#isAwake = false;
+    const stop = (): void => this.#close("the server is stopping");
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    while (!this.#isClosed) {
       this.#tell();
       this.#beat();
-      if (this.#isAwake || this.#isClosed) continue;
-      this.#nap = new AbortController();
-      const restMs = Math.max(0, this.#nextHeartbeatAt - this.#deps.clock.now());
-      await this.#deps.clock.sleep(restMs, AbortSignal.any([signal, this.#nap.signal]));
-      this.#nap = undefined;
+      if (!this.#isClosed) {
+        await this.#alarm.rest(this.#heartbeat.untilNextMs(this.#deps.clock.now()));
+      }
     }
-    if (!this.#isClosed) this.#close("the server is stopping");
+    signal.removeEventListener("abort", stop);
   }
 
   #tell(): void {
-    const wanted = networkOf(this.#deps.cache, this.#region, this.#host);
+    const wanted = networkOf(this.#deps.cache, this.#region, this.host);
     const told = this.#told;
     this.#told = wanted;
     if (!told) {
@@ -154,13 +163,11 @@ class FeedSession {
 
   #beat(): void {
     const now = this.#deps.clock.now();
-    if (now - this.#lastHeardAt >= SILENCE_MS_MAX) {
+    if (this.#heartbeat.isLost(now)) {
       this.#close("heartbeats are not answered");
       return;
     }
-    if (now < this.#nextHeartbeatAt) return;
-    this.#nextHeartbeatAt = now + HEARTBEAT_MS;
-    this.#send({ type: "heartbeat" });
+    if (this.#heartbeat.takeDue(now)) this.#send({ type: "heartbeat" });
   }
 
   #send(message: FeedMessage): void {
@@ -172,6 +179,7 @@ class FeedSession {
   #close(reason: string): void {
     this.#isClosed = true;
     this.#socket.close(1001, reason);
+    this.wake();
   }
 }
 

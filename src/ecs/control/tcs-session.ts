@@ -1,8 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
+import { HEARTBEAT_MS } from "./heartbeat.ts";
 
-/** The agent gives up a connection that is silent for 60–120 s. */
-const HEARTBEAT_MS = 25_000;
 /** A reader that leaves more than this lying is not reading. */
 const BUFFERED_BYTES_MAX = 2 ** 20;
 

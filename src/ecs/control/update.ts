@@ -1,5 +1,6 @@
 import { UnavailableError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
+import { commit as commitOnce } from "../../store/commit.ts";
 import type { Compare, Store, Write } from "../../store/store.ts";
 
 export interface UpdateDeps {
@@ -12,17 +13,17 @@ const ATTEMPTS_MAX = 20;
 
 /**
  * One transaction, then a cache that includes its outcome: after true it shows our writes, after false what beat us,
- * so that the caller can look again at once.
+ * so that looking again at once is worth it even where the cache lags behind the store.
  */
 export async function commit(
-  { store, cache }: UpdateDeps,
+  deps: UpdateDeps,
   compare: readonly Compare[],
   write: readonly Write[],
 ): Promise<boolean> {
-  const result = await store.txn(compare, write);
-  const { revision } = result.ok ? result : await store.list(compare[0]?.key ?? "/");
-  await cache.reached(revision);
-  return result.ok;
+  if (await commitOnce(deps, compare, write)) return true;
+  const { revision } = await deps.store.list(compare[0]?.key ?? "/");
+  await deps.cache.reached(revision);
+  return false;
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   internalDomain,
   parseCidr,
   resolverOf,
-} from "../../ec2/addresses.ts";
+} from "../../ec2/model/addresses.ts";
 import type { NetworkInterface, Subnet, Vpc } from "../../ec2/model.ts";
 import type {
   ElasticNetworkInterface,

@@ -1,4 +1,4 @@
-import { assert } from "../lib/errors.ts";
+import { assert } from "../../lib/errors.ts";
 
 /** IPv4 arithmetic, pure. Addresses are unsigned 32-bit numbers. */
 
