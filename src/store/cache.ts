@@ -1,9 +1,11 @@
-import type { Revision, StoreRecord } from "./store.ts";
+import { assert, CompactedError, messageOf, UnavailableError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { CacheIndex, type IndexFunction } from "./cache-index.ts";
+import { OrderedMap } from "./ordered-map.ts";
+import type { Change, Revision, Store, StoreRecord } from "./store.ts";
 
 /** For each name, the index values of a record; a record may stand under none, one or several. Pure. */
-export type IndexDefinitions = Readonly<
-  Record<string, (key: string, value: unknown) => readonly string[]>
->;
+export type IndexDefinitions = Readonly<Record<string, IndexFunction>>;
 
 /**
  * A readable view of all records, kept current by list + watch. Synchronous and consistent: between two awaits
@@ -16,11 +18,14 @@ export interface Cache {
   list(prefix: string): readonly StoreRecord[];
   /** Records that index `name` puts under `value`, in key order. */
   lookup(name: string, value: string): readonly StoreRecord[];
-  /** Resolves when the view includes `revision`: await it after a txn before answering (read your writes). */
+  /**
+   * Resolves when the view includes `revision`: await it after a txn before answering (read your writes).
+   * Throws UnavailableError when the cache has stopped following the store.
+   */
   reached(revision: Revision): Promise<void>;
   /** Calls `listener` after each applied batch with the changed keys and previous values. Returns the unsubscriber. */
   subscribe(listener: (changes: readonly CacheChange[]) => void): () => void;
-  /** Follows the store until `signal` aborts; re-lists after CompactedError. */
+  /** Follows the store until `signal` aborts; re-lists after CompactedError. Throws what else the store throws. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -28,4 +33,149 @@ export interface CacheChange {
   readonly key: string;
   readonly before: StoreRecord | undefined;
   readonly after: StoreRecord | undefined;
+}
+
+export interface CacheOptions {
+  readonly store: Store;
+  readonly indexes: IndexDefinitions;
+  readonly log: Log;
+}
+
+/** A cache of all of `store`, empty until `run()` has listed: `await cache.reached(0)` waits for that. */
+export function createCache(options: CacheOptions): Cache {
+  return new StoreCache(options);
+}
+
+class StoreCache implements Cache {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #indexes: ReadonlyMap<string, CacheIndex>;
+  readonly #records = new OrderedMap<StoreRecord>();
+  readonly #listeners = new Set<(changes: readonly CacheChange[]) => void>();
+  #waiters: Waiter[] = [];
+  /** -1 until the first list. */
+  #revision: Revision = -1;
+  #stopped = false;
+
+  constructor({ store, indexes, log }: CacheOptions) {
+    this.#store = store;
+    this.#log = log;
+    this.#indexes = new Map(
+      Object.entries(indexes).map(([name, valuesOf]) => [name, new CacheIndex(valuesOf)]),
+    );
+  }
+
+  get revision(): Revision {
+    return Math.max(0, this.#revision);
+  }
+
+  get(key: string): StoreRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  list(prefix: string): readonly StoreRecord[] {
+    return this.#records.valuesBelow(prefix);
+  }
+
+  lookup(name: string, value: string): readonly StoreRecord[] {
+    const index = this.#indexes.get(name);
+    assert(index !== undefined, `no index is called ${name}`);
+    return index.lookup(value);
+  }
+
+  reached(revision: Revision): Promise<void> {
+    if (revision <= this.#revision) return Promise.resolve();
+    if (this.#stopped) return Promise.reject(stoppedError());
+    const waiter = { revision, settled: Promise.withResolvers<void>() };
+    this.#waiters.push(waiter);
+    return waiter.settled.promise;
+  }
+
+  subscribe(listener: (changes: readonly CacheChange[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#stopped = false;
+    try {
+      while (!signal.aborted) await this.#follow(signal);
+    } finally {
+      this.#stopped = true;
+      for (const { settled } of this.#waiters.splice(0)) settled.reject(stoppedError());
+    }
+  }
+
+  /** Lists, then applies changes until `signal` aborts or the history is gone. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { revision, records } = await this.#store.list("/");
+    this.#apply(this.#differenceTo(records), revision);
+    try {
+      for await (const changes of this.#store.watch("/", revision, signal)) {
+        this.#apply(changes, changes.at(-1)?.revision ?? this.#revision);
+      }
+    } catch (error) {
+      if (!(error instanceof CompactedError)) throw error;
+      this.#log.warn("listing the store again", { why: error.message });
+    }
+  }
+
+  /** What has to happen to this view so that it holds exactly `records`. */
+  #differenceTo(records: readonly StoreRecord[]): readonly Change[] {
+    const listed = new Set(records.map(({ key }) => key));
+    const gone = this.#records
+      .valuesBelow("")
+      .filter(({ key }) => !listed.has(key))
+      .map(({ key, revision }) => ({ key, revision, value: undefined }));
+    const differing = records.filter(
+      ({ key, revision }) => this.#records.get(key)?.revision !== revision,
+    );
+    return [...gone, ...differing];
+  }
+
+  #apply(changes: readonly Change[], revision: Revision): void {
+    const applied = changes.map((change) => this.#applyOne(change));
+    this.#revision = revision;
+    if (applied.length > 0) this.#tell(applied);
+    this.#releaseWaiters();
+  }
+
+  #applyOne(change: Change): CacheChange {
+    const { key } = change;
+    const before = this.#records.get(key);
+    const after = change.value === undefined ? undefined : change;
+    if (after === undefined) this.#records.delete(key);
+    else this.#records.set(key, after);
+    for (const index of this.#indexes.values()) index.replace(before, after);
+    return { key, before, after };
+  }
+
+  #tell(changes: readonly CacheChange[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(changes);
+      } catch (error) {
+        // A bug of one listener must not stop the view of all others.
+        this.#log.error("a cache listener failed", { why: messageOf(error) });
+      }
+    }
+  }
+
+  #releaseWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ revision }) => revision > this.#revision);
+    for (const { revision, settled } of waiters) {
+      if (revision <= this.#revision) settled.resolve();
+    }
+  }
+}
+
+interface Waiter {
+  readonly revision: Revision;
+  readonly settled: PromiseWithResolvers<void>;
+}
+
+function stoppedError(): UnavailableError {
+  return new UnavailableError("the cache has stopped following the store");
 }

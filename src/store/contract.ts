@@ -31,6 +31,7 @@ export function testStoreContract(backend: Backend): void {
   describe(`${backend.name}: Store contract`, () => {
     testRecords(fresh);
     testTransactions(fresh);
+    testRefusals(fresh);
     testWatch(fresh);
     testHistory(fresh);
     if (backend.durable) testReopening(fresh);
@@ -163,7 +164,9 @@ function testTransactions(fresh: Fresh): void {
     assert.deepEqual(await store.txn([{ key: "/x", revision }], []), { ok: true, revision });
     assert.deepEqual(await store.txn([{ key: "/x", revision: 0 }], []), { ok: false });
   });
+}
 
+function testRefusals(fresh: Fresh): void {
   it("refuses what no caller may ask for, without effect", async (t) => {
     const { store } = await fresh(t);
     const refused = [

@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { systemClock } from "../lib/clock.ts";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
 import { openSqliteStore } from "./sqlite.ts";
@@ -13,9 +12,8 @@ import type { Store } from "./store.ts";
 describe("sqlite store and the machine", () => {
   it("kill -9 loses no acknowledged transaction and leaves none half applied", async (t) => {
     const directory = await directoryFor(t);
-    for (let round = 0; round < 5; round++) {
-      const writer = await startWriter(directory);
-      await systemClock.sleep(40 + 70 * round);
+    for (let round = 0; round < 4; round++) {
+      const writer = await startWriter(directory, 1 + 700 * round);
       await killWriter(writer);
 
       const store = await openSqliteStore({ directory, log: silentLog });
@@ -30,7 +28,7 @@ describe("sqlite store and the machine", () => {
 
   it("a second process on the same directory is refused, and told who has it", async (t) => {
     const directory = await directoryFor(t);
-    const writer = await startWriter(directory);
+    const writer = await startWriter(directory, 1);
     await assert.rejects(
       openSqliteStore({ directory, log: silentLog }),
       (error) =>

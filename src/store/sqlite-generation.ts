@@ -83,11 +83,11 @@ export class Generation {
   rowsBefore(beforeId: number, count: number): { rows: JournalRow[]; lowestId: number } {
     let lowestId = beforeId;
     const rows = this.#page.all(beforeId, count).map((row) => {
-      lowestId = Number(row["id"]);
-      const text = row["document"];
+      lowestId = Number(row.id);
+      const text = row.document;
       return {
-        revision: Number(row["revision"]),
-        key: String(row["key"]),
+        revision: Number(row.revision),
+        key: String(row.key),
         text: text === null ? undefined : String(text),
       };
     });
@@ -137,5 +137,5 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 function lastIdOf(database: DatabaseSync): number {
-  return Number(database.prepare("SELECT max(id) AS id FROM journal").get()?.["id"] ?? 0);
+  return Number(database.prepare("SELECT max(id) AS id FROM journal").get()?.id ?? 0);
 }

@@ -70,13 +70,13 @@ export class Rewrite {
   #scanSlice(): boolean {
     const rows = this.#scan.all(this.#scannedId, JOURNAL_REWRITE_SLICE_ROWS * 4);
     for (const row of rows) {
-      const id = Number(row["id"]);
-      const key = String(row["key"]);
+      const id = Number(row.id);
+      const key = String(row.key);
       this.#scannedId = id;
       if (this.#seen.has(key)) continue;
       this.#seen.add(key);
       // A deletion leaves nothing behind, except the newest row: it carries the revision.
-      if (row["deleted"] === 0 || id === this.#newestId) this.#live.push(id);
+      if (row.deleted === 0 || id === this.#newestId) this.#live.push(id);
     }
     if (rows.length > 0) return false;
     this.#scannedId = 0;

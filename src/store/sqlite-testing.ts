@@ -12,8 +12,8 @@ export async function temporaryDirectory(): Promise<{ path: string; remove(): Pr
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Starts `sqlite-writer.ts` on `directory` and waits until it has begun to write. */
-export async function startWriter(directory: string): Promise<Writer> {
+/** Starts `sqlite-writer.ts` on `directory` and waits until it has acknowledged `count` transactions. */
+export async function startWriter(directory: string, count: number): Promise<Writer> {
   const script = fileURLToPath(new URL("./sqlite-writer.ts", import.meta.url));
   const child = spawn(process.execPath, [script, directory], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -22,7 +22,11 @@ export async function startWriter(directory: string): Promise<Writer> {
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
-  await once(child.stdout, "data");
+  let lineCount = 0;
+  while (lineCount < count) {
+    await once(child.stdout, "data");
+    lineCount = output.split("\n").length - 1;
+  }
   return { child, acknowledged: () => lastPerWriter(output) };
 }
 
