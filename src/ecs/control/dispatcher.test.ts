@@ -1,0 +1,439 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
+import { nodePrincipalArn } from "../../iam/model.ts";
+import type { ServerMessage } from "../../protocol/acs.ts";
+import { Sessions } from "../../sts/session.ts";
+import { buildInstance } from "../model/instance.fixture.ts";
+import { requestStop } from "../model/request-stop.ts";
+import { buildTask } from "../model/task.fixture.ts";
+import type { Task } from "../model/task.ts";
+import {
+  connectPeer,
+  openWorld,
+  type Peer,
+  settle,
+  type World,
+  writeDefinition,
+  writeInstance,
+  writeTask,
+} from "./control.fixture.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+
+const CLUSTER_ARN = "arn:aws:ecs:us-east-1:111111111111:cluster/demo";
+const INSTANCE_ARN =
+  "arn:aws:ecs:us-east-1:111111111111:container-instance/demo/22222222222222222222222222222222";
+const TASK_ARN = "arn:aws:ecs:us-east-1:111111111111:task/demo/11111111111111111111111111111111";
+const EXECUTION_ROLE = "arn:aws:iam::111111111111:role/service-role/exec";
+
+test("an instance is connected while its agent is, and shows the agent's versions", async () => {
+  await using world = await openAgentWorld({ agentConnected: false });
+  const agent = await world.connect();
+  const { agentConnected, versionInfo } = world.instance(buildInstance());
+  assert.equal(agentConnected, true);
+  assert.deepEqual(versionInfo, {
+    agentVersion: "1.105.1",
+    agentHash: "a8b3e7d3",
+    dockerVersion: "DockerVersion: 20.10.24",
+  });
+  agent.close(1006);
+  await settle();
+  assert.equal(world.instance(buildInstance()).agentConnected, false);
+});
+
+test("a server that starts takes no instance for connected", async () => {
+  await using world = await openAgentWorld({ agentConnected: true });
+  assert.equal(world.instance(buildInstance()).agentConnected, false);
+});
+
+test("a task is told once, to the instance it was placed on, as soon as it is PENDING", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.put(writeTask(buildTask({ lastStatus: "PROVISIONING" })));
+  assert.deepEqual(payloads(agent), []);
+  await world.put(writeTask(buildTask()));
+  await world.put(writeTask(buildTask({ startedBy: "me" })));
+  const [payload, ...others] = payloads(agent);
+  assert.deepEqual(others, []);
+  assert.equal(payload?.clusterArn, CLUSTER_ARN);
+  assert.equal(payload?.containerInstanceArn, INSTANCE_ARN);
+  assert.deepEqual(
+    payload?.tasks.map(({ arn, desiredStatus }) => [arn, desiredStatus]),
+    [[TASK_ARN, "RUNNING"]],
+  );
+});
+
+test("what was not acknowledged is told again on the next connection, the rest is not", async () => {
+  await using world = await openAgentWorld();
+  const first = await world.connect();
+  const other = buildTask({ id: "33333333333333333333333333333333" });
+  await world.put(writeTask(buildTask()), writeTask(other));
+  acknowledge(first, payloads(first)[0]?.messageId);
+  await settle();
+  first.close(1000);
+  const second = await world.connect({ sendCredentials: "false" });
+  assert.deepEqual(toldTasks(second), [`${TASK_ARN.slice(0, -32)}${other.id}`]);
+});
+
+test("a payload that stays unacknowledged is told again after a minute", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.put(writeTask(buildTask()));
+  await world.answerHeartbeatsFor(agent, 80_000);
+  assert.deepEqual(toldTasks(agent), [TASK_ARN, TASK_ARN]);
+});
+
+test("no more than 32 payloads are on their way, and each acknowledgement brings the next", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  const tasks = Array.from({ length: 40 }, (_, index) =>
+    buildTask({ id: index.toString(16).padStart(32, "0") }),
+  );
+  await world.put(...tasks.map(writeTask));
+  assert.equal(payloads(agent).length, 32);
+  for (const { messageId } of payloads(agent)) acknowledge(agent, messageId);
+  await settle();
+  assert.equal(new Set(toldTasks(agent)).size, 40);
+});
+
+test("a task that cannot be told does not hold up the others", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  const lost = buildTask({ id: "00000000000000000000000000000000", family: "gone" });
+  await world.put(writeTask(lost), writeTask(buildTask()));
+  assert.deepEqual(toldTasks(agent), [TASK_ARN]);
+});
+
+test("a stop is told, and the task is STOPPING", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.put(writeTask(buildTask({ lastStatus: "RUNNING" })));
+  acknowledge(agent, payloads(agent)[0]?.messageId);
+  await world.put(writeTask(stopped(world.task(buildTask()))));
+  await settle();
+  assert.deepEqual(
+    payloads(agent).map(({ tasks }) => tasks[0]?.desiredStatus),
+    ["RUNNING", "STOPPED"],
+  );
+  assert.equal(world.task(buildTask()).lastStatus, "STOPPING");
+});
+
+test("sequence numbers grow, also over a restart of the server", async () => {
+  await using world = await openAgentWorld();
+  const first = await world.connect();
+  await world.put(writeTask(buildTask()));
+  const { dispatcher } = world.startDispatcher();
+  await world.clock.advance(10);
+  const second = await world.connect({}, dispatcher);
+  const numbers = [...first.received, ...second.received].flatMap((message) => {
+    if (message.type === "PayloadMessage") return [message.message.seqNum];
+    return message.type === "TaskManifestMessage" ? [message.message.timeline] : [];
+  });
+  assert.equal(numbers.length, 4);
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].toSorted((a, b) => a - b),
+  );
+});
+
+test("a manifest lists the tasks of the instance, and the agent may stop only what it should not run", async () => {
+  await using world = await openAgentWorld();
+  const elsewhere = buildTask({
+    id: "44444444444444444444444444444444",
+    placement: {
+      ...buildTask().placement,
+      instance: { ...buildTask().placement.instance, id: "55555555555555555555555555555555" },
+    },
+  });
+  const ended = buildTask({ id: "66666666666666666666666666666666", lastStatus: "STOPPED" });
+  await world.put(writeTask(buildTask()), writeTask(elsewhere), writeTask(ended));
+  const agent = await world.connect();
+  const manifest = only(agent, "TaskManifestMessage");
+  assert.deepEqual(manifest.tasks, [
+    { taskArn: TASK_ARN, taskClusterArn: CLUSTER_ARN, desiredStatus: "RUNNING" },
+  ]);
+  const arnOf = (id: string): string => `${TASK_ARN.slice(0, -32)}${id}`;
+  const unknown = arnOf("77777777777777777777777777777777");
+  const candidates = [TASK_ARN, arnOf(elsewhere.id), arnOf(ended.id), unknown, "nonsense"];
+  say(agent, "TaskStopVerificationMessage", {
+    messageId: manifest.messageId,
+    stopCandidates: candidates.map((taskArn) => ({
+      taskArn,
+      taskClusterArn: CLUSTER_ARN,
+      desiredStatus: "STOPPED",
+    })),
+  });
+  await settle();
+  const answer = only(agent, "TaskStopVerificationAck");
+  assert.equal(answer.messageId, manifest.messageId);
+  assert.deepEqual(
+    answer.stopTasks.map(({ taskArn }) => taskArn),
+    [arnOf(elsewhere.id), arnOf(ended.id), unknown],
+  );
+});
+
+test("a new agent process gets the credentials of running tasks at once, a reconnecting one does not", async () => {
+  await using world = await openAgentWorld();
+  await world.put(
+    writeTask(buildTask({ lastStatus: "RUNNING", executionRoleArn: EXECUTION_ROLE })),
+  );
+  const first = await world.connect();
+  const { messageId: _, ...message } = only(first, "IAMRoleCredentialsMessage");
+  assert.equal(message.taskArn, TASK_ARN);
+  assert.equal(message.roleType, "TaskExecution");
+  const { accessKeyId, sessionToken, secretAccessKey, roleArn } = message.roleCredentials;
+  assert.equal(roleArn, EXECUTION_ROLE);
+  assert.deepEqual(world.sessions.openSession(accessKeyId, sessionToken, world.clock.now()), {
+    principal: {
+      accountId: "111111111111",
+      arn: "arn:aws:sts::111111111111:assumed-role/exec/11111111111111111111111111111111",
+      accessKeyId,
+      kind: "task-execution",
+    },
+    secretAccessKey,
+  });
+  acknowledge(first, payloads(first)[0]?.messageId);
+  await settle();
+  first.close(1000);
+  const second = await world.connect({ sendCredentials: "false" });
+  assert.deepEqual(typesOf(second), ["TaskManifestMessage"]);
+  second.close(1006);
+  const third = await world.connect();
+  assert.equal(only(third, "IAMRoleCredentialsMessage").roleType, "TaskExecution");
+  assert.deepEqual(toldTasks(third), [TASK_ARN]);
+});
+
+test("a payload carries credentials, and they are renewed under the same id before they end", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.put(writeTask(buildTask({ executionRoleArn: EXECUTION_ROLE })));
+  const given = payloads(agent)[0]?.tasks[0]?.executionRoleCredentials;
+  assert.equal(given?.expiration, "2026-01-01T06:00:00Z");
+  acknowledge(agent, payloads(agent)[0]?.messageId);
+  await world.answerHeartbeatsFor(agent, (5 * 60 + 40) * 60_000);
+  assert.equal(typesOf(agent).includes("IAMRoleCredentialsMessage"), false);
+  await world.answerHeartbeatsFor(agent, 6 * 60_000);
+  const { roleCredentials } = only(agent, "IAMRoleCredentialsMessage");
+  assert.equal(roleCredentials.credentialsId, given?.credentialsId);
+  assert.notEqual(roleCredentials.accessKeyId, given?.accessKeyId);
+  assert.ok(roleCredentials.expiration > (given?.expiration ?? ""));
+});
+
+test("an agent that leaves heartbeats unanswered for 100 seconds is gone", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.answerHeartbeatsFor(agent, 200_000);
+  assert.equal(world.instance(buildInstance()).agentConnected, true);
+  await world.clock.advance(110_000);
+  await settle();
+  assert.equal(agent.closed?.code, 1001);
+  assert.equal(world.instance(buildInstance()).agentConnected, false);
+});
+
+test("a newer connection takes the place of the older one, and the instance stays connected", async () => {
+  await using world = await openAgentWorld();
+  const first = await world.connect();
+  const second = await world.connect();
+  assert.equal(first.closed?.code, 1000);
+  assert.equal(second.closed, undefined);
+  assert.equal(world.instance(buildInstance()).agentConnected, true);
+});
+
+test("an agent that does not read is closed before it fills our memory", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  agent.stall(9 * 2 ** 20);
+  await world.put(writeTask(buildTask()));
+  assert.equal(agent.closed?.code, 1001);
+});
+
+test("an instance that is deregistered loses its connection and is refused from then on", async () => {
+  await using world = await openAgentWorld();
+  const agent = await world.connect();
+  await world.put(writeInstance({ status: "INACTIVE" }));
+  assert.equal(agent.closed?.code, 1000);
+  const decision = await world.open();
+  assert.deepEqual("refuse" in decision && JSON.parse(decision.refuse.body), {
+    type: "InactiveInstanceException",
+    message: { message: "The container instance is deregistered." },
+  });
+});
+
+const node = (machine: string): UpgradeCall["principal"] => ({
+  accountId: "111111111111",
+  arn: nodePrincipalArn("111111111111", machine),
+  accessKeyId: "AKIANODE",
+  kind: "node",
+});
+
+test("an agent is refused with the protocol's words", async () => {
+  const stranger = { ...ROOT, accountId: "222222222222" };
+  const cases: [string, Record<string, string>, UpgradeCall["principal"], string | undefined][] = [
+    ["no instance", { containerInstanceArn: "" }, ROOT, "InvalidInstanceException"],
+    [
+      "an unknown one",
+      { containerInstanceArn: `${INSTANCE_ARN}0` },
+      ROOT,
+      "InvalidInstanceException",
+    ],
+    ["another cluster", { clusterArn: "other" }, ROOT, "InvalidClusterException"],
+    ["another account", {}, stranger, "AccessDeniedException"],
+    ["another machine", {}, node("i-00000000000000002"), "AccessDeniedException"],
+    ["its own machine", {}, node("i-00000000000000001"), undefined],
+    ["the cluster by its ARN", { clusterArn: CLUSTER_ARN }, ROOT, undefined],
+  ];
+  await using world = await openAgentWorld();
+  for (const [name, query, principal, type] of cases) {
+    const decision = await world.open(query, world.dispatcher, principal);
+    const refused = "refuse" in decision ? JSON.parse(decision.refuse.body).type : undefined;
+    assert.equal(refused, type, name);
+  }
+});
+
+test("telemetry is acknowledged, signed frames and bare ones, and heartbeats come", async () => {
+  await using world = await openAgentWorld();
+  const route = world.dispatcher.routes.find(({ path }) => path === "/tcs/ws");
+  const decision = await route?.open(
+    upgradeCall({ cluster: "demo", containerInstance: INSTANCE_ARN }, ROOT),
+  );
+  assert.ok(decision && "accept" in decision);
+  const agent = connectPeer<{ type: string }>();
+  decision.accept(agent.socket);
+  agent.send(`Authorization: x\r\nHost: y\r\n\r\n{"type":"PublishMetricsRequest","message":{}}`);
+  agent.send(`{"type":"PublishHealthRequest","message":{}}`);
+  agent.send("noise");
+  await world.clock.advance(26_000);
+  assert.deepEqual(
+    agent.received.map(({ type }) => type),
+    ["HeartbeatMessage", "AckPublishMetric", "AckPublishHealth", "HeartbeatMessage"],
+  );
+});
+
+const ROOT: UpgradeCall["principal"] = {
+  accountId: "111111111111",
+  arn: "arn:aws:iam::111111111111:root",
+  accessKeyId: "AKIAROOT",
+  kind: "root",
+};
+
+interface AgentWorld extends World {
+  readonly dispatcher: Dispatcher;
+  readonly sessions: Sessions;
+  startDispatcher(): { readonly dispatcher: Dispatcher };
+  open(
+    query?: Record<string, string>,
+    dispatcher?: Dispatcher,
+    principal?: UpgradeCall["principal"],
+  ): Promise<UpgradeDecision>;
+  connect(query?: Record<string, string>, dispatcher?: Dispatcher): Promise<Peer<ServerMessage>>;
+  /** Lets time pass for an agent that is alive. */
+  answerHeartbeatsFor(agent: Peer<ServerMessage>, ms: number): Promise<void>;
+}
+
+async function openAgentWorld(
+  instance: Parameters<typeof writeInstance>[0] = {},
+): Promise<AgentWorld> {
+  const world = await openWorld();
+  await world.put(writeInstance(instance), writeDefinition());
+  const sessions = new Sessions(world);
+  const startDispatcher = (): { dispatcher: Dispatcher } => {
+    const dispatcher = createDispatcher({ ...world, minter: sessions });
+    world.run((signal) => dispatcher.run(signal));
+    return { dispatcher };
+  };
+  const { dispatcher } = startDispatcher();
+  await settle();
+  const open: AgentWorld["open"] = async (query = {}, to = dispatcher, principal = ROOT) => {
+    const route = to.routes.find(({ path }) => path === "/acs/ws");
+    assert.ok(route);
+    return route.open(upgradeCall({ ...AGENT_QUERY, ...query }, principal));
+  };
+  return {
+    ...world,
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+    dispatcher,
+    sessions,
+    startDispatcher,
+    open,
+    connect: async (query, to) => {
+      const decision = await open(query, to);
+      assert.ok("accept" in decision);
+      const agent = connectPeer<ServerMessage>();
+      decision.accept(agent.socket);
+      await settle();
+      return agent;
+    },
+    answerHeartbeatsFor: async (agent, ms) => {
+      for (let passed = 0; passed < ms; passed += 20_000) {
+        say(agent, "HeartbeatAckRequest", { messageId: "" });
+        await world.clock.advance(Math.min(20_000, ms - passed));
+        await settle();
+      }
+    },
+  };
+}
+
+const AGENT_QUERY = {
+  agentHash: "a8b3e7d3",
+  agentVersion: "1.105.1",
+  clusterArn: "demo",
+  containerInstanceArn: INSTANCE_ARN,
+  dockerVersion: "DockerVersion: 20.10.24",
+  protocolVersion: "2",
+  seqNum: "1",
+  sendCredentials: "true",
+};
+
+function upgradeCall(
+  query: Record<string, string>,
+  principal: UpgradeCall["principal"],
+): UpgradeCall {
+  return { principal, region: "us-east-1", query: new URLSearchParams(query), requestId: "r" };
+}
+
+function say(agent: Peer<ServerMessage>, type: string, message: object): void {
+  agent.send(JSON.stringify({ type, message }));
+}
+
+function acknowledge(agent: Peer<ServerMessage>, messageId: string | undefined): void {
+  say(agent, "AckRequest", { cluster: CLUSTER_ARN, containerInstance: INSTANCE_ARN, messageId });
+}
+
+type MessageOf<Type extends ServerMessage["type"]> = Extract<
+  ServerMessage,
+  { type: Type }
+>["message"];
+
+function all<Type extends ServerMessage["type"]>(
+  agent: Peer<ServerMessage>,
+  type: Type,
+): MessageOf<Type>[] {
+  return agent.received.flatMap((sent) =>
+    sent.type === type ? [sent.message as MessageOf<Type>] : [],
+  );
+}
+
+function only<Type extends ServerMessage["type"]>(
+  agent: Peer<ServerMessage>,
+  type: Type,
+): MessageOf<Type> {
+  const [message, ...others] = all(agent, type);
+  assert.ok(message && others.length === 0, `one ${type} was sent`);
+  return message;
+}
+
+function payloads(agent: Peer<ServerMessage>): MessageOf<"PayloadMessage">[] {
+  return all(agent, "PayloadMessage");
+}
+
+function toldTasks(agent: Peer<ServerMessage>): string[] {
+  return payloads(agent).flatMap(({ tasks }) => tasks.map(({ arn }) => arn));
+}
+
+function typesOf(agent: Peer<ServerMessage>): string[] {
+  return agent.received.map(({ type }) => type).filter((type) => type !== "HeartbeatMessage");
+}
+
+function stopped(task: Task): Task {
+  return requestStop(task, { stopCode: "UserInitiated", reason: "bye", now: 1 });
+}
