@@ -47,3 +47,14 @@ export interface Host {
   /** Placements so far. */
   readonly placements: number;
 }
+
+/** The value of an attribute; empty for one that is a name only, undefined where the instance has none. */
+export function attributeOf(instance: Instance, name: string): string | undefined {
+  const attribute = instance.attributes.find((candidate) => candidate.name === name);
+  return attribute && (attribute.value ?? "");
+}
+
+/** ECS: the built-in attribute that says where an instance is. */
+export function availabilityZoneOf(instance: Instance): string | undefined {
+  return attributeOf(instance, "ecs.availability-zone");
+}

@@ -30,24 +30,45 @@ export const FLEET_CLUSTER = "fargate";
 export function ecsPrefix(scope: Scope): string {
   return `/${scope.accountId}/${scope.region}/ecs/`;
 }
+export function clustersPrefix(scope: Scope): string {
+  return `${ecsPrefix(scope)}clusters/`;
+}
 export function clusterKey(scope: Scope, name: string): string {
-  return `${ecsPrefix(scope)}clusters/${name}`;
+  return `${clustersPrefix(scope)}${name}`;
+}
+export function familiesPrefix(scope: Scope): string {
+  return `${ecsPrefix(scope)}families/`;
 }
 export function familyKey(scope: Scope, family: string): string {
-  return `${ecsPrefix(scope)}families/${family}`;
+  return `${familiesPrefix(scope)}${family}`;
+}
+export function definitionsPrefix(scope: Scope): string {
+  return `${ecsPrefix(scope)}task-definitions/`;
+}
+/** All revisions of one family, oldest first. */
+export function revisionsPrefix(scope: Scope, family: string): string {
+  return `${definitionsPrefix(scope)}${family}/`;
 }
 export function taskDefinitionKey(scope: Scope, family: string, revision: number): string {
-  return `${ecsPrefix(scope)}task-definitions/${family}/${String(revision).padStart(7, "0")}`;
+  return `${revisionsPrefix(scope, family)}${String(revision).padStart(7, "0")}`;
+}
+/** All container instances of one cluster. */
+export function instancesPrefix(scope: Scope, cluster: string): string {
+  return `${ecsPrefix(scope)}instances/${cluster}/`;
 }
 export function instanceKey(scope: Scope, cluster: string, id: string): string {
-  return `${ecsPrefix(scope)}instances/${cluster}/${id}`;
+  return `${instancesPrefix(scope, cluster)}${id}`;
 }
 /** Hosts are the machines themselves, whatever accounts have instances on them: they belong to the fleet account. */
 export function hostKey(region: string, ec2InstanceId: string): string {
   return `${ecsPrefix({ accountId: FLEET_ACCOUNT_ID, region })}hosts/${ec2InstanceId}`;
 }
+/** All tasks of one cluster. */
+export function tasksPrefix(scope: Scope, cluster: string): string {
+  return `${ecsPrefix(scope)}tasks/${cluster}/`;
+}
 export function taskKey(scope: Scope, cluster: string, id: string): string {
-  return `${ecsPrefix(scope)}tasks/${cluster}/${id}`;
+  return `${tasksPrefix(scope, cluster)}${id}`;
 }
 export function runTokenKey(scope: Scope, cluster: string, clientToken: string): string {
   return `${ecsPrefix(scope)}run-tokens/${cluster}/${encodeURIComponent(clientToken)}`;

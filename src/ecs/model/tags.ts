@@ -1,0 +1,44 @@
+import type { Tag } from "./cluster.ts";
+
+/** ECS: tags per resource, not counting `aws:` ones. */
+const TAGS_MAX = 50;
+const KEY_LENGTH_MAX = 128;
+const VALUE_LENGTH_MAX = 256;
+/** AWS: what keys and values are made of. */
+const TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+/** A tag as the API takes it: both members may be missing. */
+interface GivenTag {
+  readonly key?: string | undefined;
+  readonly value?: string | undefined;
+}
+
+/** Tags as they are stored: a value that was not given is empty. */
+export function normaliseTags(tags: readonly GivenTag[] = []): readonly Tag[] {
+  return tags.map(({ key = "", value = "" }) => ({ key, value }));
+}
+
+/** What is wrong with tags that a caller gave; undefined when nothing is. */
+export function findTagViolation(tags: readonly GivenTag[] = []): string | undefined {
+  if (tags.length > TAGS_MAX) return `A resource can have at most ${TAGS_MAX} tags.`;
+  const keys = new Set<string>();
+  for (const { key = "", value = "" } of tags) {
+    if (key.length < 1 || key.length > KEY_LENGTH_MAX) {
+      return `Tag keys must have 1 to ${KEY_LENGTH_MAX} characters.`;
+    }
+    if (value.length > VALUE_LENGTH_MAX) {
+      return `The value of tag '${key}' has more than ${VALUE_LENGTH_MAX} characters.`;
+    }
+    if (!TEXT.test(key) || !TEXT.test(value)) return `Tag '${key}' contains invalid characters.`;
+    if (/^aws:/i.test(key)) return `Tag '${key}' has the reserved prefix 'aws:'.`;
+    if (keys.has(key)) return `Tag '${key}' is given more than once.`;
+    keys.add(key);
+  }
+  return undefined;
+}
+
+/** Two lists of tags in one; where both have a key, `winning` has its way. */
+export function mergeTags(base: readonly Tag[], winning: readonly Tag[]): readonly Tag[] {
+  const keys = new Set(winning.map(({ key }) => key));
+  return [...base.filter(({ key }) => !keys.has(key)), ...winning];
+}
