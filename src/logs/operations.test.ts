@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Operation } from "../door/service.ts";
+import { createDemo, NOW, startLogs } from "./logs.fixture.ts";
+import { logsService } from "./operations.ts";
+
+describe("logsService()", () => {
+  test("asks for each operation's own action, on ARNs that policies for `group:*` match", async (t) => {
+    const { deps, call } = await startLogs(t);
+    const group = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo:log-stream:";
+    const input = { logGroupName: "/demo", logStreamName: "web" };
+    for (const [name, operation] of Object.entries(logsService(deps).operations)) {
+      const { action, resources } = operation as Operation<object>;
+      assert.equal(action, `logs:${name}`);
+      const expected = /LogEvents|(Create|Delete)LogStream/.test(name) ? `${group}web` : group;
+      const anyGroup = group.replace("/demo", "");
+      assert.deepEqual(resources(input, call), [
+        name === "DescribeLogGroups" ? anyGroup : expected,
+      ]);
+    }
+    const { resources } = logsService(deps).operations.GetLogEvents as Operation<object>;
+    const logGroupIdentifier = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo";
+    assert.deepEqual(resources({ logGroupIdentifier, logStreamName: "web" }, call), [
+      `${group}web`,
+    ]);
+  });
+
+  test("answers ServiceUnavailableException while events cannot be written", async (t) => {
+    const kit = await startLogs(t);
+    const { deps, call } = kit;
+    const names = await createDemo(kit);
+    await deps.logStore.close();
+    const operation = logsService(deps).operations.PutLogEvents as Operation<object>;
+    await assert.rejects(
+      operation.handle({ ...names, logEvents: [{ timestamp: NOW, message: "x" }] }, call),
+      { code: "ServiceUnavailableException", status: 503 },
+    );
+  });
+});
