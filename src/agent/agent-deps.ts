@@ -1,15 +1,11 @@
 import type { MessageSocket } from "../lib/message-socket.ts";
+import type { Credentials } from "../lib/sigv4.ts";
+
+export type { Credentials } from "../lib/sigv4.ts";
 
 /** A client of one AWS JSON service. Throws ApiError with the service's code, or UnavailableError. */
 export interface ApiClient {
   call(operation: string, input: unknown, signal?: AbortSignal): Promise<unknown>;
-}
-
-/** An access key. */
-export interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
 }
 
 /** Where a client speaks to. */

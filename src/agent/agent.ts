@@ -10,6 +10,7 @@ import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { signRequest } from "../lib/sigv4.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { handleFrame } from "./acs-handler.ts";
 import type { AgentConfig, ApiClient, ApiFactory, Credentials, Dial } from "./agent-deps.ts";
@@ -24,6 +25,7 @@ import { runSession } from "./session.ts";
 import { TaskController } from "./task-controller.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { AGENT_LABEL, adopt, CONTAINER_LABEL, TASK_LABEL, type TaskRecord } from "./task-record.ts";
+import { unlessAborted } from "./wake.ts";
 
 /** Chosen: containers made or removed at a time. More only queue inside the engine. */
 const CONCURRENT_CONTAINERS_MAX = 8;
@@ -34,8 +36,6 @@ export interface AgentDeps {
   readonly dataplane: Dataplane;
   readonly api: ApiFactory;
   readonly dial: Dial;
-  /** SigV4 headers of a websocket handshake, made with `credentials`. */
-  readonly sign: (url: URL, credentials: Credentials) => Readonly<Record<string, string>>;
   /** The node's own credentials. */
   readonly credentials: () => Credentials;
   readonly config: AgentConfig;
@@ -51,6 +51,8 @@ export interface Agent {
   run(signal: AbortSignal): Promise<void>;
   /** Of the container instance, once registered. */
   readonly instanceArn: string | undefined;
+  /** Resolves when the server has taken the connection for the first time, or when `signal` aborts. */
+  connected(signal: AbortSignal): Promise<void>;
   /** What is known of every task that is here or has just ended. */
   tasks(): readonly TaskRecord[];
 }
@@ -59,7 +61,9 @@ export interface Agent {
 export function createAgent(deps: AgentDeps): Agent {
   let instanceArn: string | undefined;
   let assignments: Assignments | undefined;
+  const { promise: connection, resolve: onConnected } = Promise.withResolvers<void>();
   return {
+    connected: async (signal) => unlessAborted(connection, signal),
     get instanceArn() {
       return instanceArn;
     },
@@ -72,15 +76,21 @@ export function createAgent(deps: AgentDeps): Agent {
       const running = new AgentRun(deps, journal, AbortSignal.any([signal, over.signal]));
       assignments = running.assignments;
       try {
-        await running.run((arn) => {
+        const onRegistered = (arn: string): void => {
           instanceArn = arn;
-        });
+        };
+        await running.run({ onRegistered, onConnected });
       } finally {
         over.abort();
         await running.tasksAtRest();
       }
     },
   };
+}
+
+interface RunEvents {
+  readonly onRegistered: (instanceArn: string) => void;
+  readonly onConnected: () => void;
 }
 
 /** One run of the agent, from recovery to abort. */
@@ -118,15 +128,15 @@ class AgentRun {
     });
   }
 
-  async run(onRegistered: (instanceArn: string) => void): Promise<void> {
+  async run(events: RunEvents): Promise<void> {
     const { clock, config, log, random } = this.#deps;
     await this.#recover();
     const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
     const instanceArn = await register(registration, this.#signal);
     if (instanceArn === undefined) return;
-    onRegistered(instanceArn);
+    events.onRegistered(instanceArn);
     log.info("registered", { cluster: config.cluster, instanceArn });
-    await this.#connect(instanceArn);
+    await this.#connect(instanceArn, events.onConnected);
   }
 
   /** Resolves when no task's loop works any more: soon after the abort. */
@@ -134,8 +144,8 @@ class AgentRun {
     await Promise.all(this.#working);
   }
 
-  async #connect(instanceArn: string): Promise<void> {
-    const { clock, config, credentials, dial, log, random, runtime, sign } = this.#deps;
+  async #connect(instanceArn: string, onConnected: () => void): Promise<void> {
+    const { clock, config, credentials, dial, log, random, runtime } = this.#deps;
     const handler = {
       assignments: this.assignments,
       journal: this.#journal,
@@ -148,7 +158,16 @@ class AgentRun {
         endpoint: (signal) =>
           discoverEndpoint({ ecs: this.#ecs, cluster: config.cluster }, instanceArn, signal),
         dial,
-        sign: (url) => sign(url, credentials()),
+        sign: (url) =>
+          signRequest({
+            method: "GET",
+            url,
+            credentials: credentials(),
+            service: "ecs",
+            region: config.region,
+            now: clock.now(),
+          }),
+        onConnected,
         handle: (text) => handleFrame(handler, text),
         identity: {
           agentHash: "gantry",

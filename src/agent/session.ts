@@ -28,6 +28,7 @@ export interface SessionDeps {
   readonly dial: Dial;
   /** SigV4 headers for a websocket handshake. */
   readonly sign: (url: URL) => Readonly<Record<string, string>>;
+  readonly onConnected: () => void;
   readonly handle: (text: string) => readonly AgentMessage[];
   /** Query parameters beside `sendCredentials`, `protocolVersion` and `seqNum`. */
   readonly identity: Readonly<Record<string, string>>;
@@ -52,6 +53,7 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
     try {
       const socket = await dial(deps, sendCredentials, signal);
       log.info("connected to the server");
+      deps.onConnected();
       sendCredentials = false;
       const ending = await serve(deps, socket, signal);
       // A connection that brought nothing is a failure, whatever its code: else a server that closes at once is hammered.

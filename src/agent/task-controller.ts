@@ -4,7 +4,7 @@
  */
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { messageOf } from "../lib/errors.ts";
-import type { ContainerNetwork, Image } from "../runtime/runtime.ts";
+import { type ContainerNetwork, type Image, RuntimeError } from "../runtime/runtime.ts";
 import { type Backoff, backoffMs } from "./backoff.ts";
 import { containerIdOf } from "./container-spec.ts";
 import type { Permits } from "./permits.ts";
@@ -21,7 +21,7 @@ import { networkDown, networkUp } from "./steps/network.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { removeTaskFiles } from "./task-files.ts";
-import { type ContainerRecord, stoppedBy, withContainer } from "./task-record.ts";
+import { type ContainerRecord, stoppedBy, VANISHED_REASON, withContainer } from "./task-record.ts";
 import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
 import { unlessAborted, waitForChange } from "./wake.ts";
 
@@ -232,6 +232,10 @@ export class TaskController {
         return this.#change(name, stoppedBy(exit));
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof RuntimeError) {
+          const stoppedAt = clock.now();
+          return this.#change(name, { status: "STOPPED", stoppedAt, reason: VANISHED_REASON });
+        }
         if (failures === 1)
           log.warn("cannot wait for a container", { id, error: messageOf(error) });
         await clock.sleep(backoffMs(RETRY_BACKOFF, failures, random), signal);

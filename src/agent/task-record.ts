@@ -45,7 +45,8 @@ export const NOTHING_REPORTED: ReportedState = { task: "NONE", containers: {} };
 
 /** ECS: "Container killed due to memory usage". */
 export const OUT_OF_MEMORY_REASON = "OutOfMemoryError: Container killed due to memory usage";
-const VANISHED_REASON =
+/** For a container of which the runtime knows nothing, or not how it ended. */
+export const VANISHED_REASON =
   "ContainerVanishedError: the container's process is gone, and nothing tells how it ended";
 
 /** A fresh record of a task that shall run. */

@@ -9,7 +9,7 @@ import type { AssignedTask } from "./task-record.ts";
 /** The first thing this agent cannot do for a task, and the container that asks for it, if it is not the whole task. */
 export interface Unsupported {
   readonly container?: string;
-  /** e.g. `container web: links`. */
+  /** By the task definition's name, e.g. `links`. */
   readonly feature: string;
 }
 
@@ -55,6 +55,18 @@ export const NO_NEW_PRIVILEGES: ReadonlySet<string> = new Set([
   "no-new-privileges:true",
 ]);
 
+/** What the task definition calls a feature that travels under another name. */
+const DEFINITION_NAMES: Readonly<Record<string, string>> = {
+  healthCheckType: "healthCheck",
+  Healthcheck: "healthCheck",
+  OpenStdin: "interactive",
+  NetworkDisabled: "disableNetworking",
+  Init: "linuxParameters.initProcessEnabled",
+  Devices: "linuxParameters.devices",
+  MemorySwap: "linuxParameters.maxSwap",
+  MemorySwappiness: "linuxParameters.swappiness",
+};
+
 /** The first feature of a task that this agent does not have, or undefined. */
 export function findUnsupported(task: AssignedTask, hasTaskRole: boolean): Unsupported | undefined {
   if (task.networkMode === "bridge" || task.networkMode === undefined) {
@@ -65,7 +77,9 @@ export function findUnsupported(task: AssignedTask, hasTaskRole: boolean): Unsup
   if (taskFeature !== undefined) return { feature: taskFeature };
   for (const container of task.containers) {
     const feature = inContainer(task, container);
-    if (feature !== undefined) return { container: container.name, feature };
+    if (feature !== undefined) {
+      return { container: container.name, feature: DEFINITION_NAMES[feature] ?? feature };
+    }
   }
   return undefined;
 }

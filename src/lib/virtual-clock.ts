@@ -18,6 +18,11 @@ export class VirtualClock implements Clock {
     return this.#sleepers.length;
   }
 
+  /** When the earliest sleep ends (epoch milliseconds); undefined when nobody sleeps. */
+  get nextDueAt(): number | undefined {
+    return this.#earliest()?.dueAt;
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PayloadContainer, PayloadTask } from "../protocol/acs.ts";
+import type { ContainerSpec, Image } from "../runtime/runtime.ts";
+import { containerIdOf, containerSpec } from "./container-spec.ts";
+import { etcFiles } from "./task-files.ts";
+import { AWSVPC, payloadContainer, payloadTask } from "./testing/rig.ts";
+import { findUnsupported } from "./unsupported.ts";
+
+const IMAGE: Image = {
+  name: "docker.io/library/hello:latest",
+  digest: "sha256:1",
+  config: {
+    entrypoint: ["/entry"],
+    command: ["default"],
+    environment: ["PATH=/image", "FROM=image", "AWS_REGION=of-image"],
+    workingDirectory: "/srv",
+    user: "nobody",
+    stopSignal: "SIGQUIT",
+  },
+};
+
+function spec(
+  container: PayloadContainer,
+  task: Partial<PayloadTask> = {},
+  image: Image = IMAGE,
+): ContainerSpec {
+  return containerSpec(payloadTask("a1", { containers: [container], ...task }), container, image, {
+    agentLabel: "ec2",
+    cluster: "default",
+    region: "eu-west-1",
+    network: { mode: "host" },
+    hostname: "box",
+    mounts: [],
+    outputPath: "/tmp/out",
+  });
+}
+
+/** What a process would see: the last of a name counts. */
+function environment(made: ContainerSpec): Record<string, string> {
+  return Object.fromEntries(
+    made.environment.map((line) => {
+      const equals = line.indexOf("=");
+      return [line.slice(0, equals), line.slice(equals + 1)];
+    }),
+  );
+}
+
+test("entry point and command combine with the image's as in Docker", () => {
+  const args = (given: Partial<PayloadContainer>) => spec(payloadContainer("c", given)).args;
+  assert.deepEqual(args({}), ["/entry", "default"]);
+  assert.deepEqual(args({ command: ["x"] }), ["/entry", "x"]);
+  assert.deepEqual(args({ entryPoint: ["/mine"] }), ["/mine"]);
+  assert.deepEqual(args({ entryPoint: ["/mine"], command: ["x"] }), ["/mine", "x"]);
+  assert.deepEqual(args({ entryPoint: [] }), ["default"]);
+  assert.deepEqual(args({ overrides: '{"command":["y"]}', command: ["x"] }), ["/entry", "y"]);
+  const bare = { ...IMAGE, config: { ...IMAGE.config, entrypoint: [], command: [] } };
+  assert.throws(() => spec(payloadContainer("c"), {}, bare), /no command specified/);
+});
+
+test("the definition's environment wins over the image's, the image's over the defaults", () => {
+  const seen = environment(spec(payloadContainer("c", { environment: { FROM: "task" } })));
+  assert.equal(seen.FROM, "task");
+  assert.equal(seen.PATH, "/image");
+  assert.equal(seen.AWS_REGION, "of-image");
+  assert.equal(seen.AWS_DEFAULT_REGION, "eu-west-1");
+  assert.equal(seen.HOSTNAME, "box");
+});
+
+test("limits and Docker settings reach the runtime in its units", () => {
+  const hostConfig = {
+    MemoryReservation: 64 * 2 ** 20,
+    Privileged: true,
+    ReadonlyRootfs: true,
+    CapAdd: ["SYS_PTRACE"],
+    CapDrop: ["ALL"],
+    Ulimits: [{ Name: "nofile", Soft: 1, Hard: 2 }],
+    Tmpfs: { "/scratch": "size=64m" },
+    SecurityOpt: ["no-new-privileges:true"],
+  };
+  const made = spec(payloadContainer("c", { cpu: 1, memory: 128, hostConfig }), {
+    cpu: 0.25,
+    memory: 512,
+  });
+  assert.equal(made.cpuShares, 2);
+  assert.equal(made.memoryBytesMax, 128 * 2 ** 20);
+  assert.equal(made.memoryBytesReserved, 64 * 2 ** 20);
+  assert.deepEqual(made.taskLimits, { cpuUnits: 256, memoryBytes: 512 * 2 ** 20 });
+  assert.deepEqual(made.ulimits, [{ name: "nofile", soft: 1, hard: 2 }]);
+  assert.ok(made.privileged && made.readonlyRootfs && made.noNewPrivileges);
+  assert.equal(made.user, "nobody");
+  assert.equal(made.workingDirectory, "/srv");
+});
+
+test("a host volume is mounted where the container wants it", () => {
+  const mountPoints = [{ sourceVolume: "v", containerPath: "/data", readOnly: true }];
+  const volumes = [{ name: "v", type: "host", host: { sourcePath: "/srv/v" } }];
+  const made = spec(payloadContainer("c", { mountPoints }), { volumes });
+  assert.deepEqual(made.mounts, [{ source: "/srv/v", target: "/data", readonly: true }]);
+});
+
+test("container ids are containerd's, and different names never share one", () => {
+  const arn = `arn:aws:ecs:eu-west-1:1:task/c/${"0".repeat(32)}`;
+  assert.equal(containerIdOf(arn, "web"), `${"0".repeat(32)}-web`);
+  const names = ["x".repeat(255), `${"x".repeat(254)}y`, "a_", "a-", "_", "a__b"];
+  const ids = names.map((name) => containerIdOf(arn, name));
+  assert.equal(new Set(ids).size, names.length);
+  for (const id of ids) assert.match(id, /^(?=.{1,76}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$/);
+});
+
+test("an awsvpc task's files name its interface and its resolver", () => {
+  const files = etcFiles(payloadTask("a1", AWSVPC), "web", {
+    hosts: "127.0.0.1 machine",
+    hostname: "machine\n",
+    "resolv.conf": "nameserver 127.0.0.53\nnameserver 9.9.9.9\n",
+  });
+  assert.match(files.hosts, /^127\.0\.0\.1\tlocalhost\n/);
+  assert.match(files.hosts, /\n10\.9\.0\.6\tip-10-9-0-6\.lab\.internal\n$/);
+  assert.equal(files.hostname, "ip-10-9-0-6.lab.internal\n");
+  assert.equal(files["resolv.conf"], "nameserver 10.9.0.2\nsearch lab.internal\n");
+});
+
+test("on the host's network the machine's own files are seen; elsewhere its loopback resolver is not", () => {
+  const machine = {
+    hosts: "127.0.0.1 machine\n",
+    hostname: "machine\n",
+    "resolv.conf": "nameserver 127.0.0.53\nnameserver 9.9.9.9\n",
+  };
+  const extra = payloadContainer("web", { hostConfig: { ExtraHosts: ["db:fd00::1"] } });
+  const host = etcFiles(payloadTask("a1", { containers: [extra] }), "web", machine);
+  assert.deepEqual(host, { ...machine, hosts: "127.0.0.1 machine\nfd00::1\tdb\n" });
+  const none = etcFiles(payloadTask("abc", { networkMode: "none" }), "web", machine);
+  assert.equal(none["resolv.conf"], "nameserver 9.9.9.9\n");
+  assert.equal(none.hostname, "abc\n");
+});
+
+test("each feature this agent lacks is found by the definition's name for it", () => {
+  const inHostConfig = (settings: object) =>
+    payloadContainer("c", {
+      dockerConfig: { config: "{}", hostConfig: JSON.stringify(settings) },
+    });
+  const cases: readonly (readonly [PayloadContainer, string | undefined])[] = [
+    [payloadContainer("c"), undefined],
+    [inHostConfig({ Init: false, Devices: [], MemorySwap: null }), undefined],
+    [inHostConfig({ Init: true }), "linuxParameters.initProcessEnabled"],
+    [inHostConfig({ Devices: [{}] }), "linuxParameters.devices"],
+    [inHostConfig({ Runtime: "kata" }), "Runtime"],
+    [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
+    [payloadContainer("c", { links: ["a"] }), "links"],
+    [payloadContainer("c", { secrets: [{}] }), "secrets"],
+    [payloadContainer("c", { restartPolicy: { enabled: true } }), "restartPolicy"],
+    [
+      payloadContainer("c", {
+        mountPoints: [{ sourceVolume: "v", containerPath: "/v", readOnly: false }],
+      }),
+      "volume v without a host sourcePath",
+    ],
+  ];
+  for (const [container, feature] of cases) {
+    const found = findUnsupported(payloadTask("a1", { containers: [container] }), false);
+    assert.equal(found?.feature, feature);
+  }
+  assert.equal(findUnsupported(payloadTask("a1"), true)?.feature, "a task role");
+});

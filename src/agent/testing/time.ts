@@ -1,0 +1,35 @@
+import { stat } from "node:fs/promises";
+import type { VirtualClock } from "../../lib/virtual-clock.ts";
+
+/** Sleeps ended before a test is told that it waits for nothing. */
+const STEPS_MAX = 20_000;
+
+/** Lets virtual time pass, one sleep after another, until `condition` holds. */
+export async function passUntil(clock: VirtualClock, condition: () => boolean): Promise<void> {
+  for (let steps = 0; steps < STEPS_MAX; steps++) {
+    await ioTurns();
+    if (condition()) return;
+    await clock.advance(Math.max(0, (clock.nextDueAt ?? clock.now()) - clock.now()));
+  }
+  throw new Error(`never came true: ${condition.toString()}`);
+}
+
+/** Lets `ms` milliseconds of virtual time pass, with its turn of real input and output at every step. */
+export async function pass(clock: VirtualClock, ms: number): Promise<void> {
+  const end = clock.now() + ms;
+  for (;;) {
+    await ioTurns();
+    const dueAt = clock.nextDueAt;
+    if (dueAt === undefined || dueAt > end) break;
+    await clock.advance(dueAt - clock.now());
+  }
+  await clock.advance(end - clock.now());
+}
+
+/** Promises and the file system, whose time is real, get their turn before virtual time moves on. */
+async function ioTurns(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await stat("/");
+  }
+}
