@@ -1,28 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
-import { nodePrincipalArn } from "../../iam/model.ts";
-import type { ServerMessage } from "../../protocol/acs.ts";
-import { Sessions } from "../../sts/session.ts";
 import { buildInstance } from "../model/instance.fixture.ts";
 import { requestStop } from "../model/request-stop.ts";
 import { buildTask } from "../model/task.fixture.ts";
 import type { Task } from "../model/task.ts";
 import {
-  connectPeer,
-  openWorld,
-  type Peer,
-  settle,
-  type World,
-  writeDefinition,
-  writeInstance,
-  writeTask,
-} from "./control.fixture.ts";
-import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+  acknowledge,
+  CLUSTER_ARN,
+  INSTANCE_ARN,
+  only,
+  openAgentWorld,
+  payloads,
+  say,
+  toldTasks,
+  typesOf,
+} from "./agent-world.fixture.ts";
+import { settle, writeInstance, writeTask } from "./control.fixture.ts";
 
-const CLUSTER_ARN = "arn:aws:ecs:us-east-1:111111111111:cluster/demo";
-const INSTANCE_ARN =
-  "arn:aws:ecs:us-east-1:111111111111:container-instance/demo/22222222222222222222222222222222";
 const TASK_ARN = "arn:aws:ecs:us-east-1:111111111111:task/demo/11111111111111111111111111111111";
 const EXECUTION_ROLE = "arn:aws:iam::111111111111:role/service-role/exec";
 
@@ -258,181 +252,6 @@ test("an instance that is deregistered loses its connection and is refused from 
     message: { message: "The container instance is deregistered." },
   });
 });
-
-const node = (machine: string): UpgradeCall["principal"] => ({
-  accountId: "111111111111",
-  arn: nodePrincipalArn("111111111111", machine),
-  accessKeyId: "AKIANODE",
-  kind: "node",
-});
-
-test("an agent is refused with the protocol's words", async () => {
-  const stranger = { ...ROOT, accountId: "222222222222" };
-  const cases: [string, Record<string, string>, UpgradeCall["principal"], string | undefined][] = [
-    ["no instance", { containerInstanceArn: "" }, ROOT, "InvalidInstanceException"],
-    [
-      "an unknown one",
-      { containerInstanceArn: `${INSTANCE_ARN}0` },
-      ROOT,
-      "InvalidInstanceException",
-    ],
-    ["another cluster", { clusterArn: "other" }, ROOT, "InvalidClusterException"],
-    ["another account", {}, stranger, "AccessDeniedException"],
-    ["another machine", {}, node("i-00000000000000002"), "AccessDeniedException"],
-    ["its own machine", {}, node("i-00000000000000001"), undefined],
-    ["the cluster by its ARN", { clusterArn: CLUSTER_ARN }, ROOT, undefined],
-  ];
-  await using world = await openAgentWorld();
-  for (const [name, query, principal, type] of cases) {
-    const decision = await world.open(query, world.dispatcher, principal);
-    const refused = "refuse" in decision ? JSON.parse(decision.refuse.body).type : undefined;
-    assert.equal(refused, type, name);
-  }
-});
-
-test("telemetry is acknowledged, signed frames and bare ones, and heartbeats come", async () => {
-  await using world = await openAgentWorld();
-  const route = world.dispatcher.routes.find(({ path }) => path === "/tcs/ws");
-  const decision = await route?.open(
-    upgradeCall({ cluster: "demo", containerInstance: INSTANCE_ARN }, ROOT),
-  );
-  assert.ok(decision && "accept" in decision);
-  const agent = connectPeer<{ type: string }>();
-  decision.accept(agent.socket);
-  agent.send(`Authorization: x\r\nHost: y\r\n\r\n{"type":"PublishMetricsRequest","message":{}}`);
-  agent.send(`{"type":"PublishHealthRequest","message":{}}`);
-  agent.send("noise");
-  await world.clock.advance(26_000);
-  assert.deepEqual(
-    agent.received.map(({ type }) => type),
-    ["HeartbeatMessage", "AckPublishMetric", "AckPublishHealth", "HeartbeatMessage"],
-  );
-});
-
-const ROOT: UpgradeCall["principal"] = {
-  accountId: "111111111111",
-  arn: "arn:aws:iam::111111111111:root",
-  accessKeyId: "AKIAROOT",
-  kind: "root",
-};
-
-interface AgentWorld extends World {
-  readonly dispatcher: Dispatcher;
-  readonly sessions: Sessions;
-  startDispatcher(): { readonly dispatcher: Dispatcher };
-  open(
-    query?: Record<string, string>,
-    dispatcher?: Dispatcher,
-    principal?: UpgradeCall["principal"],
-  ): Promise<UpgradeDecision>;
-  connect(query?: Record<string, string>, dispatcher?: Dispatcher): Promise<Peer<ServerMessage>>;
-  /** Lets time pass for an agent that is alive. */
-  answerHeartbeatsFor(agent: Peer<ServerMessage>, ms: number): Promise<void>;
-}
-
-async function openAgentWorld(
-  instance: Parameters<typeof writeInstance>[0] = {},
-): Promise<AgentWorld> {
-  const world = await openWorld();
-  await world.put(writeInstance(instance), writeDefinition());
-  const sessions = new Sessions(world);
-  const startDispatcher = (): { dispatcher: Dispatcher } => {
-    const dispatcher = createDispatcher({ ...world, minter: sessions });
-    world.run((signal) => dispatcher.run(signal));
-    return { dispatcher };
-  };
-  const { dispatcher } = startDispatcher();
-  await settle();
-  const open: AgentWorld["open"] = async (query = {}, to = dispatcher, principal = ROOT) => {
-    const route = to.routes.find(({ path }) => path === "/acs/ws");
-    assert.ok(route);
-    return route.open(upgradeCall({ ...AGENT_QUERY, ...query }, principal));
-  };
-  return {
-    ...world,
-    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
-    dispatcher,
-    sessions,
-    startDispatcher,
-    open,
-    connect: async (query, to) => {
-      const decision = await open(query, to);
-      assert.ok("accept" in decision);
-      const agent = connectPeer<ServerMessage>();
-      decision.accept(agent.socket);
-      await settle();
-      return agent;
-    },
-    answerHeartbeatsFor: async (agent, ms) => {
-      for (let passed = 0; passed < ms; passed += 20_000) {
-        say(agent, "HeartbeatAckRequest", { messageId: "" });
-        await world.clock.advance(Math.min(20_000, ms - passed));
-        await settle();
-      }
-    },
-  };
-}
-
-const AGENT_QUERY = {
-  agentHash: "a8b3e7d3",
-  agentVersion: "1.105.1",
-  clusterArn: "demo",
-  containerInstanceArn: INSTANCE_ARN,
-  dockerVersion: "DockerVersion: 20.10.24",
-  protocolVersion: "2",
-  seqNum: "1",
-  sendCredentials: "true",
-};
-
-function upgradeCall(
-  query: Record<string, string>,
-  principal: UpgradeCall["principal"],
-): UpgradeCall {
-  return { principal, region: "us-east-1", query: new URLSearchParams(query), requestId: "r" };
-}
-
-function say(agent: Peer<ServerMessage>, type: string, message: object): void {
-  agent.send(JSON.stringify({ type, message }));
-}
-
-function acknowledge(agent: Peer<ServerMessage>, messageId: string | undefined): void {
-  say(agent, "AckRequest", { cluster: CLUSTER_ARN, containerInstance: INSTANCE_ARN, messageId });
-}
-
-type MessageOf<Type extends ServerMessage["type"]> = Extract<
-  ServerMessage,
-  { type: Type }
->["message"];
-
-function all<Type extends ServerMessage["type"]>(
-  agent: Peer<ServerMessage>,
-  type: Type,
-): MessageOf<Type>[] {
-  return agent.received.flatMap((sent) =>
-    sent.type === type ? [sent.message as MessageOf<Type>] : [],
-  );
-}
-
-function only<Type extends ServerMessage["type"]>(
-  agent: Peer<ServerMessage>,
-  type: Type,
-): MessageOf<Type> {
-  const [message, ...others] = all(agent, type);
-  assert.ok(message && others.length === 0, `one ${type} was sent`);
-  return message;
-}
-
-function payloads(agent: Peer<ServerMessage>): MessageOf<"PayloadMessage">[] {
-  return all(agent, "PayloadMessage");
-}
-
-function toldTasks(agent: Peer<ServerMessage>): string[] {
-  return payloads(agent).flatMap(({ tasks }) => tasks.map(({ arn }) => arn));
-}
-
-function typesOf(agent: Peer<ServerMessage>): string[] {
-  return agent.received.map(({ type }) => type).filter((type) => type !== "HeartbeatMessage");
-}
 
 function stopped(task: Task): Task {
   return requestStop(task, { stopCode: "UserInitiated", reason: "bye", now: 1 });

@@ -6,12 +6,10 @@ import type { StoreRecord, Write } from "../../store/store.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { commit, updateRecord } from "../control/update.ts";
 import { advance } from "../model/advance.ts";
-import { parseArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { defined } from "../model/defined.ts";
 import { attributeOf, type HostResources, type Instance } from "../model/instance.ts";
 import { clusterKey, instanceKey, type Scope } from "../model/keys.ts";
-import { DEFAULT_CLUSTER } from "../model/names.ts";
 import {
   type IdentityDocument,
   mergeAttributes,
@@ -21,6 +19,7 @@ import {
 import { requestStop } from "../model/request-stop.ts";
 import { findTagViolation, normaliseTags } from "../model/tags.ts";
 import type { Task } from "../model/task.ts";
+import { idOf, requireCluster, scopeOf } from "./resolve.ts";
 
 /** Lost races in a row before the agent is asked to come again. */
 const ATTEMPTS_MAX = 10;
@@ -28,7 +27,6 @@ const ATTEMPTS_MAX = 10;
 /** A registration whose words have been understood. */
 interface Registration {
   readonly scope: Scope;
-  readonly clusterName: string;
   readonly document: IdentityDocument;
   /** The machine that the caller has proved to be, or says it is; undefined when nobody says. */
   readonly ec2InstanceId: string | undefined;
@@ -47,30 +45,29 @@ export async function registerContainerInstance(
   call: Call,
 ): Promise<Instance> {
   const registration = readRegistration(input, call);
-  const { scope, clusterName } = registration;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const cluster = requireCluster(deps, scope, clusterName);
-    const known = findKnown(deps, registration);
+    // Agents know what this throws: one without a configured cluster then creates `default` and comes again.
+    const cluster = requireCluster(deps.cache, registration.scope, input.cluster);
+    const known = findKnown(deps, cluster, input.containerInstanceArn);
     if (known) {
       const instance = await renew(deps, known, registration, call);
       if (instance) return instance;
       continue;
     }
-    const forgotten = findForgotten(deps, registration, call);
+    const forgotten = findForgotten(deps, cluster, registration.ec2InstanceId, call);
     for (const { key } of forgotten) await loseTasks(deps, key);
     const instance = await create(deps, { registration, cluster, forgotten });
     if (instance) return instance;
   }
-  throw new UnavailableError(`cluster ${clusterName} keeps changing`);
+  throw new UnavailableError("the cluster keeps changing");
 }
 
 function readRegistration(input: RegisterContainerInstanceCommandInput, call: Call): Registration {
-  const { principal, region } = call;
   const document = parseIdentityDocument(input.instanceIdentityDocument);
   if (!document) {
     throw new ApiError("InvalidParameterException", "The instance identity document is not valid.");
   }
-  const machine = machineOf(principal);
+  const machine = machineOf(call.principal);
   if (machine !== undefined && (document.instanceId ?? machine) !== machine) {
     throw new ApiError(
       "AccessDeniedException",
@@ -83,10 +80,8 @@ function readRegistration(input: RegisterContainerInstanceCommandInput, call: Ca
   }
   const violation = findTagViolation(input.tags);
   if (violation) throw new ApiError("InvalidParameterException", violation);
-  const cluster = input.cluster ?? DEFAULT_CLUSTER;
   return {
-    scope: { accountId: principal.accountId, region },
-    clusterName: parseArn(cluster)?.path[0] ?? cluster,
+    scope: scopeOf(call),
     document,
     ec2InstanceId: machine ?? document.instanceId,
     resources,
@@ -94,29 +89,18 @@ function readRegistration(input: RegisterContainerInstanceCommandInput, call: Ca
   };
 }
 
-/** Agents know this answer: an agent without a configured cluster then creates `default` and comes again. */
-function requireCluster(deps: EcsDeps, scope: Scope, name: string): StoreRecord {
-  const record = deps.cache.get(clusterKey(scope, name));
-  if (!record) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
-  if ((record.value as Cluster).status !== "ACTIVE") {
-    throw new ApiError("ClusterNotFoundException", "The referenced cluster was inactive.");
-  }
-  return record;
-}
-
 /** The instance whose ARN the agent kept. One that we do not know (any more) is registered anew. */
-function findKnown(deps: EcsDeps, registration: Registration): StoreRecord | undefined {
-  const { scope, clusterName, input } = registration;
-  if (!input.containerInstanceArn) return undefined;
-  const arn = parseArn(input.containerInstanceArn);
-  const [cluster, id] = arn?.path ?? [];
-  if (arn?.type !== "container-instance" || id === undefined || cluster !== clusterName) {
+function findKnown(
+  deps: EcsDeps,
+  cluster: Cluster,
+  arn: string | undefined,
+): StoreRecord | undefined {
+  if (!arn) return undefined;
+  const id = idOf(cluster, "container-instance", arn);
+  if (id === undefined) {
     throw new ApiError("InvalidParameterException", "The container instance ARN is not valid.");
   }
-  if (arn.accountId !== scope.accountId || arn.region !== scope.region) {
-    throw new ApiError("AccessDeniedException", "The container instance is not yours.");
-  }
-  return deps.cache.get(instanceKey(scope, clusterName, id));
+  return deps.cache.get(instanceKey(cluster, cluster.name, id));
 }
 
 async function renew(
@@ -156,20 +140,23 @@ async function renew(
 /** Older instances of the same machine in the same cluster, whose agent is the one that now comes without its memory. */
 function findForgotten(
   deps: EcsDeps,
-  { scope, clusterName, ec2InstanceId }: Registration,
+  cluster: Cluster,
+  ec2InstanceId: string | undefined,
   call: Call,
 ): readonly StoreRecord[] {
   if (ec2InstanceId === undefined) return [];
-  const siblings = deps.cache.lookup("instancesByHost", `${scope.region}/${ec2InstanceId}`);
+  const siblings = deps.cache.lookup("instancesByHost", `${cluster.region}/${ec2InstanceId}`);
   // A document proves nothing, and instances of one machine share its capacity: only the machine's own key may join
   // it to those of other accounts.
-  const isForeign = siblings.some(({ value }) => (value as Instance).accountId !== scope.accountId);
+  const isForeign = siblings.some(
+    ({ value }) => (value as Instance).accountId !== cluster.accountId,
+  );
   if (isForeign && machineOf(call.principal) === undefined) {
     throw new ApiError("ClientException", `${ec2InstanceId} is a machine of another account.`);
   }
   return siblings.filter(({ value }) => {
-    const sibling = value as Instance;
-    return sibling.accountId === scope.accountId && sibling.clusterName === clusterName;
+    const { accountId, clusterName } = value as Instance;
+    return accountId === cluster.accountId && clusterName === cluster.name;
   });
 }
 
@@ -188,14 +175,14 @@ async function loseTasks(deps: EcsDeps, key: string): Promise<void> {
 
 async function create(
   deps: EcsDeps,
-  plan: { registration: Registration; cluster: StoreRecord; forgotten: readonly StoreRecord[] },
+  plan: { registration: Registration; cluster: Cluster; forgotten: readonly StoreRecord[] },
 ): Promise<Instance | undefined> {
   const { registration, cluster, forgotten } = plan;
-  const { scope, clusterName, document, resources, input } = registration;
+  const { document, resources, input } = registration;
   const id = deps.random.hex(16);
   const instance: Instance = {
-    ...scope,
-    clusterName,
+    ...registration.scope,
+    clusterName: cluster.name,
     id,
     ec2InstanceId: registration.ec2InstanceId ?? id,
     status: "ACTIVE",
@@ -206,7 +193,8 @@ async function create(
     registeredAt: deps.clock.now(),
     tags: normaliseTags(input.tags),
   };
-  const key = instanceKey(scope, clusterName, id);
+  const key = instanceKey(instance, cluster.name, id);
+  const holder = clusterKey(cluster, cluster.name);
   const ends: Write[] = forgotten.map((record) => ({
     key: record.key,
     value: { ...(record.value as Instance), status: "INACTIVE", agentConnected: false },
@@ -215,7 +203,8 @@ async function create(
     deps,
     [
       { key, revision: 0 },
-      { key: cluster.key, revision: cluster.revision },
+      // A cluster cannot be deleted while an instance joins it.
+      { key: holder, revision: deps.cache.get(holder)?.revision ?? 0 },
       ...forgotten.map((record) => ({ key: record.key, revision: record.revision })),
     ],
     [{ key, value: instance }, ...ends],

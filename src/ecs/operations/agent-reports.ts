@@ -13,9 +13,9 @@ import { advance, type ContainerReport, type TaskReport } from "../model/advance
 import { parseArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";
 import { taskDefinitionKey, taskKey } from "../model/keys.ts";
-import { DEFAULT_CLUSTER } from "../model/names.ts";
 import type { NetworkBinding, Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
+import { clusterNameOf, scopeOf } from "./resolve.ts";
 
 /**
  * Reports come at least once and out of date; `advance()` makes the same of a report however often it comes. An
@@ -86,20 +86,20 @@ async function report(
   );
 }
 
+/** Agents name tasks by their ARN, which may be of another account than the agent's. */
 function keyOfTask(
   input: { readonly cluster?: string | undefined; readonly task?: string | undefined },
   call: Call,
 ): string | undefined {
   const given = input.task ?? "";
   const arn = parseArn(given);
-  if (!arn) {
-    const cluster = input.cluster ?? DEFAULT_CLUSTER;
-    const scope = { accountId: call.principal.accountId, region: call.region };
-    return taskKey(scope, parseArn(cluster)?.path[0] ?? cluster, given);
+  if (arn) {
+    const [cluster, id] = arn.path;
+    const isTask = arn.type === "task" && cluster !== undefined && id !== undefined;
+    return isTask ? taskKey(arn, cluster, id) : undefined;
   }
-  const [cluster, id] = arn.path;
-  if (arn.type !== "task" || cluster === undefined || id === undefined) return undefined;
-  return taskKey(arn, cluster, id);
+  const cluster = clusterNameOf(scopeOf(call), input.cluster);
+  return cluster === undefined ? undefined : taskKey(scopeOf(call), cluster, given);
 }
 
 /** A machine speaks for the tasks placed on it, whatever account they are of; an account's root key for its own. */

@@ -1,12 +1,16 @@
-import type { Call, Operations } from "../../door/service.ts";
+import type { ContainerInstance } from "@aws-sdk/client-ecs";
+import type { Call } from "../../door/service.ts";
 import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { clusterArn, instanceArn } from "../model/arn.ts";
-import { DEFAULT_CLUSTER } from "../model/names.ts";
+import type { Instance } from "../model/instance.ts";
+import { instanceKey } from "../model/keys.ts";
+import { takenBy } from "../model/resources.ts";
+import type { Task } from "../model/task.ts";
 import { registerContainerInstance } from "./agent-registration.ts";
 import { submitContainerStateChange, submitTaskStateChange } from "./agent-reports.ts";
-
-type EcsOperations = Operations<typeof import("@aws-sdk/client-ecs")>;
+import type { EcsOperations } from "./ecs-operations.ts";
+import { presentInstance } from "./present.ts";
+import { clusterResource } from "./resolve.ts";
 
 /** The operations that only agents call. */
 export type EcsAgentOperations = Required<
@@ -33,18 +37,8 @@ export function ecsAgentOperations(deps: EcsDeps): EcsAgentOperations {
       resources: clusterOf,
       handle: async (input, call) => {
         const instance = await registerContainerInstance(deps, input, call);
-        return {
-          containerInstance: {
-            containerInstanceArn: instanceArn(instance, instance.clusterName, instance.id),
-            ec2InstanceId: instance.ec2InstanceId,
-            status: instance.status,
-            agentConnected: instance.agentConnected,
-            // The agent ends for good unless it reads back each attribute that it sent.
-            attributes: instance.attributes.map((attribute) => ({ ...attribute })),
-            registeredAt: new Date(instance.registeredAt),
-            tags: instance.tags.map((tag) => ({ ...tag })),
-          },
-        };
+        // The agent ends for good unless it reads back each attribute that it sent.
+        return { containerInstance: presentRegistered(deps, instance) };
       },
     },
     DiscoverPollEndpoint: {
@@ -88,8 +82,19 @@ export function ecsAgentOperations(deps: EcsDeps): EcsAgentOperations {
   };
 }
 
+function presentRegistered({ cache }: EcsDeps, instance: Instance): ContainerInstance {
+  const key = instanceKey(instance, instance.clusterName, instance.id);
+  const tasksUnder = (index: string, value: string): Task[] =>
+    cache.lookup(index, value).map((record) => record.value as Task);
+  const host = `${instance.region}/${instance.ec2InstanceId}`;
+  return presentInstance(
+    instance,
+    takenBy(tasksUnder("tasksByHost", host)),
+    tasksUnder("tasksByInstance", key),
+    instance.tags,
+  );
+}
+
 function clusterOf(input: { readonly cluster?: string | undefined }, call: Call): string[] {
-  const cluster = input.cluster ?? DEFAULT_CLUSTER;
-  const scope = { accountId: call.principal.accountId, region: call.region };
-  return [cluster.startsWith("arn:") ? cluster : clusterArn(scope, cluster)];
+  return [clusterResource(call, input.cluster)];
 }
