@@ -1,0 +1,261 @@
+/**
+ * Extracts what the door needs to know of each AWS service from the pinned SDK packages (development dependencies)
+ * into `src/door/shapes/<service>.json`, so that no SDK package is loaded at run time.
+ *
+ *   npm run shapes              writes the files
+ *   npm run shapes -- --check   writes nothing; fails when a file is not what the packages say
+ *
+ * The SDK's schema tuples are public but not promised to be stable: every kind and length is asserted, so that an
+ * upgrade that changes them fails here and not in production.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Ref, ShapesFile, ShapeTuple, Traits } from "../src/door/shapes-file.ts";
+import { assert, messageOf } from "../src/lib/errors.ts";
+
+/** One row per service: our name, and the SDK package it is taken from. */
+const SERVICES: readonly { readonly name: string; readonly package: string }[] = [
+  { name: "ecs", package: "@aws-sdk/client-ecs" },
+  { name: "logs", package: "@aws-sdk/client-cloudwatch-logs" },
+];
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+type SdkModule = Readonly<Record<string, unknown>>;
+/** `[kind, namespace, name, traits, …]` as `@smithy/types` has it (`StaticSchema`). */
+type SdkSchema = readonly [number, string, string, Traits, ...unknown[]];
+
+/** Our own text of the shapes of `service`, always the same for the same package version. */
+export async function generateShapes(service: { name: string; package: string }): Promise<string> {
+  const directory = join(ROOT, "node_modules", service.package);
+  const sdk = (await import(pathToFileURL(join(directory, "dist-cjs/index.js")).href)) as SdkModule;
+  const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  const extractor = new Extractor(sdk, enumLinks(readDeclarations(directory), sdk));
+  for (const name of Object.keys(sdk).sort()) {
+    if (name.endsWith("$") && isSchema(sdk[name])) extractor.add(sdk[name]);
+  }
+  return format({
+    source: `${service.package}@${version}`,
+    ...protocolFacts(sdk),
+    operations: extractor.operations,
+    shapes: extractor.shapes,
+  });
+}
+
+/** Turns the package's schemas, which point at each other by functions, into tuples that do so by name. */
+class Extractor {
+  readonly operations: Record<string, ShapesFile["operations"][string]> = {};
+  readonly shapes: Record<string, ShapeTuple> = {};
+  readonly #enums: ReadonlyMap<string, EnumLink>;
+  readonly #sdk: SdkModule;
+  readonly #seen = new Map<string, SdkSchema>();
+
+  constructor(sdk: SdkModule, enums: ReadonlyMap<string, EnumLink>) {
+    this.#sdk = sdk;
+    this.#enums = enums;
+  }
+
+  /** Adds a schema and all it refers to; answers its name. */
+  add(schema: SdkSchema): string {
+    const [kind, namespace, name, traits, ...rest] = schema;
+    if (namespace.startsWith("smithy.ts.sdk.synthetic.")) return name;
+    const seen = this.#seen.get(name);
+    assert(seen === undefined || seen === schema, `two schemas are called ${name}`);
+    if (seen !== undefined) return name;
+    this.#seen.set(name, schema);
+    checkTraits(traits, name);
+    if (kind === 9) {
+      assert(schema.length === 6, `operation ${name} has ${schema.length} elements`);
+      this.operations[name] = [traits, this.#ref(rest[0], name), this.#ref(rest[1], name)];
+    } else {
+      this.shapes[name] = this.#tuple(schema);
+    }
+    return name;
+  }
+
+  #tuple(schema: SdkSchema): ShapeTuple {
+    const [kind, , name, traits, first, second, third] = schema;
+    switch (kind) {
+      case 0:
+        assert(schema.length === 5 && typeof first === "number", `simple ${name} is odd`);
+        return [0, traits, first];
+      case 1:
+        assert(schema.length === 5, `list ${name} has ${schema.length} elements`);
+        return [1, traits, this.#ref(first, name)];
+      case 2:
+        assert(schema.length === 6, `map ${name} has ${schema.length} elements`);
+        return [2, traits, this.#ref(first, name), this.#ref(second, name)];
+      case 3:
+      case 4:
+      case -3: {
+        assert(schema.length === 6 || schema.length === 7, `structure ${name} is odd`);
+        const names = first as readonly string[];
+        const refs = second as readonly unknown[];
+        assert(names.length === refs.length, `structure ${name}: names and members differ`);
+        const members = names.map((member, at): readonly [string, Ref] => [
+          member,
+          this.#memberRef(name, member, refs[at]),
+        ]);
+        return [kind, traits, members, (third as number | undefined) ?? 0];
+      }
+      default:
+        throw new Error(`schema ${name} has the unknown kind ${kind}`);
+    }
+  }
+
+  #ref(ref: unknown, where: string): Ref {
+    if (typeof ref === "number") return ref;
+    if (ref === "unit") return "Unit";
+    if (typeof ref === "function") return this.#ref((ref as () => unknown)(), where);
+    if (isSchema(ref)) return this.add(ref);
+    assert(Array.isArray(ref) && ref.length === 2, `a reference in ${where} is odd`);
+    checkTraits(ref[1], where);
+    return [this.#ref(ref[0], where), ref[1]];
+  }
+
+  #memberRef(structure: string, member: string, sdkRef: unknown): Ref {
+    const ref = this.#ref(sdkRef, `${structure}.${member}`);
+    const link = this.#enums.get(`${structure}.${member}`);
+    if (link === undefined) return ref;
+    this.#addEnum(link.name);
+    return this.#withEnum(ref, link, `${structure}.${member}`);
+  }
+
+  /** `ref` with the plain string inside it replaced by the enum that the `.d.ts` names. */
+  #withEnum(ref: Ref, link: EnumLink, where: string): Ref {
+    if (Array.isArray(ref)) return [this.#withEnum(ref[0], link, where), ref[1]];
+    if (link.of === "value" && ref === 0) return link.name;
+    if (link.of === "list" && ref === 64) return `${link.name}[]`;
+    const shape = typeof ref === "string" ? this.shapes[ref] : undefined;
+    if (link.of === "list" && shape?.[0] === 1) {
+      const item = shape[2];
+      const linked =
+        item === link.name ? item : this.#withEnum(item, { ...link, of: "value" }, where);
+      this.shapes[ref as string] = [1, shape[1], linked];
+      return ref;
+    }
+    throw new Error(`${where} is the enum ${link.name} but its schema is ${JSON.stringify(ref)}`);
+  }
+
+  #addEnum(name: string): void {
+    const values = Object.values(this.#sdk[name] as Record<string, string>).sort();
+    this.shapes[name] = ["enum", 0, values];
+  }
+}
+
+interface EnumLink {
+  readonly name: string;
+  readonly of: "value" | "list";
+}
+
+/** `Structure.member` → enum. The link exists only in the declarations: the schemas say "string". */
+function enumLinks(declarations: string, sdk: SdkModule): Map<string, EnumLink> {
+  const links = new Map<string, EnumLink>();
+  const structures =
+    /^export (?:interface|declare class) (\w+)(?: extends \w+)? \{\n([\s\S]*?)^\}/gm;
+  const unions = /^export declare namespace (\w+) \{\n([\s\S]*?)^\}/gm;
+  for (const [, structure, body] of [
+    ...declarations.matchAll(structures),
+    ...declarations.matchAll(unions),
+  ]) {
+    for (const [, member, type] of (body ?? "").matchAll(/^ +(?:readonly )?(\w+)\??: (.*);$/gm)) {
+      const [, name, list] = /^(\w+)(\[\])?(?: \| undefined)?$/.exec(type ?? "") ?? [];
+      if (name !== undefined && isEnum(sdk[name])) {
+        links.set(`${structure}.${member}`, { name, of: list === undefined ? "value" : "list" });
+      }
+    }
+  }
+  return links;
+}
+
+function readDeclarations(directory: string): string {
+  const models = join(directory, "dist-types/models");
+  return readdirSync(models)
+    .filter((file) => file.endsWith(".d.ts"))
+    .sort()
+    .map((file) => readFileSync(join(models, file), "utf8"))
+    .join("\n")
+    .replace(/\/\*[\s\S]*?\*\//g, "");
+}
+
+/** What the client's own configuration says about its wire protocol. */
+function protocolFacts(sdk: SdkModule): Pick<ShapesFile, "protocol" | "target" | "version"> {
+  const clients = Object.keys(sdk).filter((name) => /^[A-Z]\w*Client$/.test(name));
+  assert(clients.length === 1, `expected one client class, found ${clients.join(", ")}`);
+  const Client = sdk[clients[0] as string] as new (
+    options: object,
+  ) => {
+    config: {
+      protocol: { getShapeId(): string };
+      protocolSettings: { serviceTarget: string; version: string };
+    };
+  };
+  const { config } = new Client({ region: "us-east-1" });
+  const { serviceTarget, version } = config.protocolSettings;
+  const protocol = config.protocol.getShapeId().replace("aws.protocols#", "");
+  assert(serviceTarget && version && protocol, "the client does not name its protocol");
+  return { protocol, target: serviceTarget, version };
+}
+
+const KNOWN_TRAITS: ReadonlySet<string> = new Set(
+  (
+    "awsQueryError ec2QueryName endpoint error http httpError httpHeader httpPrefixHeaders httpQuery " +
+    "jsonName mediaType sparse streaming xmlAttribute xmlFlattened xmlName xmlNamespace"
+  ).split(" "),
+);
+
+function checkTraits(traits: unknown, where: string): void {
+  if (typeof traits === "number") return;
+  assert(typeof traits === "object" && traits !== null, `${where} has odd traits`);
+  for (const trait of Object.keys(traits)) {
+    assert(KNOWN_TRAITS.has(trait), `${where} has the unknown trait ${trait}`);
+  }
+}
+
+function isSchema(value: unknown): value is SdkSchema {
+  return Array.isArray(value) && typeof value[0] === "number" && typeof value[1] === "string";
+}
+
+function isEnum(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).length > 0 &&
+    Object.values(value).every((element) => typeof element === "string")
+  );
+}
+
+/** One shape a line: small, and an upgrade's difference can be read. */
+function format(file: ShapesFile): string {
+  const { operations, shapes, ...facts } = file;
+  const table = (entries: object): string =>
+    Object.entries(entries)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+      .join(",\n");
+  const head = JSON.stringify(facts).slice(0, -1);
+  return `${head},\n"operations":{\n${table(operations)}\n},\n"shapes":{\n${table(shapes)}\n}}\n`;
+}
+
+/** Writes every file, or with `check` compares: answers the names of the files that differ. */
+export async function generateAll(options: { check: boolean }): Promise<string[]> {
+  const stale: string[] = [];
+  for (const service of SERVICES) {
+    const file = join(ROOT, `src/door/shapes/${service.name}.json`);
+    const text = await generateShapes(service);
+    if (!options.check) writeFileSync(file, text);
+    else if (readFileSync(file, "utf8") !== text) stale.push(`${service.name}.json`);
+  }
+  return stale;
+}
+
+if (import.meta.main) {
+  try {
+    const stale = await generateAll({ check: process.argv.includes("--check") });
+    if (stale.length > 0) throw new Error(`not up to date: ${stale.join(", ")}: npm run shapes`);
+  } catch (error) {
+    process.stderr.write(`shapes: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}

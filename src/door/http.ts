@@ -1,0 +1,158 @@
+/** The door on a TCP port: `node:http` and `ws` turned into calls of the gateway. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf, SetupError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { bodyTooLarge } from "./errors.ts";
+import type { Gateway } from "./gateway.ts";
+import {
+  BODY_BYTES_MAX,
+  CLOSE_GRACE_MS,
+  DISCARDED_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  HEADERS_MS_MAX,
+  KEEP_ALIVE_MS,
+  REQUEST_MS_MAX,
+} from "./limits.ts";
+import { NodeRequest } from "./node-request.ts";
+import type { UpgradeRoute } from "./upgrade.ts";
+import { UpgradeHandler } from "./upgrade-handler.ts";
+
+export interface HttpOptions {
+  readonly gateway: Gateway;
+  readonly upgrades: readonly UpgradeRoute[];
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+export interface HttpDoor {
+  /** `http://127.0.0.1:4566`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no new calls, lets those under way end for a short while, then closes everything. */
+  close(): Promise<void>;
+}
+
+/** Opens the door. Throws SetupError, saying what to do, when the address cannot be had. */
+export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
+  const { gateway, listen, clock } = options;
+  const upgrades = new UpgradeHandler(options);
+  let isClosing = false;
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      // An offer of another protocol (h2c) may be ignored: the call is answered as plain HTTP/1.1.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+    },
+    (request, response) => {
+      // Rejects only when the caller goes away in the middle of its body: there is nobody to tell.
+      serve(gateway, request, response, () => isClosing).catch(() => request.destroy());
+    },
+  );
+  server.on("upgrade", (request, socket, head) => upgrades.handle(request, socket, head));
+  await listening(server, listen);
+  const { port } = server.address() as AddressInfo;
+  const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close: async () => {
+      isClosing = true;
+      upgrades.close();
+      await closeServer(server, () => upgrades.terminate(), clock);
+    },
+  };
+}
+
+async function serve(
+  gateway: Gateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+  isClosing: () => boolean,
+): Promise<void> {
+  const body = await readBody(request);
+  const raw = new NodeRequest(request, body ?? NO_BODY, response);
+  const reply =
+    body === undefined
+      ? gateway.reject(raw, bodyTooLarge(BODY_BYTES_MAX))
+      : await gateway.handle(raw);
+  if (isClosing()) response.shouldKeepAlive = false;
+  const bytes = Buffer.from(reply.body);
+  response.writeHead(reply.status, { ...reply.headers, "content-length": bytes.length });
+  response.end(bytes);
+}
+
+const NO_BODY = new Uint8Array();
+
+/** The whole body; `undefined` when it is larger than the door takes. Rejects when the caller goes away. */
+function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= BODY_BYTES_MAX) chunks.push(chunk);
+      else chunks.length = 0;
+      // Hanging up on a caller that still sends would lose the answer: the rest is read and dropped, to a point.
+      if (length > DISCARDED_BYTES_MAX) request.destroy(new Error("the body does not end"));
+    });
+    request.on("end", () => {
+      const [first] = chunks;
+      if (length > BODY_BYTES_MAX) resolve(undefined);
+      else if (chunks.length === 1 && first !== undefined) resolve(first);
+      else resolve(Buffer.concat(chunks, length));
+    });
+    request.on("error", reject);
+  });
+}
+
+function listening(server: Server, listen: HttpOptions["listen"]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void =>
+      reject(new SetupError(explainListen(error, listen), { cause: error }));
+    server.once("error", onError);
+    server.listen({ host: listen.host, port: listen.port }, () => {
+      server.removeListener("error", onError);
+      resolve();
+    });
+  });
+}
+
+function explainListen(
+  error: NodeJS.ErrnoException,
+  { host, port }: HttpOptions["listen"],
+): string {
+  const choose = "choose another address with --listen or GANTRY_LISTEN";
+  switch (error.code) {
+    case "EADDRINUSE":
+      return `port ${port} of ${host} is taken by another program: stop it, or ${choose}`;
+    case "EACCES":
+      return `not allowed to listen on port ${port} of ${host}: run as root, or ${choose}`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is not an address of this machine: ${choose}`;
+    default:
+      return `cannot listen on ${host}:${port} (${messageOf(error)}): ${choose}`;
+  }
+}
+
+async function closeServer(server: Server, terminate: () => void, clock: Clock): Promise<void> {
+  const graceEnded = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      graceEnded.abort();
+      resolve();
+    });
+  });
+  server.closeIdleConnections();
+  await clock.sleep(CLOSE_GRACE_MS, graceEnded.signal);
+  server.closeAllConnections();
+  terminate();
+  await closed;
+}

@@ -1,0 +1,43 @@
+/** Every limit of the door, with its origin. "Chosen" marks a judgement of ours that may be revised. */
+
+/** Chosen, above all of AWS's own (the largest here is PutLogEvents' 1 MiB); also for what gzip unpacks to. */
+export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/** Chosen. What is read of a body that is too large before the connection is cut. */
+export const DISCARDED_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
+
+/** Chosen. Presigned URLs with session tokens need some kilobytes; Node's default is 16 KiB. */
+export const HEADER_BYTES_MAX: number = 32 * 1024;
+
+/** Chosen, above the 60 s after which SDKs drop an idle connection: Node's 5 s races with their next request. */
+export const KEEP_ALIVE_MS: number = 75_000;
+
+/** Chosen. Time to send the headers; Node demands that it is not above the next one. */
+export const HEADERS_MS_MAX: number = 20_000;
+
+/** Chosen. Time to send a whole request: 16 MiB over a slow line. */
+export const REQUEST_MS_MAX: number = 120_000;
+
+/** Chosen. What calls under way and websockets get to end by themselves when the door closes. */
+export const CLOSE_GRACE_MS: number = 2_000;
+
+/** Chosen. One message of an agent; the largest is a batch of state changes. */
+export const WEBSOCKET_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024;
+
+/** AWS: five minutes either way. */
+export const SKEW_MS_MAX: number = 5 * 60_000;
+
+/** AWS: a presigned URL lives seven days at most. */
+export const PRESIGNED_SECONDS_MAX: number = 7 * 24 * 3600;
+
+/** Chosen. One entry per access key, day, region and service in use: some hundred kilobytes. */
+export const SIGNING_KEYS_MAX: number = 1024;
+
+/** Chosen. Keeps free-form documents from overflowing the stack of whoever walks them later. */
+export const DOCUMENT_DEPTH_MAX: number = 100;
+
+/** Chosen. An input can hold any number of mistakes, and nobody reads more than a few. */
+export const VIOLATIONS_MAX: number = 20;
+
+/** Chosen. Characters of a wrong value that an error text repeats. */
+export const SHOWN_VALUE_LENGTH_MAX: number = 100;

@@ -1,0 +1,238 @@
+/**
+ * Verifies AWS Signature Version 4, in the header form and in the presigned (query) form. Every call passes here:
+ * there is no way to skip it. Chunk signing (`STREAMING-…`) and unsigned payloads are S3's alone and refused.
+ */
+import { timingSafeEqual } from "node:crypto";
+import type { Clock } from "../lib/clock.ts";
+import {
+  amzTimestamp,
+  type CredentialScope,
+  canonicalQuery,
+  canonicalRequest,
+  EMPTY_PAYLOAD_HASH,
+  parseAmzTimestamp,
+  parseQuery,
+  SIGNING_ALGORITHM,
+  sha256Hex,
+  sign,
+  signingKey,
+  stringToSign,
+} from "../lib/sigv4.ts";
+import type { FindIdentity } from "./authorize.ts";
+import {
+  incompleteSignature,
+  invalidSignature,
+  missingAuthentication,
+  unknownKey,
+} from "./errors.ts";
+import { PRESIGNED_SECONDS_MAX, SIGNING_KEYS_MAX, SKEW_MS_MAX } from "./limits.ts";
+import { type RawRequest, splitTarget } from "./raw.ts";
+import type { Principal } from "./service.ts";
+
+const AUTHORIZATION =
+  /^AWS4-HMAC-SHA256 +Credential=([^\s,]+), *SignedHeaders=([^\s,]+), *Signature=([^\s,]+)$/;
+const CREDENTIAL = /^([\w-]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
+const SIGNATURE = /^[0-9a-f]{64}$/;
+
+export interface Verified {
+  readonly principal: Principal;
+  /** From the credential scope, like `service`, which is a signing name. */
+  readonly region: string;
+  readonly service: string;
+}
+
+/** What either form says, before anything is believed. */
+interface Claim {
+  readonly accessKeyId: string;
+  readonly scope: CredentialScope;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+  readonly timestamp: string;
+  readonly sessionToken: string | undefined;
+  /** Seconds, for the presigned form. */
+  readonly expiresSeconds: number | undefined;
+  readonly canonicalQuery: string;
+}
+
+interface CachedKey {
+  /** The key is good for this secret only: secrets rotate. */
+  readonly secretAccessKey: string;
+  readonly key: Buffer;
+}
+
+/** Verifies requests and keeps the signing keys it derived. */
+export class SignatureVerifier {
+  readonly #findIdentity: FindIdentity;
+  readonly #clock: Clock;
+  readonly #keys = new Map<string, CachedKey>();
+
+  constructor(deps: { findIdentity: FindIdentity; clock: Clock }) {
+    this.#findIdentity = deps.findIdentity;
+    this.#clock = deps.clock;
+  }
+
+  /** Who signed `raw`, and for what. Throws the door's authentication errors. */
+  verify(raw: RawRequest): Verified {
+    const { path, query } = splitTarget(raw.target);
+    const authorization = raw.headers.authorization;
+    const claim =
+      authorization === undefined
+        ? presignedClaim(parseQuery(query))
+        : headerClaim(authorization, raw, query);
+    checkSignedHeaders(claim, raw);
+    const payloadHash = checkedPayloadHash(raw);
+    const identity = this.#findIdentity(claim.accessKeyId, claim.sessionToken);
+    if (identity === undefined) throw unknownKey();
+    checkTime(claim, this.#clock.now());
+    const canonical = canonicalRequest({
+      method: raw.method,
+      path,
+      query: claim.canonicalQuery,
+      headers: raw.headers,
+      signedHeaders: claim.signedHeaders,
+      payloadHash,
+    });
+    const { date, region, service } = claim.scope;
+    const keyId = `${claim.accessKeyId}/${date}/${region}/${service}`;
+    const { secretAccessKey } = identity;
+    const cached = this.#keys.get(keyId);
+    const isCached = cached?.secretAccessKey === secretAccessKey;
+    const key = isCached ? cached.key : signingKey(secretAccessKey, claim.scope);
+    const expected = sign(key, stringToSign(claim.timestamp, claim.scope, canonical));
+    // The pattern first: a hex decoder would drop trailing rubbish and call the rest equal.
+    if (!SIGNATURE.test(claim.signature)) throw invalidSignature();
+    if (!timingSafeEqual(Buffer.from(expected), Buffer.from(claim.signature))) {
+      throw invalidSignature();
+    }
+    // Only now: whoever merely knows an access key id cannot push out the keys of others.
+    if (!isCached) this.#keep(keyId, { secretAccessKey, key });
+    return { principal: identity.principal, region, service };
+  }
+
+  #keep(keyId: string, entry: CachedKey): void {
+    if (this.#keys.size >= SIGNING_KEYS_MAX) {
+      const [oldest] = this.#keys.keys();
+      if (oldest !== undefined) this.#keys.delete(oldest);
+    }
+    this.#keys.set(keyId, entry);
+  }
+}
+
+function headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
+  const [, credential, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
+  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
+    throw incompleteSignature(
+      `Authorization header must be of the form '${SIGNING_ALGORITHM} Credential=…, SignedHeaders=…, Signature=…'.`,
+    );
+  }
+  const timestamp = raw.headers["x-amz-date"];
+  if (timestamp === undefined) {
+    throw incompleteSignature("Authorization header requires existence of a 'X-Amz-Date' header.");
+  }
+  return {
+    ...parseCredential(credential),
+    signedHeaders: signedHeaders.split(";"),
+    signature,
+    timestamp,
+    sessionToken: raw.headers["x-amz-security-token"],
+    expiresSeconds: undefined,
+    canonicalQuery: query === "" ? "" : canonicalQuery(parseQuery(query)),
+  };
+}
+
+function presignedClaim(pairs: readonly (readonly [string, string])[]): Claim {
+  const parameters = new Map(pairs);
+  const signature = parameters.get("X-Amz-Signature");
+  if (signature === undefined) throw missingAuthentication();
+  const required = (name: string): string => {
+    const value = parameters.get(name);
+    if (value === undefined) {
+      throw incompleteSignature(`AWS query-string parameters must include '${name}'.`);
+    }
+    return value;
+  };
+  if (required("X-Amz-Algorithm") !== SIGNING_ALGORITHM) {
+    throw incompleteSignature(`X-Amz-Algorithm must be ${SIGNING_ALGORITHM}.`);
+  }
+  const expires = required("X-Amz-Expires");
+  if (!/^\d{1,6}$/.test(expires) || Number(expires) > PRESIGNED_SECONDS_MAX) {
+    throw invalidSignature(`X-Amz-Expires must be at most ${PRESIGNED_SECONDS_MAX} seconds.`);
+  }
+  return {
+    ...parseCredential(required("X-Amz-Credential")),
+    signedHeaders: required("X-Amz-SignedHeaders").split(";"),
+    signature,
+    timestamp: required("X-Amz-Date"),
+    sessionToken: parameters.get("X-Amz-Security-Token"),
+    expiresSeconds: Number(expires),
+    canonicalQuery: canonicalQuery(pairs.filter(([name]) => name !== "X-Amz-Signature")),
+  };
+}
+
+function parseCredential(text: string): Pick<Claim, "accessKeyId" | "scope"> {
+  const [, accessKeyId, date, region, service] = CREDENTIAL.exec(text) ?? [];
+  if (
+    accessKeyId === undefined ||
+    date === undefined ||
+    region === undefined ||
+    service === undefined
+  ) {
+    throw incompleteSignature(
+      "Credential must have exactly 5 slash-delimited elements: key/date/region/service/aws4_request.",
+    );
+  }
+  return { accessKeyId, scope: { date, region, service } };
+}
+
+/**
+ * What decides how a request is understood must be under the signature: the host, and every `x-amz-` header (the
+ * target names the operation). Canonical form wants the list sorted; a repeated name would sign one header twice.
+ */
+function checkSignedHeaders(claim: Claim, raw: RawRequest): void {
+  const signed = claim.signedHeaders;
+  const isSorted = signed.every((name, at) => at === 0 || (signed[at - 1] as string) < name);
+  if (!isSorted) throw invalidSignature();
+  if (!signed.includes("host")) throw unsignedHeader("Host");
+  for (const name in raw.headers) {
+    if (name.startsWith("x-amz-") && !signed.includes(name)) throw unsignedHeader(name);
+  }
+}
+
+function unsignedHeader(name: string): Error {
+  return invalidSignature(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
+}
+
+function checkedPayloadHash(raw: RawRequest): string {
+  const actual = raw.body.length === 0 ? EMPTY_PAYLOAD_HASH : sha256Hex(raw.body);
+  const claimed = raw.headers["x-amz-content-sha256"];
+  if (claimed !== undefined && claimed !== actual) {
+    throw invalidSignature("The value of 'x-amz-content-sha256' is not the hash of the body.");
+  }
+  return actual;
+}
+
+function checkTime(claim: Claim, now: number): void {
+  const signedAt = parseAmzTimestamp(claim.timestamp);
+  if (signedAt === undefined) {
+    throw incompleteSignature("Date must be in ISO-8601 'basic format'.");
+  }
+  if (claim.timestamp.slice(0, 8) !== claim.scope.date) {
+    throw invalidSignature(
+      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.scope.date}' != '${claim.timestamp.slice(0, 8)}'.`,
+    );
+  }
+  if (signedAt > now + SKEW_MS_MAX) {
+    const latest = amzTimestamp(now + SKEW_MS_MAX);
+    throw invalidSignature(
+      `Signature not yet current: ${claim.timestamp} is still later than ${latest} (${amzTimestamp(now)} + 5 min.)`,
+    );
+  }
+  const lifeMs = claim.expiresSeconds === undefined ? SKEW_MS_MAX : claim.expiresSeconds * 1000;
+  if (signedAt < now - lifeMs) {
+    const earliest = amzTimestamp(now - lifeMs);
+    const margin = claim.expiresSeconds === undefined ? "5 min" : `${claim.expiresSeconds} sec`;
+    throw invalidSignature(
+      `Signature expired: ${claim.timestamp} is now earlier than ${earliest} (${amzTimestamp(now)} - ${margin}.)`,
+    );
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * AWS Signature Version 4: the arithmetic that the signing and the verifying side share.
+ * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ *
+ * Header values are byte strings (one character per byte) as `node:http` has them; everything else is ASCII.
+ */
+import { createHmac, hash } from "node:crypto";
+
+export const SIGNING_ALGORITHM = "AWS4-HMAC-SHA256";
+
+/** SHA-256 of nothing: the payload hash of every request without a body. */
+export const EMPTY_PAYLOAD_HASH =
+  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** What a signature covers besides the request: `20150830/us-east-1/ecs/aws4_request`. */
+export interface CredentialScope {
+  /** `YYYYMMDD`. */
+  readonly date: string;
+  readonly region: string;
+  readonly service: string;
+}
+
+export interface SignRequestInput {
+  readonly method: string;
+  readonly url: URL;
+  /** Further headers to sign and send. Names in any case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly credentials: Credentials;
+  readonly service: string;
+  readonly region: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * The headers to send: the given ones in lower case, `host`, `x-amz-date`, the session token and `authorization`.
+ * For a websocket handshake give no headers and no body: then only `host` and `x-amz-*` are signed.
+ */
+export function signRequest(input: SignRequestInput): Record<string, string> {
+  const { credentials, url } = input;
+  const timestamp = amzTimestamp(input.now);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(input.headers ?? {})) {
+    headers[name.toLowerCase()] = value;
+  }
+  headers.host = url.host;
+  headers["x-amz-date"] = timestamp;
+  if (credentials.sessionToken !== undefined) {
+    headers["x-amz-security-token"] = credentials.sessionToken;
+  }
+  const scope = { date: timestamp.slice(0, 8), region: input.region, service: input.service };
+  const signedHeaders = Object.keys(headers).sort();
+  const canonical = canonicalRequest({
+    method: input.method,
+    path: url.pathname,
+    query: canonicalQuery(parseQuery(url.search.slice(1))),
+    headers,
+    signedHeaders,
+    payloadHash: input.body === undefined ? EMPTY_PAYLOAD_HASH : sha256Hex(input.body),
+  });
+  const signature = sign(
+    signingKey(credentials.secretAccessKey, scope),
+    stringToSign(timestamp, scope, canonical),
+  );
+  headers.authorization =
+    `${SIGNING_ALGORITHM} Credential=${credentials.accessKeyId}/${formatScope(scope)}, ` +
+    `SignedHeaders=${signedHeaders.join(";")}, Signature=${signature}`;
+  return headers;
+}
+
+export interface CanonicalParts {
+  readonly method: string;
+  /** As sent, percent-encoded. */
+  readonly path: string;
+  /** From {@link canonicalQuery}. */
+  readonly query: string;
+  /** Lower-case names. A signed header that is absent counts as empty. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Lower-case and sorted. */
+  readonly signedHeaders: readonly string[];
+  readonly payloadHash: string;
+}
+
+/** The text whose hash is signed. */
+export function canonicalRequest(parts: CanonicalParts): string {
+  let headers = "";
+  for (const name of parts.signedHeaders) {
+    headers += `${name}:${canonicalHeaderValue(parts.headers[name] ?? "")}\n`;
+  }
+  return (
+    `${parts.method}\n${canonicalPath(parts.path)}\n${parts.query}\n` +
+    `${headers}\n${parts.signedHeaders.join(";")}\n${parts.payloadHash}`
+  );
+}
+
+/** The text that is signed. `timestamp` is the request's `X-Amz-Date`. */
+export function stringToSign(timestamp: string, scope: CredentialScope, canonical: string): string {
+  // Header values are byte strings: latin1 restores the very bytes that were sent.
+  const digest = sha256Hex(Buffer.from(canonical, "latin1"));
+  return `${SIGNING_ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`;
+}
+
+/** The key for one day, region and service. Costs four HMACs: the verifying side keeps it. */
+export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
+  const date = hmac(`AWS4${secretAccessKey}`, scope.date);
+  return hmac(hmac(hmac(date, scope.region), scope.service), "aws4_request");
+}
+
+/** The signature in lower-case hex. */
+export function sign(key: Uint8Array, text: string): string {
+  return createHmac("sha256", key).update(text).digest("hex");
+}
+
+/** SHA-256 in lower-case hex. */
+export function sha256Hex(data: string | Uint8Array): string {
+  return hash("sha256", data, "hex");
+}
+
+/** `20150830T123600Z` of epoch milliseconds. */
+export function amzTimestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
+}
+
+/** Epoch milliseconds of `20150830T123600Z`; `undefined` when it is not such a text. */
+export function parseAmzTimestamp(text: string): number | undefined {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
+  if (y === undefined) return undefined;
+  const ms = Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** The decoded name-value pairs of a query string, in order. `+` is a plus sign: SigV4 sends spaces as `%20`. */
+export function parseQuery(query: string): [name: string, value: string][] {
+  if (query === "") return [];
+  return query.split("&").map((pair) => {
+    const equals = pair.indexOf("=");
+    return equals < 0
+      ? [decodePercent(pair), ""]
+      : [decodePercent(pair.slice(0, equals)), decodePercent(pair.slice(equals + 1))];
+  });
+}
+
+/** Pairs encoded and sorted by encoded name, then value. */
+export function canonicalQuery(pairs: readonly (readonly [string, string])[]): string {
+  if (pairs.length === 0) return "";
+  return pairs
+    .map(([name, value]): [string, string] => [uriEncode(name), uriEncode(value)])
+    .sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x < y ? -1 : x > y ? 1 : 0))
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
+
+/** RFC 3986 percent-encoding of everything but `A–Z a–z 0–9 - . _ ~`. */
+export function uriEncode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** Dot segments and empty segments go; the path as sent is then encoded once more (all services but S3). */
+function canonicalPath(path: string): string {
+  if (path === "/" || path === "") return "/";
+  const kept: string[] = [];
+  for (const segment of path.split("/")) {
+    if (segment === "..") kept.pop();
+    else if (segment !== "" && segment !== ".") kept.push(segment);
+  }
+  const normalised = `/${kept.join("/")}${kept.length > 0 && path.endsWith("/") ? "/" : ""}`;
+  return uriEncode(normalised).replaceAll("%2F", "/");
+}
+
+function canonicalHeaderValue(value: string): string {
+  return value.trim().replaceAll(/ {2,}/g, " ");
+}
+
+function formatScope(scope: CredentialScope): string {
+  return `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
+}
+
+function hmac(key: string | Uint8Array, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+function decodePercent(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not UTF-8: kept as it is. The signature then covers the text with its percent signs encoded.
+    return text;
+  }
+}
