@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
 
 /** Where the kernel shows its control groups. */
 export interface CgroupMounts {
@@ -30,6 +31,9 @@ export interface CgroupWrite {
 const CPU_PERIOD_US = 100_000;
 /** The kernel refuses smaller quotas. */
 const CPU_QUOTA_US_MIN = 1000;
+/** A killed process may be busy in the kernel for a while, a removed group waits for its last one to be reaped. */
+const CLEAR_MS_MAX = 10_000;
+const CLEAR_PAUSE_MS = 10;
 /** What a container may be limited in; delegated down the version 2 tree. */
 const DELEGATED = ["cpuset", "cpu", "io", "memory", "pids", "hugetlb"];
 
@@ -98,12 +102,29 @@ export async function createTaskCgroup(
   }
 }
 
-/** Removes a group from every hierarchy, unless something is still in it. Idempotent. */
-export async function removeCgroup(mounts: CgroupMounts, path: string): Promise<void> {
+/** Removes a group from every hierarchy where nothing is in it; whether it is gone from all. Idempotent. */
+export async function removeCgroup(mounts: CgroupMounts, path: string): Promise<boolean> {
+  let isGone = true;
   for (const mount of new Set(mounts.controllers.values())) {
     await rmdir(join(mount, path)).catch((error: NodeJS.ErrnoException) => {
-      if (!["ENOENT", "EBUSY", "ENOTEMPTY"].includes(error.code ?? "")) throw error;
+      if (error.code === "ENOENT") return;
+      if (error.code !== "EBUSY" && error.code !== "ENOTEMPTY") throw error;
+      isGone = false;
     });
+  }
+  return isGone;
+}
+
+/** Removes a container's group; kills first what a dead shim may have left in it. Throws when it cannot be emptied. */
+export async function clearCgroup(mounts: CgroupMounts, path: string, clock: Clock): Promise<void> {
+  const giveUpAt = clock.now() + CLEAR_MS_MAX;
+  while (!(await removeCgroup(mounts, path))) {
+    for (const mount of new Set(mounts.controllers.values())) {
+      const pids = await readFile(join(mount, path, "cgroup.procs"), "utf8").catch(() => "");
+      for (const pid of pids.split("\n").filter(Boolean)) killIfThere(Number(pid));
+    }
+    if (clock.now() >= giveUpAt) throw new Error(`processes in the cgroup ${path} do not end`);
+    await clock.sleep(CLEAR_PAUSE_MS);
   }
 }
 
@@ -117,6 +138,14 @@ export async function countOomKills(mounts: CgroupMounts, path: string): Promise
   const file = mounts.version === 1 ? "memory.oom_control" : "memory.events.local";
   const text = await readFile(join(mount, path, file), "utf8").catch(() => "");
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** A version 2 group has only the controllers that each of its ancestors hands down. */

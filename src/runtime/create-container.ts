@@ -1,7 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createTaskCgroup, removeCgroup } from "./cgroups.ts";
+import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
 import { Status, tolerating } from "./containerd/status.ts";
@@ -122,8 +122,10 @@ async function removeLocked(engine: Engine, id: string, taskId: string | undefin
     await tolerating([Status.NOT_FOUND], exited);
     await deleteTask(containerd, id);
   }
+  const parent = taskId === undefined ? undefined : taskCgroup(options, taskId);
+  if (parent !== undefined) await clearCgroup(cgroups, `${parent}/${id}`, options.clock);
   await containerd.snapshots.remove(id);
-  if (taskId !== undefined) await removeCgroup(cgroups, taskCgroup(options, taskId));
+  if (parent !== undefined) await removeCgroup(cgroups, parent);
   await exits.delete(id);
   await containerd.containers.delete(id);
 }

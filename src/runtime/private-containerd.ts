@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdir, open, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { SetupError } from "../lib/errors.ts";
+import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import { findExecutable, SYSTEM_PATH } from "./executables.ts";
@@ -75,31 +75,32 @@ export async function startContainerd(options: Options): Promise<PrivateContaine
   await mkdir(paths.state, { recursive: true, mode: 0o711 });
   await writeFile(paths.config, renderConfig(paths));
   await endLeftover(options, paths);
-  let child = await launch(options, binary, paths);
+  let launched = launch(options, binary, paths);
+  await launched;
   let stopping = false;
   return {
     socketPath: paths.socket,
     run: async (signal) => {
       let pauseMs = RESTART_PAUSE_MS.first;
       while (!signal.aborted) {
-        await exitOf(child, signal);
-        if (signal.aborted || stopping) return;
-        options.log.warn("containerd ended and is started again; containers run on");
         try {
-          child = await launch(options, binary, paths);
+          await exitOf(await launched, signal);
           pauseMs = RESTART_PAUSE_MS.first;
         } catch (error) {
-          options.log.error(String(error));
+          options.log.error(messageOf(error));
           await options.clock.sleep(pauseMs, signal);
           pauseMs = Math.min(pauseMs * 2, RESTART_PAUSE_MS.max);
         }
+        if (signal.aborted || stopping) return;
+        options.log.warn("containerd ended and is started again; containers run on");
+        launched = launch(options, binary, paths);
       }
     },
     stop: async () => {
       stopping = true;
-      if (child.pid !== undefined && !hasExited(child)) {
-        await endProcess(options.clock, child.pid, () => hasExited(child));
-      }
+      const child = await launched.catch(() => undefined);
+      if (child?.pid === undefined || hasExited(child)) return;
+      await endProcess(options.clock, child.pid, () => hasExited(child));
     },
   };
 }
@@ -154,13 +155,12 @@ async function launch(
   const ready = new AbortController();
   const exited = exitOf(child, ready.signal).then(() => "exited" as const);
   const answered = waitUntilReady(options, paths.socket, ready.signal);
-  const outcome = await Promise.race([exited, answered]);
+  const outcome = await Promise.race([exited, answered]).catch(() => "silent" as const);
   ready.abort();
-  if (outcome === "exited") {
-    const lines = (await readFile(paths.log, "utf8")).trimEnd().split("\n");
-    throw new SetupError(`containerd does not start: ${lines.at(-1)} (more in ${paths.log})`);
-  }
-  return child;
+  if (outcome === "answered") return child;
+  child.kill("SIGKILL");
+  const lines = (await readFile(paths.log, "utf8")).trimEnd().split("\n");
+  throw new SetupError(`containerd does not start: ${lines.at(-1)} (more in ${paths.log})`);
 }
 
 async function waitUntilReady(
