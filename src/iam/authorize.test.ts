@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PrincipalKind } from "../door/service.ts";
+import { authorize } from "./authorize.ts";
+
+const OWN = "arn:aws:ecs:us-east-1:111111111111:cluster/demo";
+const FOREIGN = "arn:aws:ecs:us-east-1:222222222222:cluster/demo";
+
+const CASES: readonly [PrincipalKind, string, string, boolean][] = [
+  ["root", "ecs:RunTask", OWN, true],
+  ["root", "logs:DeleteLogGroup", "*", true],
+  ["root", "ecs:RunTask", FOREIGN, false],
+  ["node", "ecs:RegisterContainerInstance", OWN, true],
+  ["node", "ecs:RegisterContainerInstance", FOREIGN, false],
+  ["node", "ecs:Poll", OWN, true],
+  ["node", "ecs:SubmitTaskStateChange", OWN, true],
+  ["node", "ecs:SubmitTaskStateChange", FOREIGN, true],
+  ["node", "gantry:NodeFeed", "*", true],
+  ["node", "logs:PutLogEvents", "*", true],
+  ["node", "ecs:RunTask", OWN, false],
+  ["node", "ecs:StopTask", OWN, false],
+  ["node", "ecs:DeleteCluster", OWN, false],
+  ["task-execution", "logs:PutLogEvents", "*", true],
+  ["task-execution", "ecr:GetAuthorizationToken", "*", true],
+  ["task-execution", "logs:GetLogEvents", "*", false],
+  ["task-execution", "ecs:SubmitTaskStateChange", OWN, false],
+  ["task", "logs:PutLogEvents", "*", false],
+  ["task", "ecs:DescribeTasks", OWN, false],
+];
+
+for (const [kind, action, resource, allowed] of CASES) {
+  test(`${kind} may ${allowed ? "" : "not "}${action} on ${resource}`, () => {
+    const decision = authorize({
+      principal: { accountId: "111111111111", arn: "arn", accessKeyId: "AKIA", kind },
+      action,
+      resources: [resource],
+      region: "us-east-1",
+      sourceIp: "127.0.0.1",
+    });
+    assert.equal(decision.allowed, allowed);
+    if (!decision.allowed) {
+      assert.match(decision.why, new RegExp(`^no \\S+ policy allows the ${action} action$`));
+    }
+  });
+}
