@@ -1,6 +1,6 @@
-import type { TaskDefinitionDocument } from "./task-definition.ts";
 import type { HostResources, Instance } from "./instance.ts";
 import type { Task, TaskOverrides } from "./task.ts";
+import type { TaskDefinitionDocument } from "./task-definition.ts";
 
 /** What is taken of machines, and what is left. Remaining resources are always derived, never stored. */
 

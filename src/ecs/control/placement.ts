@@ -1,0 +1,236 @@
+import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import type { Compare, StoreRecord, Write } from "../../store/store.ts";
+import { instanceArn } from "../model/arn.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { Host } from "../model/instance.ts";
+import { clusterKey, hostKey, instanceKey, runTokenKey, taskKey } from "../model/keys.ts";
+import { needsOf, newTask, type TaskSpec } from "../model/new-task.ts";
+import { isTokenValid } from "../model/run-token.ts";
+import type { RunToken, Task } from "../model/task.ts";
+import { placementAttributesOf } from "../model/task-definition-attributes.ts";
+import { type Placements, place } from "../scheduler/place.ts";
+import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
+import type { EcsDeps } from "./deps.ts";
+import { takeSnapshot } from "./placement-snapshot.ts";
+import { commit } from "./update.ts";
+
+/** Tasks that want to be placed. */
+export interface PlaceTasksRequest
+  extends Pick<PlacementRequest, "count" | "subnets" | "constraints" | "strategies"> {
+  readonly spec: TaskSpec;
+  /** Only these container instances come into question. */
+  readonly instanceIds?: readonly string[];
+  /** Makes the request one that can be repeated. */
+  readonly token?: { readonly clientToken: string; readonly requestHash: string };
+}
+
+export interface PlacementFailure {
+  /** Of the container instance; empty where users must not see it. */
+  readonly arn: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export type PlaceTasksResult =
+  | {
+      readonly outcome: "placed";
+      readonly tasks: readonly Task[];
+      readonly failures: readonly PlacementFailure[];
+    }
+  /** The client token stands for an earlier request, equal to this one or not: nothing was done. */
+  | { readonly outcome: "tokenSeen"; readonly token: RunToken };
+
+/** Lost races in a row against other servers. */
+const ATTEMPTS_MAX = 5;
+/** Chosen: requests that wait for their turn; at some thousand placements a second, seconds of work. */
+const WAITING_MAX = 10_000;
+/** Chosen: what one answer, and one token's record, holds of one call's refusals. */
+const FAILURES_MAX = 1000;
+
+/**
+ * The one binder: whoever wants tasks to run asks here. Placement is optimistic: a snapshot, a pure decision, and one
+ * transaction that compares and rewrites the `Host` record of each machine used. Any server may place at any time, and two
+ * placements cannot both take a machine's last MiB. Within one server requests take turns, since all of them would want
+ * the same machines and all but one would have to start over.
+ */
+export class Placer {
+  readonly #deps: EcsDeps;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waitingCount = 0;
+
+  constructor(deps: EcsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Places what fits and says for the rest why not. The cache shows the tasks when it resolves. Throws
+   * ClusterNotFoundException, InvalidParameterException (EC2 without any instance), ThrottlingException, and
+   * UnavailableError when the store keeps changing.
+   */
+  async placeTasks(request: PlaceTasksRequest): Promise<PlaceTasksResult> {
+    if (this.#waitingCount >= WAITING_MAX) {
+      throw new ApiError("ThrottlingException", "Rate exceeded");
+    }
+    this.#waitingCount++;
+    const result = this.#turn
+      .then(() => placeTasks(this.#deps, request))
+      .finally(() => {
+        this.#waitingCount--;
+      });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+async function placeTasks(deps: EcsDeps, request: PlaceTasksRequest): Promise<PlaceTasksResult> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const tokenRecord = findToken(deps, request);
+    if (tokenRecord && isStillValid(deps, request, tokenRecord)) {
+      return { outcome: "tokenSeen", token: tokenRecord.value as RunToken };
+    }
+    const cluster = activeCluster(deps, request.spec);
+    const placements = decide(deps, request);
+    const tasks = placements.placed.map((placed) => taskFor(deps, request.spec, placed));
+    const failures = failuresOf(request.spec, placements);
+    const { compare, write } = transactionFor(deps, request, {
+      cluster,
+      tokenRecord,
+      tasks,
+      failures,
+    });
+    if (write.length === 0 || (await commit(deps, compare, write))) {
+      return { outcome: "placed", tasks, failures };
+    }
+  }
+  throw new UnavailableError("placement: the machines' records keep changing");
+}
+
+function findToken(deps: EcsDeps, { spec, token }: PlaceTasksRequest): StoreRecord | undefined {
+  return token && deps.cache.get(runTokenKey(spec, spec.clusterName, token.clientToken));
+}
+
+function isStillValid(deps: EcsDeps, { spec }: PlaceTasksRequest, record: StoreRecord): boolean {
+  const token = record.value as RunToken;
+  const tasks = token.taskIds.flatMap(
+    (id) => (deps.cache.get(taskKey(spec, spec.clusterName, id))?.value as Task | undefined) ?? [],
+  );
+  return isTokenValid(token, tasks, deps.clock.now());
+}
+
+function activeCluster(deps: EcsDeps, spec: TaskSpec): StoreRecord {
+  const record = deps.cache.get(clusterKey(spec, spec.clusterName));
+  if (!record) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
+  if ((record.value as Cluster).status === "ACTIVE") return record;
+  throw new ApiError("ClusterNotFoundException", "The referenced cluster was inactive.");
+}
+
+function decide(deps: EcsDeps, request: PlaceTasksRequest): Placements {
+  const { spec, instanceIds, count, subnets, constraints, strategies } = request;
+  const snapshot = takeSnapshot(deps.cache, spec, instanceIds);
+  if (snapshot.candidates.length === 0 && spec.launchType === "EC2") {
+    throw new ApiError(
+      "InvalidParameterException",
+      "No Container Instances were found in your cluster.",
+    );
+  }
+  return place(
+    snapshot,
+    {
+      count,
+      needs: needsOf(spec),
+      attributes: placementAttributesOf(spec.definition.document, spec),
+      group: spec.group,
+      constraints,
+      strategies,
+      ...(subnets && { subnets }),
+    },
+    deps.random,
+  );
+}
+
+function taskFor({ random, clock }: EcsDeps, spec: TaskSpec, placed: Placed): Task {
+  return newTask(spec, placed, {
+    id: random.hex(16),
+    attachmentId: random.uuid(),
+    containerUuids: (spec.definition.document.containerDefinitions ?? []).map(() => random.uuid()),
+    createdAt: clock.now(),
+  });
+}
+
+/**
+ * Each unplaced task fails once on every instance tried. FARGATE has no instances that a user could see: there it fails
+ * once, for the reason that came nearest to success.
+ */
+function failuresOf(spec: TaskSpec, placements: Placements): readonly PlacementFailure[] {
+  const { unplacedCount, refusals } = placements;
+  const ofOneTask =
+    spec.launchType === "EC2"
+      ? refusals.map(({ instance, reason, detail }) => ({
+          arn: instanceArn(instance, instance.clusterName, instance.id),
+          reason,
+          detail,
+        }))
+      : [nearest(placements)];
+  return Array.from({ length: unplacedCount }, () => ofOneTask)
+    .flat()
+    .slice(0, FAILURES_MAX);
+}
+
+function nearest({ refusals }: Placements): PlacementFailure {
+  const [best] = refusals.toSorted((a, b) => b.passedCount - a.passedCount);
+  return best
+    ? { arn: "", reason: best.reason, detail: best.detail }
+    : { arn: "", reason: "RESOURCE:FARGATE", detail: "no machine offers FARGATE capacity" };
+}
+
+/** What has to be as it was seen, and what is then written. */
+function transactionFor(
+  deps: EcsDeps,
+  { spec, token }: PlaceTasksRequest,
+  decided: {
+    readonly cluster: StoreRecord;
+    readonly tokenRecord: StoreRecord | undefined;
+    readonly tasks: readonly Task[];
+    readonly failures: readonly PlacementFailure[];
+  },
+): { compare: readonly Compare[]; write: readonly Write[] } {
+  const { cluster, tokenRecord, tasks, failures } = decided;
+  // A cluster is deleted, and an instance drained or deregistered, by a write: after it nothing is placed there.
+  const compare: Compare[] = [{ key: cluster.key, revision: cluster.revision }];
+  const write: Write[] = tasks.map((task) => ({
+    key: taskKey(task, task.clusterName, task.id),
+    value: task,
+  }));
+  for (const key of new Set(tasks.map(keyOfInstance))) compare.push(asSeen(deps, key));
+  for (const ec2InstanceId of new Set(tasks.map((task) => task.placement.ec2InstanceId))) {
+    const key = hostKey(spec.region, ec2InstanceId);
+    const host = deps.cache.get(key)?.value as Host | undefined;
+    compare.push(asSeen(deps, key));
+    write.push({
+      key,
+      value: { ec2InstanceId, placements: (host?.placements ?? 0) + 1 } satisfies Host,
+    });
+  }
+  if (token) {
+    const key = runTokenKey(spec, spec.clusterName, token.clientToken);
+    compare.push({ key, revision: tokenRecord?.revision ?? 0 });
+    write.push({
+      key,
+      value: {
+        requestHash: token.requestHash,
+        taskIds: tasks.map(({ id }) => id),
+        failures,
+        createdAt: deps.clock.now(),
+      } satisfies RunToken,
+    });
+  }
+  return { compare, write };
+}
+
+function keyOfInstance({ placement: { instance } }: Task): string {
+  return instanceKey(instance, instance.clusterName, instance.id);
+}
+
+function asSeen({ cache }: EcsDeps, key: string): Compare {
+  return { key, revision: cache.get(key)?.revision ?? 0 };
+}

@@ -1,0 +1,150 @@
+import type { ContainerDefinition } from "@aws-sdk/client-ecs";
+import type { Tag } from "./cluster.ts";
+import { availabilityZoneOf, type HostResources, type Instance } from "./instance.ts";
+import type { Scope } from "./keys.ts";
+import { resourcesOf } from "./resources.ts";
+import type { Container, LaunchType, Task, TaskOverrides } from "./task.ts";
+import type { TaskDefinition } from "./task-definition.ts";
+
+/** What was asked for: everything about a task but where it runs. */
+export interface TaskSpec extends Scope {
+  readonly clusterName: string;
+  readonly definition: TaskDefinition;
+  readonly launchType: LaunchType;
+  readonly group: string;
+  readonly startedBy?: string;
+  readonly enableExecuteCommand: boolean;
+  readonly tags: readonly Tag[];
+  readonly overrides: TaskOverrides;
+  /** FARGATE only. */
+  readonly platformVersion?: string;
+  readonly securityGroups: readonly string[];
+}
+
+/** What is new with each task. */
+export interface TaskIdentity {
+  /** 32 lowercase hex. */
+  readonly id: string;
+  readonly attachmentId: string;
+  /** One for each container of the definition, in its order. */
+  readonly containerUuids: readonly string[];
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+/** ECS: GiB of disk that every FARGATE task has. */
+const FARGATE_STORAGE_GIB = 20;
+
+/** What a task of this spec takes of its machine. */
+export function needsOf({ definition, overrides }: TaskSpec): HostResources {
+  return resourcesOf(definition.document, overrides);
+}
+
+/**
+ * A task as it begins: PROVISIONING where it waits for a network interface, PENDING where its agent may start at once.
+ */
+export function newTask(
+  spec: TaskSpec,
+  place: { readonly instance: Instance; readonly subnetId?: string },
+  identity: TaskIdentity,
+): Task {
+  const { document } = spec.definition;
+  const networkMode = document.networkMode ?? "bridge";
+  const { instance, subnetId } = place;
+  return {
+    ...commonOf(spec),
+    id: identity.id,
+    networkMode,
+    placement: {
+      instance: {
+        accountId: instance.accountId,
+        region: instance.region,
+        clusterName: instance.clusterName,
+        id: instance.id,
+      },
+      ec2InstanceId: instance.ec2InstanceId,
+      availabilityZone: availabilityZoneOf(instance) ?? "",
+      ...(subnetId !== undefined && { subnetId, securityGroups: spec.securityGroups }),
+    },
+    reserved: needsOf(spec),
+    desiredStatus: "RUNNING",
+    lastStatus: networkMode === "awsvpc" ? "PROVISIONING" : "PENDING",
+    version: 1,
+    containers: (document.containerDefinitions ?? []).map((container, index) =>
+      newContainer(container, spec.overrides, identity.containerUuids[index] ?? ""),
+    ),
+    ...(subnetId !== undefined && {
+      attachment: { id: identity.attachmentId, status: "PRECREATED" as const, subnetId },
+    }),
+    createdAt: identity.createdAt,
+    // Without an interface of its own a task is as connected as its agent, which placement has seen to be.
+    ...(networkMode !== "awsvpc" && { connectivityAt: identity.createdAt }),
+  };
+}
+
+/** What comes from the spec alone: overrides win over the definition. */
+function commonOf(
+  spec: TaskSpec,
+): Omit<
+  Task,
+  | "id"
+  | "networkMode"
+  | "placement"
+  | "reserved"
+  | "desiredStatus"
+  | "lastStatus"
+  | "version"
+  | "containers"
+  | "createdAt"
+> {
+  const { overrides, launchType, startedBy, platformVersion } = spec;
+  const { document, family, revision } = spec.definition;
+  const cpu = overrides.cpu ?? document.cpu;
+  const memory = overrides.memory ?? document.memory;
+  const taskRoleArn = overrides.taskRoleArn ?? document.taskRoleArn;
+  const executionRoleArn = overrides.executionRoleArn ?? document.executionRoleArn;
+  const storage = overrides.ephemeralStorage ?? document.ephemeralStorage;
+  return {
+    accountId: spec.accountId,
+    region: spec.region,
+    clusterName: spec.clusterName,
+    family,
+    revision,
+    launchType,
+    group: spec.group,
+    enableExecuteCommand: spec.enableExecuteCommand,
+    tags: spec.tags,
+    overrides,
+    ...(startedBy !== undefined && { startedBy }),
+    ...(cpu !== undefined && { cpu }),
+    ...(memory !== undefined && { memory }),
+    ...(platformVersion !== undefined && { platformVersion }),
+    ...(launchType === "FARGATE" && {
+      ephemeralStorageGiB: storage?.sizeInGiB ?? FARGATE_STORAGE_GIB,
+    }),
+    ...(taskRoleArn !== undefined && { taskRoleArn }),
+    ...(executionRoleArn !== undefined && { executionRoleArn }),
+  };
+}
+
+function newContainer(
+  definition: ContainerDefinition,
+  overrides: TaskOverrides,
+  uuid: string,
+): Container {
+  const name = definition.name ?? "";
+  const override = overrides.containerOverrides.find((candidate) => candidate.name === name);
+  const memory = override?.memory ?? definition.memory;
+  const memoryReservation = override?.memoryReservation ?? definition.memoryReservation;
+  return {
+    name,
+    uuid,
+    image: definition.image ?? "",
+    essential: definition.essential ?? true,
+    lastStatus: "PENDING",
+    networkBindings: [],
+    cpu: String(override?.cpu ?? definition.cpu ?? 0),
+    ...(memory !== undefined && { memory: String(memory) }),
+    ...(memoryReservation !== undefined && { memoryReservation: String(memoryReservation) }),
+  };
+}

@@ -1,0 +1,195 @@
+import type { RegisterTaskDefinitionRequest, Volume } from "@aws-sdk/client-ecs";
+import { findContainerViolation } from "./container-rules.ts";
+import { findDependencyViolation } from "./dependency-rules.ts";
+import { isName } from "./names.ts";
+import { EXPRESSION_LENGTH_MAX } from "./query-parse.ts";
+import { VOLUME_KINDS } from "./task-definition-normalise.ts";
+import { parseTaskCpu, parseTaskMemory } from "./task-size.ts";
+
+/** ECS: containers of one definition. */
+const CONTAINERS_MAX = 10;
+/** ECS: bytes of a definition as JSON. */
+const DOCUMENT_BYTES_MAX = 65_536;
+/** ECS: constraints of a definition, and of it and RunTask together. */
+export const PLACEMENT_CONSTRAINTS_MAX = 10;
+/** ECS: GiB of a FARGATE task's own disk beyond the 20 that every one has. */
+const EPHEMERAL_STORAGE_GIB_MIN = 21;
+const EPHEMERAL_STORAGE_GIB_MAX = 200;
+
+const SEE_GUIDE =
+  "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+type Rule = (request: RegisterTaskDefinitionRequest) => string | undefined;
+
+/**
+ * The first thing that is wrong with a definition whatever launch type it is for, as the message of a ClientException:
+ * ECS's words where `ecs-behaviour` §1.7 has them. What a launch type asks for is in `task-definition-compatibility.ts`.
+ */
+export function findDefinitionViolation(
+  request: RegisterTaskDefinitionRequest,
+): string | undefined {
+  for (const rule of RULES) {
+    const violation = rule(request);
+    if (violation !== undefined) return violation;
+  }
+  return undefined;
+}
+
+const hasFamily: Rule = ({ family }) => {
+  if (!family) return "Family should not be null or empty.";
+  return isName(family) ? undefined : "Family contains invalid characters.";
+};
+
+const isNotTooLarge: Rule = (request) => {
+  const length = Buffer.byteLength(JSON.stringify(request));
+  return length > DOCUMENT_BYTES_MAX
+    ? `Actual length: '${length}'. Max allowed length is '${DOCUMENT_BYTES_MAX}' bytes.`
+    : undefined;
+};
+
+const hasContainers: Rule = ({ containerDefinitions = [] }) => {
+  if (containerDefinitions.length === 0) return "Container list cannot be empty.";
+  return containerDefinitions.length > CONTAINERS_MAX
+    ? `Container list cannot have more than ${CONTAINERS_MAX} containers.`
+    : undefined;
+};
+
+const hasReadableSize: Rule = ({ cpu, memory }) => {
+  if (cpu !== undefined && parseTaskCpu(cpu) === undefined) {
+    return `Invalid 'cpu' setting for task. ${SEE_GUIDE}`;
+  }
+  return memory !== undefined && parseTaskMemory(memory) === undefined
+    ? `Invalid 'memory' setting for task. ${SEE_GUIDE}`
+    : undefined;
+};
+
+const hasGoodContainers: Rule = (request) =>
+  (request.containerDefinitions ?? []).flatMap(
+    (container) => findContainerViolation(container, request) ?? [],
+  )[0];
+
+const hasEssentialContainer: Rule = ({ containerDefinitions = [] }) =>
+  containerDefinitions.every(({ essential }) => essential === false)
+    ? "At least one container must be marked as essential."
+    : undefined;
+
+const hasUniqueNames: Rule = ({ containerDefinitions = [], volumes = [] }) => {
+  const container = firstDuplicate(containerDefinitions.map(({ name }) => name));
+  if (container !== undefined) return `Container name '${container}' is used more than once.`;
+  const volume = firstDuplicate(volumes.map(({ name }) => name));
+  return volume === undefined ? undefined : `Volume name '${volume}' is used more than once.`;
+};
+
+/** In one network namespace a port is there once. */
+const hasUniquePorts: Rule = ({ containerDefinitions = [], networkMode }) => {
+  if (networkMode !== "awsvpc" && networkMode !== "host") return undefined;
+  const ports = containerDefinitions.flatMap(({ portMappings = [] }) =>
+    portMappings.flatMap(({ containerPort, protocol = "tcp" }) =>
+      containerPort === undefined ? [] : [`${containerPort}/${protocol}`],
+    ),
+  );
+  const port = firstDuplicate(ports);
+  return port === undefined
+    ? undefined
+    : `Port ${port} is mapped more than once: with networkMode=${networkMode} all containers of a task share their ports.`;
+};
+
+/** What containers ask for must fit into what the task as a whole has. */
+const fitsContainers: Rule = ({ containerDefinitions = [], cpu, memory }) => {
+  const cpuUnits = cpu === undefined ? Number.POSITIVE_INFINITY : (parseTaskCpu(cpu) ?? 0);
+  const memoryMiB =
+    memory === undefined ? Number.POSITIVE_INFINITY : (parseTaskMemory(memory) ?? 0);
+  const wanted = { cpuUnits: 0, memoryMiB: 0 };
+  for (const container of containerDefinitions) {
+    wanted.cpuUnits += container.cpu ?? 0;
+    wanted.memoryMiB += container.memoryReservation ?? container.memory ?? 0;
+    if ((container.memory ?? 0) > memoryMiB) {
+      return `Invalid setting for container '${container.name}'. 'memory' ${container.memory} exceeds the task's ${memoryMiB} MiB.`;
+    }
+  }
+  if (wanted.cpuUnits > cpuUnits) {
+    return `Invalid 'cpu' setting for task. Its containers have ${wanted.cpuUnits} CPU units, the task has ${cpuUnits}.`;
+  }
+  return wanted.memoryMiB > memoryMiB
+    ? `Invalid 'memory' setting for task. Its containers have ${wanted.memoryMiB} MiB, the task has ${memoryMiB}.`
+    : undefined;
+};
+
+const hasGoodVolumes: Rule = ({ volumes = [], containerDefinitions = [] }) => {
+  for (const volume of volumes) {
+    if (!volume.name || !isName(volume.name)) return "Volume name contains invalid characters.";
+    if (kindsOf(volume) > 1) return `Volume '${volume.name}' has more than one configuration.`;
+  }
+  if (volumes.filter(({ configuredAtLaunch }) => configuredAtLaunch).length > 1) {
+    return "Only one volume can be configured at launch.";
+  }
+  const known = new Set(volumes.map(({ name }) => name));
+  const unknown = containerDefinitions
+    .flatMap(({ mountPoints = [] }) => mountPoints)
+    .find(({ sourceVolume }) => !known.has(sourceVolume));
+  return unknown && `Unknown volume '${unknown.sourceVolume ?? ""}'.`;
+};
+
+const hasGoodEphemeralStorage: Rule = ({ ephemeralStorage }) => {
+  const sizeInGiB = ephemeralStorage?.sizeInGiB;
+  if (sizeInGiB === undefined) return undefined;
+  if (sizeInGiB < EPHEMERAL_STORAGE_GIB_MIN) {
+    return `EphemeralStorage size should be at least ${EPHEMERAL_STORAGE_GIB_MIN}`;
+  }
+  return sizeInGiB > EPHEMERAL_STORAGE_GIB_MAX
+    ? `EphemeralStorage size should be at most ${EPHEMERAL_STORAGE_GIB_MAX}`
+    : undefined;
+};
+
+const hasGoodProxy: Rule = ({ proxyConfiguration, networkMode, containerDefinitions = [] }) => {
+  if (!proxyConfiguration) return undefined;
+  if (networkMode !== "awsvpc")
+    return "proxyConfiguration is only supported with networkMode=awsvpc.";
+  return containerDefinitions.some(({ name }) => name === proxyConfiguration.containerName)
+    ? undefined
+    : `The proxy container '${proxyConfiguration.containerName}' is not in the task definition.`;
+};
+
+const hasGoodConstraints: Rule = ({ placementConstraints = [] }) => {
+  if (placementConstraints.length > PLACEMENT_CONSTRAINTS_MAX) {
+    return `A task definition can have at most ${PLACEMENT_CONSTRAINTS_MAX} placement constraints.`;
+  }
+  const isTooLong = placementConstraints.some(
+    ({ expression = "" }) => expression.length > EXPRESSION_LENGTH_MAX,
+  );
+  if (isTooLong) return `Placement constraints have up to ${EXPRESSION_LENGTH_MAX} characters.`;
+  return placementConstraints.some(({ expression }) => !expression)
+    ? "A memberOf placement constraint must have an expression."
+    : undefined;
+};
+
+const hasOneFirelens: Rule = ({ containerDefinitions = [] }) =>
+  containerDefinitions.filter(({ firelensConfiguration }) => firelensConfiguration).length > 1
+    ? "Only one container of a task can have a firelensConfiguration."
+    : undefined;
+
+const RULES: readonly Rule[] = [
+  hasFamily,
+  isNotTooLarge,
+  hasContainers,
+  hasReadableSize,
+  hasGoodContainers,
+  hasUniqueNames,
+  hasEssentialContainer,
+  hasUniquePorts,
+  fitsContainers,
+  hasGoodVolumes,
+  findDependencyViolation,
+  hasGoodEphemeralStorage,
+  hasGoodProxy,
+  hasGoodConstraints,
+  hasOneFirelens,
+];
+
+function kindsOf(volume: Volume): number {
+  return VOLUME_KINDS.filter((kind) => volume[kind] !== undefined && volume[kind] !== false).length;
+}
+
+function firstDuplicate<T>(values: readonly T[]): T | undefined {
+  return values.find((value, index) => values.indexOf(value) !== index);
+}

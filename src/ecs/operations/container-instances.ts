@@ -1,0 +1,240 @@
+import type {
+  ContainerInstance,
+  DeregisterContainerInstanceRequest,
+  DeregisterContainerInstanceResponse,
+  DescribeContainerInstancesRequest,
+  DescribeContainerInstancesResponse,
+  Failure,
+  ListContainerInstancesRequest,
+  ListContainerInstancesResponse,
+  UpdateContainerInstancesStateRequest,
+  UpdateContainerInstancesStateResponse,
+} from "@aws-sdk/client-ecs";
+import type { Call } from "../../door/service.ts";
+import { UnavailableError } from "../../lib/errors.ts";
+import type { EcsDeps } from "../control/deps.ts";
+import { takenOn, tasksOf } from "../control/placement-snapshot.ts";
+import { commit, updateRecord } from "../control/update.ts";
+import { advance } from "../model/advance.ts";
+import { instanceArn } from "../model/arn.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { Instance } from "../model/instance.ts";
+import { hostKey, instanceKey, instancesPrefix, taskKey } from "../model/keys.ts";
+import { matchesQuery } from "../model/query.ts";
+import { parseQuery } from "../model/query-parse.ts";
+import { requestStop } from "../model/request-stop.ts";
+import type { Task } from "../model/task.ts";
+import type { EcsOperations } from "./ecs-operations.ts";
+import { clientFault, invalid, requireBatch } from "./invalid.ts";
+import { pageOf } from "./page.ts";
+import { countTasks, presentInstance } from "./present.ts";
+import { clusterResource, idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
+
+/** The rows of container instance operations that users call. */
+export function containerInstanceOperations(deps: EcsDeps): EcsOperations {
+  return {
+    DescribeContainerInstances: {
+      support: "partial",
+      missing: "include CONTAINER_INSTANCE_HEALTH; version",
+      action: "ecs:DescribeContainerInstances",
+      resources: ({ cluster, containerInstances }, call) =>
+        (containerInstances ?? []).map((text) =>
+          memberResource(call, "container-instance", cluster, text),
+        ),
+      handle: async (input, call) => describeInstances(deps, input, call),
+    },
+    ListContainerInstances: {
+      support: "full",
+      action: "ecs:ListContainerInstances",
+      resources: ({ cluster }, call) => [clusterResource(call, cluster)],
+      handle: async (input, call) => listInstances(deps, input, call),
+    },
+    UpdateContainerInstancesState: {
+      support: "full",
+      action: "ecs:UpdateContainerInstancesState",
+      resources: ({ cluster, containerInstances }, call) =>
+        (containerInstances ?? []).map((text) =>
+          memberResource(call, "container-instance", cluster, text),
+        ),
+      handle: (input, call) => updateInstancesState(deps, input, call),
+    },
+    DeregisterContainerInstance: {
+      support: "full",
+      action: "ecs:DeregisterContainerInstance",
+      resources: ({ cluster, containerInstance }, call) => [
+        memberResource(call, "container-instance", cluster, containerInstance),
+      ],
+      handle: (input, call) => deregisterInstance(deps, input, call),
+    },
+  };
+}
+
+function describeInstances(
+  deps: EcsDeps,
+  input: DescribeContainerInstancesRequest,
+  call: Call,
+): DescribeContainerInstancesResponse {
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  const asked = input.containerInstances ?? [];
+  if (asked.length === 0) throw clientFault("Container Instances cannot be empty.");
+  requireBatch("Container Instances", asked, 100);
+  const withTags = input.include?.includes("TAGS") ?? false;
+  const found = asked.map((text) => ({ text, instance: findInstance(deps, cluster, text) }));
+  return {
+    containerInstances: found.flatMap(({ instance }) =>
+      instance ? [present(deps, instance, withTags)] : [],
+    ),
+    failures: found.flatMap(({ text, instance }) => (instance ? [] : [missing(cluster, text)])),
+  };
+}
+
+function findInstance({ cache }: EcsDeps, cluster: Cluster, text: string): Instance | undefined {
+  const id = idOf(cluster, "container-instance", text);
+  return id === undefined
+    ? undefined
+    : (cache.get(instanceKey(cluster, cluster.name, id))?.value as Instance | undefined);
+}
+
+function missing(cluster: Cluster, text: string): Failure {
+  const arn = text.startsWith("arn:") ? text : instanceArn(cluster, cluster.name, text);
+  return { arn, reason: "MISSING" };
+}
+
+function present({ cache }: EcsDeps, instance: Instance, withTags: boolean): ContainerInstance {
+  const tags = withTags ? instance.tags : [];
+  return presentInstance(instance, takenOn(cache, instance), tasksOf(cache, instance), tags);
+}
+
+function listInstances(
+  { cache }: EcsDeps,
+  input: ListContainerInstancesRequest,
+  call: Call,
+): ListContainerInstancesResponse {
+  const cluster = requireCluster(cache, scopeOf(call), input.cluster);
+  const query = input.filter ? parseQuery(input.filter) : undefined;
+  const instances = cache
+    .list(instancesPrefix(cluster, cluster.name))
+    .map(({ value }) => value as Instance)
+    .filter(({ status }) => (input.status ? status === input.status : status !== "INACTIVE"))
+    .filter((instance) => {
+      if (!query) return true;
+      const tasks = tasksOf(cache, instance).filter(({ lastStatus }) => lastStatus !== "STOPPED");
+      return matchesQuery(query, {
+        instance,
+        runningTasksCount: countTasks(tasks).runningCount,
+        groups: tasks.map(({ group }) => group),
+      });
+    });
+  const { items, nextToken } = pageOf(instances, input, { keyOf: ({ id }) => id });
+  return {
+    containerInstanceArns: items.map(({ id }) => instanceArn(cluster, cluster.name, id)),
+    ...(nextToken !== undefined && { nextToken }),
+  };
+}
+
+async function updateInstancesState(
+  deps: EcsDeps,
+  input: UpdateContainerInstancesStateRequest,
+  call: Call,
+): Promise<UpdateContainerInstancesStateResponse> {
+  const { status } = input;
+  if (status !== "ACTIVE" && status !== "DRAINING") {
+    throw invalid("Container instance status should be one of [ACTIVE, DRAINING]");
+  }
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  requireBatch("Container Instances", input.containerInstances, 10);
+  const containerInstances: ContainerInstance[] = [];
+  const failures: Failure[] = [];
+  for (const text of input.containerInstances ?? []) {
+    const instance = await setStatus(deps, cluster, text, status);
+    if (!instance) failures.push(missing(cluster, text));
+    else if (instance.status !== status) {
+      failures.push({ arn: instanceArn(cluster, cluster.name, instance.id), reason: "INACTIVE" });
+    } else containerInstances.push(present(deps, instance, true));
+  }
+  return { containerInstances, failures };
+}
+
+/** The instance as it then stands: what is INACTIVE stays so. */
+async function setStatus(
+  deps: EcsDeps,
+  cluster: Cluster,
+  text: string,
+  status: "ACTIVE" | "DRAINING",
+): Promise<Instance | undefined> {
+  const id = idOf(cluster, "container-instance", text);
+  if (id === undefined) return undefined;
+  return updateRecord<Instance>(deps, instanceKey(cluster, cluster.name, id), (instance) =>
+    instance.status === "INACTIVE" || instance.status === status
+      ? instance
+      : { ...instance, status },
+  );
+}
+
+/**
+ * Takes an instance out of its cluster. With `force` its tasks end in our books, whatever becomes of their containers: the
+ * instance goes first, so that no task can follow; a call that was cut short is completed by the next one.
+ */
+async function deregisterInstance(
+  deps: EcsDeps,
+  input: DeregisterContainerInstanceRequest,
+  call: Call,
+): Promise<DeregisterContainerInstanceResponse> {
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  const text = input.containerInstance ?? "";
+  const before = findInstance(deps, cluster, text);
+  if (!before) throw invalid(`Referenced container instance ${text} not found.`);
+  const force = input.force ?? false;
+  const instance = await deactivate(deps, before, { allowsTasks: force });
+  if (force) {
+    for (const task of liveTasksOf(deps, instance)) await orphan(deps, task);
+  }
+  return { containerInstance: present(deps, instance, true) };
+}
+
+/** Lost races in a row against placements on the same machine. */
+const ATTEMPTS_MAX = 20;
+
+async function deactivate(
+  deps: EcsDeps,
+  { region, clusterName, id, accountId }: Instance,
+  options: { readonly allowsTasks: boolean },
+): Promise<Instance> {
+  const key = instanceKey({ accountId, region }, clusterName, id);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const record = deps.cache.get(key);
+    const instance = record?.value as Instance | undefined;
+    if (!record || !instance) throw invalid(`Referenced container instance ${id} not found.`);
+    if (instance.status === "INACTIVE") return instance;
+    if (!options.allowsTasks && liveTasksOf(deps, instance).length > 0) {
+      throw invalid("Found running tasks on the instance.");
+    }
+    const host = hostKey(region, instance.ec2InstanceId);
+    const after: Instance = { ...instance, status: "INACTIVE", agentConnected: false };
+    const isWritten = await commit(
+      deps,
+      [
+        { key, revision: record.revision },
+        // Every placement on the machine rewrites it: the instance is as idle as it was seen to be.
+        { key: host, revision: deps.cache.get(host)?.revision ?? 0 },
+      ],
+      [{ key, value: after }],
+    );
+    if (isWritten) return after;
+  }
+  throw new UnavailableError(`container instance ${id} keeps changing`);
+}
+
+function liveTasksOf({ cache }: EcsDeps, instance: Instance): readonly Task[] {
+  return tasksOf(cache, instance).filter(({ lastStatus }) => lastStatus !== "STOPPED");
+}
+
+async function orphan(deps: EcsDeps, { clusterName, id, ...scope }: Task): Promise<void> {
+  await updateRecord<Task>(deps, taskKey(scope, clusterName, id), (task) => {
+    if (task.lastStatus === "STOPPED") return task;
+    const now = deps.clock.now();
+    const reason = "Container instance deregistration forced by user";
+    const stopped = requestStop(task, { stopCode: "UserInitiated", reason, now });
+    return advance(stopped, { event: "abandoned" }, now);
+  });
+}

@@ -1,0 +1,299 @@
+import type {
+  Attachment,
+  Cluster as AwsCluster,
+  Container as AwsContainer,
+  ContainerInstance as AwsInstance,
+  Task as AwsTask,
+  TaskDefinition as AwsTaskDefinition,
+  ClusterConfiguration,
+  ClusterField,
+  KeyValuePair,
+  Resource,
+  TaskOverride,
+} from "@aws-sdk/client-ecs";
+import { clusterArn, containerArn, instanceArn, taskArn, taskDefinitionArn } from "../model/arn.ts";
+import type { Cluster, Tag } from "../model/cluster.ts";
+import { defined } from "../model/defined.ts";
+import { attributeOf, type HostResources, type Instance } from "../model/instance.ts";
+import { remainingOf } from "../model/resources.ts";
+import type { Container, InterfaceAttachment, Task, TaskOverrides } from "../model/task.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
+
+/** Our records in AWS's words. Pure; absent stays absent. */
+
+/** How many tasks of a cluster or instance are on their way up, and up. */
+export interface TaskCounts {
+  readonly runningCount: number;
+  readonly pendingCount: number;
+}
+
+/** Tasks that stop still run until they have stopped. */
+export function countTasks(tasks: readonly Task[]): TaskCounts {
+  const pending = ["PROVISIONING", "PENDING", "ACTIVATING"];
+  const running = ["RUNNING", "DEACTIVATING", "STOPPING"];
+  return {
+    pendingCount: tasks.filter(({ lastStatus }) => pending.includes(lastStatus)).length,
+    runningCount: tasks.filter(({ lastStatus }) => running.includes(lastStatus)).length,
+  };
+}
+
+/** `tasks`: all of the cluster. `include`: what the caller asks to see beyond the ordinary. */
+export function presentCluster(
+  cluster: Cluster,
+  tasks: readonly Task[],
+  instanceCount: number,
+  include: readonly ClusterField[],
+): AwsCluster {
+  const { runningCount, pendingCount } = countTasks(tasks);
+  return {
+    clusterArn: clusterArn(cluster, cluster.name),
+    clusterName: cluster.name,
+    status: cluster.status,
+    registeredContainerInstancesCount: instanceCount,
+    runningTasksCount: runningCount,
+    pendingTasksCount: pendingCount,
+    activeServicesCount: 0,
+    statistics: include.includes("STATISTICS") ? statisticsOf(tasks) : [],
+    tags: include.includes("TAGS") ? [...cluster.tags] : [],
+    settings: include.includes("SETTINGS")
+      ? cluster.settings.map(({ name, value }) => ({ name: name as "containerInsights", value }))
+      : [],
+    capacityProviders: [],
+    defaultCapacityProviderStrategy: [],
+    ...(include.includes("CONFIGURATIONS") &&
+      cluster.configuration !== undefined && {
+        configuration: cluster.configuration as ClusterConfiguration,
+      }),
+    ...(include.includes("ATTACHMENTS") && { attachments: [] }),
+  };
+}
+
+/** ECS: in this order, as text. Services and external instances do not exist here yet, so there are none of them. */
+function statisticsOf(tasks: readonly Task[]): KeyValuePair[] {
+  const counts = (launchType: Task["launchType"]): TaskCounts =>
+    countTasks(tasks.filter((task) => task.launchType === launchType));
+  const ec2 = counts("EC2");
+  const fargate = counts("FARGATE");
+  return Object.entries({
+    runningEC2TasksCount: ec2.runningCount,
+    runningFargateTasksCount: fargate.runningCount,
+    pendingEC2TasksCount: ec2.pendingCount,
+    pendingFargateTasksCount: fargate.pendingCount,
+    runningExternalTasksCount: 0,
+    pendingExternalTasksCount: 0,
+    activeEC2ServiceCount: 0,
+    activeFargateServiceCount: 0,
+    drainingEC2ServiceCount: 0,
+    drainingFargateServiceCount: 0,
+    activeExternalServiceCount: 0,
+    drainingExternalServiceCount: 0,
+  }).map(([name, value]) => ({ name, value: String(value) }));
+}
+
+/** A revision; tags stand beside it in AWS's answers. */
+export function presentTaskDefinition(definition: TaskDefinition): AwsTaskDefinition {
+  const { family, revision, deregisteredAt } = definition;
+  return {
+    ...definition.document,
+    taskDefinitionArn: taskDefinitionArn(definition, family, revision),
+    revision,
+    status: definition.status,
+    registeredAt: new Date(definition.registeredAt),
+    registeredBy: definition.registeredBy,
+    ...(deregisteredAt !== undefined && { deregisteredAt: new Date(deregisteredAt) }),
+  };
+}
+
+/** `taken`: of its machine, by all tasks on it. `tasks`: its own. */
+export function presentInstance(
+  instance: Instance,
+  taken: HostResources,
+  tasks: readonly Task[],
+  tags: readonly Tag[],
+): AwsInstance {
+  const { runningCount, pendingCount } = countTasks(tasks);
+  return {
+    containerInstanceArn: instanceArn(instance, instance.clusterName, instance.id),
+    ec2InstanceId: instance.ec2InstanceId,
+    versionInfo: { ...instance.versionInfo },
+    remainingResources: resourceList(remainingOf(instance, taken)),
+    registeredResources: resourceList(instance.registered),
+    status: instance.status,
+    agentConnected: instance.agentConnected,
+    runningTasksCount: runningCount,
+    pendingTasksCount: pendingCount,
+    attributes: instance.attributes.map((attribute) => ({ ...attribute })),
+    registeredAt: new Date(instance.registeredAt),
+    attachments: [],
+    tags: [...tags],
+  };
+}
+
+/** ECS shows the members of every type, zero where they do not apply. */
+function resourceList(resources: HostResources): Resource[] {
+  const amount = (name: string, integerValue: number): Resource => ({
+    name,
+    type: "INTEGER",
+    doubleValue: 0,
+    longValue: 0,
+    integerValue,
+  });
+  const ports = (name: string, numbers: readonly number[]): Resource => ({
+    name,
+    type: "STRINGSET",
+    doubleValue: 0,
+    longValue: 0,
+    integerValue: 0,
+    stringSetValue: numbers.map(String),
+  });
+  return [
+    amount("CPU", resources.cpuUnits),
+    amount("MEMORY", resources.memoryMiB),
+    ports("PORTS", resources.ports),
+    ports("PORTS_UDP", resources.portsUdp),
+  ];
+}
+
+/** `instance`: where it runs, as far as it is still known; of FARGATE capacity users see the platform only. */
+export function presentTask(
+  task: Task,
+  instance: Instance | undefined,
+  tags: readonly Tag[],
+): AwsTask {
+  const { placement, launchType } = task;
+  const architecture = instance && attributeOf(instance, "ecs.cpu-architecture");
+  return {
+    attachments: task.attachment ? [presentAttachment(task.attachment)] : [],
+    attributes: architecture ? [{ name: "ecs.cpu-architecture", value: architecture }] : [],
+    availabilityZone: placement.availabilityZone,
+    clusterArn: clusterArn(task, task.clusterName),
+    containers: task.containers.map((container) => presentContainer(task, container)),
+    cpu: task.cpu ?? String(task.reserved.cpuUnits),
+    desiredStatus: task.desiredStatus,
+    enableExecuteCommand: task.enableExecuteCommand,
+    group: task.group,
+    healthStatus: "UNKNOWN",
+    lastStatus: task.lastStatus,
+    launchType,
+    memory: task.memory ?? String(task.reserved.memoryMiB),
+    overrides: presentOverrides(task),
+    tags: [...tags],
+    taskArn: taskArn(task, task.clusterName, task.id),
+    taskDefinitionArn: taskDefinitionArn(task, task.family, task.revision),
+    version: task.version,
+    ...(launchType === "EC2"
+      ? {
+          containerInstanceArn: instanceArn(
+            placement.instance,
+            placement.instance.clusterName,
+            placement.instance.id,
+          ),
+        }
+      : presentPlatform(task)),
+    ...(task.connectivityAt !== undefined && {
+      connectivity: instance?.agentConnected ? ("CONNECTED" as const) : ("DISCONNECTED" as const),
+    }),
+    ...defined({
+      startedBy: task.startedBy,
+      stopCode: task.stopCode,
+      stoppedReason: task.stoppedReason,
+    }),
+    ...presentInstants(task),
+  };
+}
+
+function presentPlatform(task: Task): Partial<AwsTask> {
+  const storage = task.ephemeralStorageGiB;
+  return {
+    platformFamily: "Linux",
+    ...defined({ platformVersion: task.platformVersion }),
+    ...(storage !== undefined && {
+      ephemeralStorage: { sizeInGiB: storage },
+      fargateEphemeralStorage: { sizeInGiB: storage },
+    }),
+  };
+}
+
+const INSTANTS = [
+  "connectivityAt",
+  "createdAt",
+  "executionStoppedAt",
+  "pullStartedAt",
+  "pullStoppedAt",
+  "startedAt",
+  "stoppedAt",
+  "stoppingAt",
+] as const satisfies readonly (keyof Task & keyof AwsTask)[];
+
+function presentInstants(task: Task): Partial<AwsTask> {
+  return Object.fromEntries(
+    INSTANTS.flatMap((name) => {
+      const at = task[name];
+      return at === undefined ? [] : [[name, new Date(at)]];
+    }),
+  );
+}
+
+function presentAttachment(attachment: InterfaceAttachment): Attachment {
+  const details: readonly (readonly [string, string | undefined])[] = [
+    ["subnetId", attachment.subnetId],
+    ["networkInterfaceId", attachment.networkInterfaceId],
+    ["macAddress", attachment.macAddress],
+    ["privateDnsName", attachment.privateDnsName],
+    ["privateIPv4Address", attachment.privateIpv4Address],
+  ];
+  return {
+    id: attachment.id,
+    type: "ElasticNetworkInterface",
+    status: attachment.status,
+    details: details.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }])),
+  };
+}
+
+function presentContainer(task: Task, container: Container): AwsContainer {
+  const { attachment } = task;
+  const address = attachment?.privateIpv4Address;
+  return {
+    containerArn: containerArn(task, task.clusterName, task.id, container.uuid),
+    taskArn: taskArn(task, task.clusterName, task.id),
+    name: container.name,
+    image: container.image,
+    lastStatus: container.lastStatus,
+    networkBindings:
+      task.networkMode === "awsvpc"
+        ? []
+        : container.networkBindings.map((binding) => ({ ...binding })),
+    networkInterfaces:
+      attachment && address !== undefined
+        ? [{ attachmentId: attachment.id, privateIpv4Address: address }]
+        : [],
+    healthStatus: "UNKNOWN",
+    cpu: container.cpu,
+    ...defined({
+      imageDigest: container.imageDigest,
+      runtimeId: container.runtimeId,
+      exitCode: container.exitCode,
+      reason: container.reason,
+      memory: container.memory,
+      memoryReservation: container.memoryReservation,
+    }),
+  };
+}
+
+/** ECS shows one entry for each container, even where nothing is overridden. */
+function presentOverrides({ overrides, containers }: Task): TaskOverride {
+  const { containerOverrides, ...rest }: TaskOverrides = overrides;
+  return {
+    containerOverrides: containers.map(({ name }) => {
+      const override = containerOverrides.find((candidate) => candidate.name === name);
+      const { command, environment, ...sizes } = override ?? { name };
+      return {
+        ...sizes,
+        ...(command && { command: [...command] }),
+        ...(environment && { environment: environment.map((pair) => ({ ...pair })) }),
+      };
+    }),
+    inferenceAcceleratorOverrides: [],
+    ...rest,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Call } from "../../door/service.ts";
+import { ApiError } from "../../lib/errors.ts";
+import type { Cache } from "../../store/cache.ts";
+import { clusterArn, type EcsArn, parseArn } from "../model/arn.ts";
+import type { Cluster } from "../model/cluster.ts";
+import { clusterKey, revisionsPrefix, type Scope, taskDefinitionKey } from "../model/keys.ts";
+import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
+
+/** What callers may call things: a name, an id, or a full ARN, which has to be of their own account and region. */
+
+/** The account and region of a call. */
+export function scopeOf({ principal, region }: Call): Scope {
+  return { accountId: principal.accountId, region };
+}
+
+/** The path of an own ARN of this type; undefined for ARNs of anything or anyone else. */
+function ownPath(scope: Scope, type: string, text: string): readonly string[] | undefined {
+  const arn: EcsArn | undefined = parseArn(text);
+  const isOwn =
+    arn?.type === type && arn.accountId === scope.accountId && arn.region === scope.region;
+  return isOwn ? arn.path : undefined;
+}
+
+/** The name a caller means, `default` if none; undefined for what cannot be a cluster of theirs. */
+export function clusterNameOf(scope: Scope, text: string | undefined): string | undefined {
+  const given = text || DEFAULT_CLUSTER;
+  const name = given.startsWith("arn:") ? ownPath(scope, "cluster", given)?.[0] : given;
+  return name !== undefined && isName(name) ? name : undefined;
+}
+
+/** The cluster of any status that a caller names. */
+export function findCluster(
+  cache: Cache,
+  scope: Scope,
+  text: string | undefined,
+): Cluster | undefined {
+  const name = clusterNameOf(scope, text);
+  return name === undefined
+    ? undefined
+    : (cache.get(clusterKey(scope, name))?.value as Cluster | undefined);
+}
+
+/** The cluster a caller names. Throws ClusterNotFoundException unless it is there and ACTIVE. */
+export function requireCluster(cache: Cache, scope: Scope, text: string | undefined): Cluster {
+  const cluster = findCluster(cache, scope, text);
+  if (!cluster) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
+  if (cluster.status === "ACTIVE") return cluster;
+  throw new ApiError("ClusterNotFoundException", "The referenced cluster was inactive.");
+}
+
+/** The id of a task or container instance of this cluster, from an id or an ARN; undefined if it cannot be one of it. */
+export function idOf(
+  cluster: Cluster,
+  type: "task" | "container-instance",
+  text: string,
+): string | undefined {
+  if (!text.startsWith("arn:")) return isName(text) ? text : undefined;
+  const [clusterName, id] = ownPath(cluster, type, text) ?? [];
+  return clusterName === cluster.name && id !== undefined && isName(id) ? id : undefined;
+}
+
+/** A definition as a caller names it: a family, perhaps with a revision. */
+export interface DefinitionName {
+  readonly family: string;
+  /** As it was written, which need not be a number. */
+  readonly revision: string | undefined;
+}
+
+/** Reads `family`, `family:revision` or an ARN; undefined for ARNs that are not the caller's. */
+export function definitionNameOf(scope: Scope, text: string): DefinitionName | undefined {
+  const name = text.startsWith("arn:") ? ownPath(scope, "task-definition", text)?.[0] : text;
+  const [family = "", revision] = name?.split(":") ?? [];
+  return isName(family) ? { family, revision } : undefined;
+}
+
+/** The definition a caller names: that revision, or the newest ACTIVE one of the family. */
+export function findDefinition(
+  cache: Cache,
+  scope: Scope,
+  text: string,
+): TaskDefinition | undefined {
+  const name = definitionNameOf(scope, text);
+  if (!name) return undefined;
+  if (name.revision === undefined) {
+    return cache
+      .list(revisionsPrefix(scope, name.family))
+      .map(({ value }) => value as TaskDefinition)
+      .findLast(({ status }) => status === "ACTIVE");
+  }
+  if (!isRevision(name.revision)) return undefined;
+  const key = taskDefinitionKey(scope, name.family, Number(name.revision));
+  return cache.get(key)?.value as TaskDefinition | undefined;
+}
+
+/** Whether a text is a revision's number. ECS: a family has up to a million. */
+export function isRevision(text: string): boolean {
+  return /^[1-9]\d{0,6}$/.test(text);
+}
+
+/** For authorisation: the ARN of the cluster a call speaks of, whether it exists or not. */
+export function clusterResource(call: Call, text: string | undefined): string {
+  const given = text || DEFAULT_CLUSTER;
+  return given.startsWith("arn:") ? given : clusterArn(scopeOf(call), given);
+}
+
+/** For authorisation: a resource below a cluster, such as a task, by its id or ARN. */
+export function memberResource(
+  call: Call,
+  type: "task" | "container-instance",
+  cluster: string | undefined,
+  text: string | undefined,
+): string {
+  if (text?.startsWith("arn:")) return text;
+  const name = clusterResource(call, cluster).split("/").at(-1);
+  return `arn:aws:ecs:${call.region}:${call.principal.accountId}:${type}/${name}/${text ?? "*"}`;
+}
+
+/** For authorisation: the ARN of a definition; any revision where none is named. */
+export function definitionResource(call: Call, text: string | undefined): string {
+  if (text?.startsWith("arn:")) return text;
+  const [family = "*", revision = "*"] = text?.split(":") ?? [];
+  return `arn:aws:ecs:${call.region}:${call.principal.accountId}:task-definition/${family}:${revision}`;
+}

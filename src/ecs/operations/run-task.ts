@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import type {
+  Task as AwsTask,
+  Failure,
+  RunTaskRequest,
+  RunTaskResponse,
+  StartTaskRequest,
+  StartTaskResponse,
+} from "@aws-sdk/client-ecs";
+import type { Call } from "../../door/service.ts";
+import { ApiError } from "../../lib/errors.ts";
+import type { EcsDeps } from "../control/deps.ts";
+import type { Placer } from "../control/placement.ts";
+import { instanceArn, taskArn } from "../model/arn.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { Instance } from "../model/instance.ts";
+import { instanceKey, taskKey } from "../model/keys.ts";
+import { isClientToken } from "../model/names.ts";
+import type { RunToken, Task } from "../model/task.ts";
+import type { EcsOperations } from "./ecs-operations.ts";
+import { clientFault, invalid } from "./invalid.ts";
+import { readConstraints, readStrategies } from "./placement-choices.ts";
+import { presentTask } from "./present.ts";
+import { clusterResource, definitionResource, idOf, requireCluster, scopeOf } from "./resolve.ts";
+import { readTaskRequest } from "./task-request.ts";
+import { instanceOf } from "./tasks.ts";
+
+/** The rows of operations that start tasks. */
+export function runTaskOperations(deps: EcsDeps, placer: Placer): EcsOperations {
+  const missing =
+    "capacityProviderStrategy, volumeConfigurations, EXTERNAL and MANAGED_INSTANCES, overriding environmentFiles and resourceRequirements, security groups, public addresses (assignPublicIp is taken, the address stays private)";
+  return {
+    RunTask: {
+      support: "partial",
+      missing,
+      action: "ecs:RunTask",
+      resources: ({ taskDefinition }, call) => [definitionResource(call, taskDefinition)],
+      handle: (input, call) => runTask(deps, placer, input, call),
+    },
+    StartTask: {
+      support: "partial",
+      missing,
+      action: "ecs:StartTask",
+      resources: ({ cluster, taskDefinition }, call) => [
+        clusterResource(call, cluster),
+        definitionResource(call, taskDefinition),
+      ],
+      handle: (input, call) => startTask(deps, placer, input, call),
+    },
+  };
+}
+
+/** ECS: tasks of one RunTask, instances of one StartTask. */
+const COUNT_MAX = 10;
+
+async function runTask(
+  deps: EcsDeps,
+  placer: Placer,
+  input: RunTaskRequest,
+  call: Call,
+): Promise<RunTaskResponse> {
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  const { count = 1, clientToken } = input;
+  checkRunTask(input, count);
+  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, call);
+  const requestHash = hashOf(input);
+  const result = await placer.placeTasks({
+    spec,
+    count,
+    constraints: readConstraints(input, spec.definition, spec.launchType),
+    strategies: readStrategies(input, spec.launchType),
+    ...(subnets && { subnets }),
+    ...(clientToken && { token: { clientToken, requestHash } }),
+  });
+  if (result.outcome === "tokenSeen") {
+    return answerAgain(deps, cluster, result.token, requestHash);
+  }
+  return {
+    tasks: result.tasks.map((task) => presentTask(task, instanceOf(deps, task), task.tags)),
+    failures: [...result.failures],
+  };
+}
+
+function checkRunTask(input: RunTaskRequest, count: number): void {
+  const hasStrategy = Boolean(input.capacityProviderStrategy?.length);
+  if (input.launchType && hasStrategy) {
+    throw invalid("Specify either Launch Type or Capacity Provider Strategy, but not both.");
+  }
+  if (hasStrategy) throw invalid("Capacity providers are not available yet: use launchType.");
+  if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
+    throw invalid(`count must be between 1 and ${COUNT_MAX}.`);
+  }
+  if (input.clientToken && !isClientToken(input.clientToken)) {
+    throw invalid("clientToken has up to 64 printable ASCII characters.");
+  }
+}
+
+/** Equal for equal requests, whatever the order of their members. The token itself is not part of it. */
+function hashOf({ clientToken: _, ...request }: RunTaskRequest): string {
+  const canonical = JSON.stringify(request, (_name, value: unknown) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash("sha256").update(canonical).digest("hex");
+}
+
+/** ECS: the same request has the same answer; of tasks that have stopped only the states are told. */
+function answerAgain(
+  deps: EcsDeps,
+  cluster: Cluster,
+  token: RunToken,
+  requestHash: string,
+): RunTaskResponse {
+  if (token.requestHash !== requestHash) {
+    throw new ApiError(
+      "ConflictException",
+      "The client token was used before, in a request with other parameters.",
+      { members: { resourceIds: token.taskIds.map((id) => taskArn(cluster, cluster.name, id)) } },
+    );
+  }
+  const tasks = token.taskIds.flatMap(
+    (id) => (deps.cache.get(taskKey(cluster, cluster.name, id))?.value as Task | undefined) ?? [],
+  );
+  return {
+    tasks: tasks.map((task) => presentAgain(deps, task)),
+    failures: token.failures.map((failure) => ({ ...failure })),
+  };
+}
+
+function presentAgain(deps: EcsDeps, task: Task): AwsTask {
+  if (task.lastStatus !== "STOPPED") return presentTask(task, instanceOf(deps, task), task.tags);
+  const { lastStatus, desiredStatus } = task;
+  return { taskArn: taskArn(task, task.clusterName, task.id), lastStatus, desiredStatus };
+}
+
+/** Starts one task on each instance named: no strategy chooses, but what an instance must have it must have. */
+async function startTask(
+  deps: EcsDeps,
+  placer: Placer,
+  input: StartTaskRequest,
+  call: Call,
+): Promise<StartTaskResponse> {
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  const asked = input.containerInstances ?? [];
+  if (asked.length === 0) throw clientFault("Container Instances cannot be empty.");
+  if (asked.length > COUNT_MAX) {
+    throw invalid(`Container Instances cannot have more than ${COUNT_MAX} elements`);
+  }
+  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, call);
+  const constraints = readConstraints({}, spec.definition, spec.launchType);
+  const tasks: Task[] = [];
+  const failures: Failure[] = [];
+  for (const text of asked) {
+    const id = idOf(cluster, "container-instance", text);
+    const failure = whyNotOn(deps, cluster, text, id);
+    if (failure || id === undefined) {
+      failures.push(failure ?? { arn: text, reason: "MISSING" });
+      continue;
+    }
+    const result = await placer.placeTasks({
+      spec,
+      count: 1,
+      constraints,
+      strategies: [],
+      instanceIds: [id],
+      ...(subnets && { subnets }),
+    });
+    if (result.outcome !== "placed") continue;
+    tasks.push(...result.tasks);
+    failures.push(...result.failures);
+  }
+  return {
+    tasks: tasks.map((task) => presentTask(task, instanceOf(deps, task), task.tags)),
+    failures,
+  };
+}
+
+function whyNotOn(
+  { cache }: EcsDeps,
+  cluster: Cluster,
+  text: string,
+  id: string | undefined,
+): Failure | undefined {
+  const arn = text.startsWith("arn:") ? text : instanceArn(cluster, cluster.name, text);
+  if (id === undefined) return { arn, reason: "MISSING" };
+  const instance = cache.get(instanceKey(cluster, cluster.name, id))?.value as Instance | undefined;
+  if (!instance) return { arn, reason: "MISSING" };
+  return instance.status === "INACTIVE" ? { arn, reason: "INACTIVE" } : undefined;
+}

@@ -1,0 +1,25 @@
+import type { Service } from "../../door/service.ts";
+import type { EcsDeps } from "../control/deps.ts";
+import { Placer } from "../control/placement.ts";
+import { clusterOperations } from "./clusters.ts";
+import { containerInstanceOperations } from "./container-instances.ts";
+import type { EcsOperations } from "./ecs-operations.ts";
+import { runTaskOperations } from "./run-task.ts";
+import { taskDefinitionOperations } from "./task-definitions.ts";
+import { taskOperations } from "./tasks.ts";
+
+/** Amazon ECS as the door serves it: the operations that users call, and beside them those of the agents. */
+export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Service {
+  const placer = new Placer(deps);
+  return {
+    name: "ecs",
+    operations: {
+      ...clusterOperations(deps),
+      ...taskDefinitionOperations(deps),
+      ...containerInstanceOperations(deps),
+      ...runTaskOperations(deps, placer),
+      ...taskOperations(deps),
+      ...agentOperations,
+    },
+  };
+}

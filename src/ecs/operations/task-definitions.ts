@@ -1,0 +1,233 @@
+import type {
+  DeregisterTaskDefinitionRequest,
+  DeregisterTaskDefinitionResponse,
+  DescribeTaskDefinitionRequest,
+  DescribeTaskDefinitionResponse,
+  ListTaskDefinitionFamiliesRequest,
+  ListTaskDefinitionFamiliesResponse,
+  ListTaskDefinitionsRequest,
+  ListTaskDefinitionsResponse,
+  RegisterTaskDefinitionRequest,
+  RegisterTaskDefinitionResponse,
+} from "@aws-sdk/client-ecs";
+import type { Call } from "../../door/service.ts";
+import { UnavailableError } from "../../lib/errors.ts";
+import type { EcsDeps } from "../control/deps.ts";
+import { commit, updateRecord } from "../control/update.ts";
+import { taskDefinitionArn } from "../model/arn.ts";
+import {
+  definitionsPrefix,
+  familiesPrefix,
+  familyKey,
+  revisionsPrefix,
+  type Scope,
+  taskDefinitionKey,
+} from "../model/keys.ts";
+import { parseQuery } from "../model/query-parse.ts";
+import { findTagViolation, normaliseTags } from "../model/tags.ts";
+import type { Family, TaskDefinition, TaskDefinitionDocument } from "../model/task-definition.ts";
+import { requiredAttributesOf } from "../model/task-definition-attributes.ts";
+import { compatibilitiesOf } from "../model/task-definition-compatibility.ts";
+import { normaliseTaskDefinition } from "../model/task-definition-normalise.ts";
+import { findDefinitionViolation } from "../model/task-definition-rules.ts";
+import type { EcsOperations } from "./ecs-operations.ts";
+import { clientFault, invalid } from "./invalid.ts";
+import { pageOf } from "./page.ts";
+import { presentTaskDefinition } from "./present.ts";
+import {
+  definitionNameOf,
+  definitionResource,
+  findDefinition,
+  isRevision,
+  scopeOf,
+} from "./resolve.ts";
+
+/** The rows of task definition operations. */
+export function taskDefinitionOperations(deps: EcsDeps): EcsOperations {
+  return {
+    RegisterTaskDefinition: {
+      support: "full",
+      action: "ecs:RegisterTaskDefinition",
+      resources: ({ family }, call) => [definitionResource(call, family)],
+      handle: (input, call) => registerTaskDefinition(deps, input, call),
+    },
+    DescribeTaskDefinition: {
+      support: "full",
+      action: "ecs:DescribeTaskDefinition",
+      resources: () => ["*"],
+      handle: async (input, call) => describeTaskDefinition(deps, input, call),
+    },
+    DeregisterTaskDefinition: {
+      support: "full",
+      action: "ecs:DeregisterTaskDefinition",
+      resources: () => ["*"],
+      handle: (input, call) => deregisterTaskDefinition(deps, input, call),
+    },
+    ListTaskDefinitions: {
+      support: "full",
+      action: "ecs:ListTaskDefinitions",
+      resources: () => ["*"],
+      handle: async (input, call) => listTaskDefinitions(deps, input, call),
+    },
+    ListTaskDefinitionFamilies: {
+      support: "full",
+      action: "ecs:ListTaskDefinitionFamilies",
+      resources: () => ["*"],
+      handle: async (input, call) => listFamilies(deps, input, call),
+    },
+  };
+}
+
+/** ECS: revisions of a family, deleted ones included. */
+const REVISIONS_MAX = 1_000_000;
+/** Lost races in a row against others who register the same family. */
+const ATTEMPTS_MAX = 20;
+
+async function registerTaskDefinition(
+  deps: EcsDeps,
+  input: RegisterTaskDefinitionRequest,
+  call: Call,
+): Promise<RegisterTaskDefinitionResponse> {
+  const scope = scopeOf(call);
+  const document = documentOf(input);
+  const family = input.family ?? "";
+  const key = familyKey(scope, family);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const record = deps.cache.get(key);
+    const revision = ((record?.value as Family | undefined)?.latestRevision ?? 0) + 1;
+    if (revision > REVISIONS_MAX) {
+      throw clientFault(`Family '${family}' has reached its ${REVISIONS_MAX} revisions.`);
+    }
+    const definition: TaskDefinition = {
+      ...scope,
+      family,
+      revision,
+      status: "ACTIVE",
+      document,
+      registeredAt: deps.clock.now(),
+      registeredBy: call.principal.arn,
+      tags: normaliseTags(input.tags),
+    };
+    const isWritten = await commit(
+      deps,
+      [{ key, revision: record?.revision ?? 0 }],
+      [
+        { key, value: { name: family, latestRevision: revision } satisfies Family },
+        { key: taskDefinitionKey(scope, family, revision), value: definition },
+      ],
+    );
+    if (isWritten) return describe(definition, true);
+  }
+  throw new UnavailableError(`family ${family} keeps changing`);
+}
+
+/** The document to store, complete with what ECS computes. Throws ClientException for what ECS would not take. */
+function documentOf(input: RegisterTaskDefinitionRequest): TaskDefinitionDocument {
+  const violation = findDefinitionViolation(input);
+  if (violation !== undefined) throw clientFault(violation);
+  const tagViolation = findTagViolation(input.tags);
+  if (tagViolation !== undefined) throw invalid(tagViolation);
+  for (const { expression } of input.placementConstraints ?? []) parseQuery(expression ?? "");
+  const document = normaliseTaskDefinition(input);
+  const { compatible, reasons } = compatibilitiesOf(document);
+  for (const required of input.requiresCompatibilities ?? []) {
+    const reason = reasons.get(required);
+    if (reason !== undefined) throw clientFault(reason);
+  }
+  const requiresAttributes = requiredAttributesOf(document);
+  return {
+    ...document,
+    compatibilities: compatible,
+    ...(requiresAttributes.length > 0 && { requiresAttributes }),
+  };
+}
+
+function describeTaskDefinition(
+  deps: EcsDeps,
+  input: DescribeTaskDefinitionRequest,
+  call: Call,
+): DescribeTaskDefinitionResponse {
+  const definition = findDefinition(deps.cache, scopeOf(call), input.taskDefinition ?? "");
+  if (!definition) throw clientFault("Unable to describe task definition.");
+  return describe(definition, input.include?.includes("TAGS") ?? false);
+}
+
+function describe(
+  definition: TaskDefinition,
+  withTags: boolean,
+): DescribeTaskDefinitionResponse & RegisterTaskDefinitionResponse {
+  return {
+    taskDefinition: presentTaskDefinition(definition),
+    tags: withTags ? [...definition.tags] : [],
+  };
+}
+
+async function deregisterTaskDefinition(
+  deps: EcsDeps,
+  input: DeregisterTaskDefinitionRequest,
+  call: Call,
+): Promise<DeregisterTaskDefinitionResponse> {
+  const scope = scopeOf(call);
+  const name = definitionNameOf(scope, input.taskDefinition ?? "");
+  if (!name) throw clientFault("Unable to describe task definition.");
+  const { family, revision } = name;
+  if (!revision) throw clientFault("Revision is missing.");
+  if (!isRevision(revision)) throw invalid(`Invalid revision number. Number: ${revision}`);
+  const key = taskDefinitionKey(scope, family, Number(revision));
+  const definition = await updateRecord<TaskDefinition>(deps, key, (before) =>
+    before.status === "ACTIVE"
+      ? { ...before, status: "INACTIVE", deregisteredAt: deps.clock.now() }
+      : before,
+  );
+  if (!definition) throw clientFault("Unable to describe task definition.");
+  return { taskDefinition: presentTaskDefinition(definition) };
+}
+
+function listTaskDefinitions(
+  { cache }: EcsDeps,
+  input: ListTaskDefinitionsRequest,
+  call: Call,
+): ListTaskDefinitionsResponse {
+  const scope = scopeOf(call);
+  const { familyPrefix, status = "ACTIVE", sort = "ASC" } = input;
+  // ECS calls it a prefix, and takes it as the whole name.
+  const prefix = familyPrefix ? revisionsPrefix(scope, familyPrefix) : definitionsPrefix(scope);
+  const definitions = cache
+    .list(prefix)
+    .map(({ value }) => value as TaskDefinition)
+    .filter((definition) => definition.status === status);
+  const { items, nextToken } = pageOf(definitions, input, { keyOf: sortKey, order: sort });
+  return {
+    taskDefinitionArns: items.map((definition) =>
+      taskDefinitionArn(definition, definition.family, definition.revision),
+    ),
+    ...(nextToken !== undefined && { nextToken }),
+  };
+}
+
+/** Families by name, revisions by number: a space comes before every character that a family's name can have. */
+function sortKey({ family, revision }: TaskDefinition): string {
+  return `${family} ${String(revision).padStart(7, "0")}`;
+}
+
+function listFamilies(
+  { cache }: EcsDeps,
+  input: ListTaskDefinitionFamiliesRequest,
+  call: Call,
+): ListTaskDefinitionFamiliesResponse {
+  const scope = scopeOf(call);
+  const { familyPrefix = "", status = "ALL" } = input;
+  const names = cache
+    .list(familiesPrefix(scope) + familyPrefix)
+    .map(({ value }) => (value as Family).name)
+    .filter((name) => status === "ALL" || isActive(cache, scope, name) === (status === "ACTIVE"));
+  const { items, nextToken } = pageOf(names, input, { keyOf: (name) => name });
+  return { families: [...items], ...(nextToken !== undefined && { nextToken }) };
+}
+
+/** ECS: a family is ACTIVE while any revision of it is. */
+function isActive(cache: EcsDeps["cache"], scope: Scope, family: string): boolean {
+  return cache
+    .list(revisionsPrefix(scope, family))
+    .some(({ value }) => (value as TaskDefinition).status === "ACTIVE");
+}

@@ -1,0 +1,92 @@
+import type { TaskOverride } from "@aws-sdk/client-ecs";
+import { defined } from "../model/defined.ts";
+import { isFargateSize } from "../model/fargate-sizes.ts";
+import type { ContainerOverride, LaunchType, TaskOverrides } from "../model/task.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
+import { parseTaskCpu, parseTaskMemory } from "../model/task-size.ts";
+import { clientFault, invalid } from "./invalid.ts";
+
+/** ECS: characters of the overrides as JSON. */
+const OVERRIDES_LENGTH_MAX = 8192;
+
+/** The caller's overrides as they are stored, sizes normalised. Throws for what does not fit the definition. */
+export function readOverrides(
+  given: TaskOverride = {},
+  definition: TaskDefinition,
+  launchType: LaunchType,
+): TaskOverrides {
+  if (JSON.stringify(given).length > OVERRIDES_LENGTH_MAX) {
+    throw invalid(`Overrides can have up to ${OVERRIDES_LENGTH_MAX} characters.`);
+  }
+  if (given.inferenceAcceleratorOverrides?.length) {
+    throw invalid("Inference accelerators are not available.");
+  }
+  const cpu = readSize("cpu", given.cpu, parseTaskCpu);
+  const memory = readSize("memory", given.memory, parseTaskMemory);
+  requireFargateSize(definition, launchType, { cpu, memory });
+  const sizeInGiB = given.ephemeralStorage?.sizeInGiB;
+  return {
+    ...defined({
+      cpu,
+      memory,
+      taskRoleArn: given.taskRoleArn,
+      executionRoleArn: given.executionRoleArn,
+    }),
+    ...(sizeInGiB !== undefined && { ephemeralStorage: { sizeInGiB } }),
+    containerOverrides: (given.containerOverrides ?? []).map((override) =>
+      readContainerOverride(override, definition),
+    ),
+  };
+}
+
+function readSize(
+  name: "cpu" | "memory",
+  text: string | undefined,
+  parse: (text: string) => number | undefined,
+): string | undefined {
+  if (text === undefined) return undefined;
+  const size = parse(text);
+  if (size === undefined) throw invalid(`Invalid '${name}' setting for task.`);
+  return String(size);
+}
+
+function requireFargateSize(
+  { document }: TaskDefinition,
+  launchType: LaunchType,
+  {
+    cpu = document.cpu,
+    memory = document.memory,
+  }: { cpu?: string | undefined; memory?: string | undefined },
+): void {
+  if (launchType !== "FARGATE" || isFargateSize(Number(cpu), Number(memory))) return;
+  throw clientFault(
+    `No Fargate configuration exists for given values: ${cpu} CPU, ${memory} memory. See the Amazon ECS documentation for the valid values.`,
+  );
+}
+
+type GivenContainerOverride = NonNullable<TaskOverride["containerOverrides"]>[number];
+
+function readContainerOverride(
+  given: GivenContainerOverride,
+  { document }: TaskDefinition,
+): ContainerOverride {
+  const { name, command, environment, environmentFiles, resourceRequirements } = given;
+  if (!name || !document.containerDefinitions?.some((container) => container.name === name)) {
+    throw invalid(
+      `Override for container named ${name ?? ""} is not a container in the TaskDefinition.`,
+    );
+  }
+  if (environmentFiles?.length || resourceRequirements?.length) {
+    throw invalid("Overriding environmentFiles and resourceRequirements is not available yet.");
+  }
+  return {
+    name,
+    ...defined({
+      command,
+      cpu: given.cpu,
+      memory: given.memory,
+      memoryReservation: given.memoryReservation,
+      environment: environment?.map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
+    }),
+  };
+}

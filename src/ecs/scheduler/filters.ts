@@ -1,0 +1,131 @@
+import { availabilityZoneOf } from "../model/instance.ts";
+import { matchesQuery } from "../model/query.ts";
+import { remainingOf } from "../model/resources.ts";
+import type { Candidate, PlacementRequest } from "./snapshot.ts";
+
+/** One thing an instance must be or have to take a task. */
+export interface Filter {
+  readonly check: (candidate: Candidate, request: PlacementRequest) => boolean;
+  /** Why not, in ECS's word and in ours. Only asked after `check` said no. */
+  readonly explain: (candidate: Candidate, request: PlacementRequest) => Explanation;
+}
+
+export interface Explanation {
+  readonly reason: string;
+  readonly detail: string;
+}
+
+const hasAgent: Filter = {
+  check: ({ instance }) => instance.status === "ACTIVE" && instance.agentConnected,
+  explain: ({ instance }) => ({
+    reason: "AGENT",
+    detail:
+      instance.status === "ACTIVE"
+        ? "the agent is not connected"
+        : `the instance is ${instance.status}`,
+  }),
+};
+
+const hasCpu = hasAmount("cpuUnits", "RESOURCE:CPU", "CPU units");
+const hasMemory = hasAmount("memoryMiB", "RESOURCE:MEMORY", "MiB");
+
+function hasAmount(amount: "cpuUnits" | "memoryMiB", reason: string, unit: string): Filter {
+  const remaining = ({ instance, taken }: Candidate): number =>
+    remainingOf(instance, taken)[amount];
+  return {
+    check: (candidate, { needs }) => needs[amount] === 0 || needs[amount] <= remaining(candidate),
+    explain: (candidate, { needs }) => ({
+      reason,
+      detail: `${needs[amount]} ${unit} exceed the remaining ${Math.max(0, remaining(candidate))} ${unit}`,
+    }),
+  };
+}
+
+const hasPorts = hasFree("ports", "RESOURCE:PORTS", "TCP");
+const hasPortsUdp = hasFree("portsUdp", "RESOURCE:PORTS_UDP", "UDP");
+
+function hasFree(kind: "ports" | "portsUdp", reason: string, protocol: string): Filter {
+  const clashes = (candidate: Candidate, request: PlacementRequest): readonly number[] => {
+    if (request.needs[kind].length === 0) return [];
+    const used = new Set(remainingOf(candidate.instance, candidate.taken)[kind]);
+    return request.needs[kind].filter((port) => used.has(port));
+  };
+  return {
+    check: (candidate, request) => clashes(candidate, request).length === 0,
+    explain: (candidate, request) => ({
+      reason,
+      detail: `${protocol} port ${clashes(candidate, request).join(", ")} is in use`,
+    }),
+  };
+}
+
+const hasAttributes: Filter = {
+  check: (candidate, request) => missingAttributes(candidate, request).length === 0,
+  explain: (candidate, request) => ({
+    reason: "ATTRIBUTE",
+    detail: `the instance lacks ${missingAttributes(candidate, request).join(", ")}`,
+  }),
+};
+
+function missingAttributes(
+  { instance }: Candidate,
+  { attributes }: PlacementRequest,
+): readonly string[] {
+  return attributes
+    .filter(
+      ({ name, value }) =>
+        !instance.attributes.some(
+          (own) => own.name === name && (value === undefined || own.value === value),
+        ),
+    )
+    .map(({ name, value }) => (value === undefined ? name : `${name}=${value}`));
+}
+
+const isInZone: Filter = {
+  check: ({ instance }, { subnets }) =>
+    subnets === undefined ||
+    subnets.some(({ availabilityZone }) => availabilityZone === availabilityZoneOf(instance)),
+  explain: ({ instance }) => ({
+    reason: "LOCATION",
+    detail: `no subnet given is in ${availabilityZoneOf(instance) ?? "the instance's unknown zone"}`,
+  }),
+};
+
+const isDistinct: Filter = {
+  check: ({ groups }, { constraints, group }) =>
+    (groups.get(group) ?? 0) === 0 || !constraints.some(({ type }) => type === "distinctInstance"),
+  explain: (_, { group }) => ({
+    reason: "DistinctInstance placement constraint unsatisfied.",
+    detail: `the instance has a task of group ${group} already`,
+  }),
+};
+
+const isMember: Filter = {
+  check: (candidate, { constraints }) =>
+    constraints.every(
+      (constraint) =>
+        constraint.type !== "memberOf" ||
+        matchesQuery(constraint.expression, {
+          instance: candidate.instance,
+          runningTasksCount: candidate.runningTasksCount,
+          groups: [...candidate.groups.keys()],
+        }),
+    ),
+  explain: () => ({
+    reason: "MemberOf placement constraint unsatisfied.",
+    detail: "the instance does not match the expression",
+  }),
+};
+
+/** ECS's order (`ecs-behaviour` §4.1): the first that says no is the reason a user sees. */
+export const FILTERS: readonly Filter[] = [
+  hasAgent,
+  hasCpu,
+  hasMemory,
+  hasPorts,
+  hasPortsUdp,
+  hasAttributes,
+  isInZone,
+  isDistinct,
+  isMember,
+];

@@ -1,0 +1,70 @@
+import type { Random } from "../../lib/random.ts";
+import type { Attribute, HostResources, Instance } from "../model/instance.ts";
+import type { Expression } from "../model/query-parse.ts";
+
+/** What the scheduler sees: plain data of one moment. */
+export interface Snapshot {
+  /** In a fixed order, so that equal input gives equal placements. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** A container instance that might take a task. */
+export interface Candidate {
+  readonly instance: Instance;
+  /** What all tasks on its machine take, those of the machine's other instances included. */
+  readonly taken: HostResources;
+  readonly runningTasksCount: number;
+  /** How many tasks of each group are on this instance and not stopped. */
+  readonly groups: ReadonlyMap<string, number>;
+}
+
+/** Equal tasks that want a place. */
+export interface PlacementRequest {
+  readonly count: number;
+  /** Of each. */
+  readonly needs: HostResources;
+  /** What an instance must have: with the value, where one is given. */
+  readonly attributes: readonly Attribute[];
+  readonly group: string;
+  /** awsvpc: where the task's interface may be. */
+  readonly subnets?: readonly SubnetChoice[];
+  readonly constraints: readonly Constraint[];
+  /** The first one decides, each further one breaks ties, chance breaks the last. */
+  readonly strategies: readonly Strategy[];
+}
+
+export interface SubnetChoice {
+  readonly subnetId: string;
+  readonly availabilityZone: string;
+}
+
+export type Constraint =
+  | { readonly type: "distinctInstance" }
+  | { readonly type: "memberOf"; readonly expression: Expression };
+
+export type Strategy =
+  | { readonly type: "random" }
+  /** By instance, or by the value of an attribute. */
+  | { readonly type: "spread"; readonly attribute: string | undefined }
+  | { readonly type: "binpack"; readonly resource: "cpuUnits" | "memoryMiB" };
+
+/** Where one task goes. */
+export interface Placed {
+  readonly instance: Instance;
+  readonly subnetId?: string;
+}
+
+/** Why one task did not go to one instance. */
+export interface Refusal {
+  readonly instance: Instance;
+  /** ECS's word for it, e.g. `RESOURCE:CPU`. */
+  readonly reason: string;
+  readonly detail: string;
+  /** How many filters the instance had passed: who came furthest tells most. */
+  readonly passedCount: number;
+}
+
+/** One member of a list that is not empty. */
+export function pick<T>(choices: readonly T[], random: Pick<Random, "next">): T | undefined {
+  return choices[Math.floor(random.next() * choices.length)];
+}
