@@ -3,7 +3,7 @@ import { SetupError } from "./lib/errors.ts";
 import type { LogLevel } from "./lib/log.ts";
 
 /** One setting: a flag, an environment variable, a default. Flags win over variables. */
-interface Setting {
+export interface Setting {
   readonly flag: string;
   readonly variable: string;
   /** Undefined: chosen at the first start, as `meaning` says. */
@@ -11,8 +11,18 @@ interface Setting {
   readonly meaning: string;
 }
 
+type SettingName =
+  | "dataDirectory"
+  | "listen"
+  | "accountId"
+  | "region"
+  | "rootAccessKeyId"
+  | "rootSecretAccessKey"
+  | "vpcCidr"
+  | "logLevel";
+
 /** Every setting of Gantry, with its default and reason. `gantry --help` prints this table. */
-export const SETTINGS = {
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   dataDirectory: {
     flag: "data-dir",
     variable: "GANTRY_DATA_DIR",
@@ -62,7 +72,7 @@ export const SETTINGS = {
     fallback: "info",
     meaning: "debug, info, warn or error",
   },
-} as const satisfies Record<string, Setting>;
+};
 
 /** The settings as the program uses them: validated and parsed. */
 export interface Settings {
@@ -91,8 +101,8 @@ export function readCommandLine(args: readonly string[], environment: Environmen
   };
   for (const setting of Object.values(SETTINGS)) options[setting.flag] = { type: "string" };
   const parsed = parse(args, options);
-  const text = (name: keyof typeof SETTINGS): string | undefined => {
-    const setting: Setting = SETTINGS[name];
+  const text = (name: SettingName): string | undefined => {
+    const setting = SETTINGS[name];
     const flag = parsed.values[setting.flag];
     const given = typeof flag === "string" ? flag : environment[setting.variable];
     return given === undefined || given === "" ? setting.fallback : given;
@@ -116,8 +126,8 @@ function parse(
   }
 }
 
-function readSettings(text: (name: keyof typeof SETTINGS) => string | undefined): Settings {
-  const required = (name: keyof typeof SETTINGS, pattern: RegExp, form: string): string => {
+function readSettings(text: (name: SettingName) => string | undefined): Settings {
+  const required = (name: SettingName, pattern: RegExp, form: string): string => {
     const value = text(name) ?? "";
     if (!pattern.test(value)) throw invalid(name, value, form);
     return value;
@@ -140,7 +150,7 @@ function readSettings(text: (name: keyof typeof SETTINGS) => string | undefined)
   };
 }
 
-function invalid(name: keyof typeof SETTINGS, value: string, form: string): SetupError {
+function invalid(name: SettingName, value: string, form: string): SetupError {
   const { flag, variable } = SETTINGS[name];
   return new SetupError(`--${flag} (${variable}) is ${JSON.stringify(value)}, but must be ${form}`);
 }

@@ -1,0 +1,219 @@
+import { mkdir } from "node:fs/promises";
+import { arch, availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { type Agent, createAgent } from "./agent/agent.ts";
+import type { ApiFactory, Credentials } from "./agent/agent-deps.ts";
+import type { Identity } from "./cli/data-directory.ts";
+import { GANTRY_VERSION } from "./cli/version.ts";
+import { runNodeFeed } from "./dataplane/feed.ts";
+import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane.ts";
+import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
+import { createAwsJsonClient } from "./lib/aws-json-client.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Log } from "./lib/log.ts";
+import type { Random } from "./lib/random.ts";
+import { signRequest } from "./lib/sigv4.ts";
+import { Supervisor } from "./lib/supervisor.ts";
+import { dialWebSocket } from "./lib/websocket.ts";
+import { NODE_FEED_PATH } from "./protocol/node-feed.ts";
+import { type ContainerdRuntime, createContainerdRuntime } from "./runtime/containerd.ts";
+import { containerdPaths, startContainerd } from "./runtime/private-containerd.ts";
+
+interface NodePlace {
+  readonly directory: string;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface NodeOptions extends NodePlace {
+  /** The server's door. */
+  readonly endpoint: string;
+  /** The account whose cluster `default` this machine joins for the EC2 launch type. */
+  readonly accountId: string;
+  readonly region: string;
+  /** This machine's key in an account. */
+  readonly keyFor: (accountId: string) => Promise<Credentials>;
+  readonly random: Random;
+}
+
+/** A machine at work. Disposing it lets go of everything but the containers and their network: those stay. */
+export interface GantryNode extends AsyncDisposable {
+  /** Resolves when both agents are connected, or `signal` aborts. Rejects when the node is broken. */
+  connected(signal: AbortSignal): Promise<void>;
+  runningContainers(): Promise<number>;
+  /** Rejects when a loop is broken. */
+  readonly failed: Promise<never>;
+}
+
+/** TCP ports that no task may have: ssh, Docker, the agent's own (the real agent's list). */
+const RESERVED_PORTS = [22, 2375, 2376, 51_678, 51_679];
+/** containerd's namespace: this containerd is ours alone, so the name only has to be told. */
+const CONTAINERD_NAMESPACE = "gantry";
+
+/** Starts engine, network and both agents of this machine. */
+export async function startNode(options: NodeOptions): Promise<GantryNode> {
+  const log = options.log.child("node");
+  await using starting = new AsyncDisposableStack();
+  await mkdir(options.directory, { recursive: true, mode: 0o711 });
+  const containerd = await startContainerd({
+    directory: join(options.directory, "containerd"),
+    log,
+    clock: options.clock,
+  });
+  starting.defer(() => containerd.stop());
+  const runtime = await openRuntime({ ...options, log });
+  starting.defer(() => runtime.close());
+  const dataplane = createDataplane({
+    systemId: options.identity.systemId,
+    clock: options.clock,
+    log,
+  });
+  starting.defer(() => dataplane.close());
+
+  const [ec2Key, fleetKey] = await Promise.all([
+    options.keyFor(options.accountId),
+    options.keyFor(FLEET_ACCOUNT_ID),
+  ]);
+  const shared = { ...options, log, runtime, dataplane };
+  const agents = await Promise.all([
+    openAgent(shared, {
+      label: "ec2",
+      cluster: "default",
+      accountId: options.accountId,
+      key: ec2Key,
+    }),
+    openAgent(shared, {
+      label: "fargate",
+      cluster: FLEET_CLUSTER,
+      accountId: FLEET_ACCOUNT_ID,
+      key: fleetKey,
+    }),
+  ]);
+  const loops = starting.use(new Supervisor(log));
+  loops.start("containerd", (signal) => containerd.run(signal));
+  loops.start("node feed", (signal) => followFeed({ ...shared, key: fleetKey }, signal));
+  for (const { label, agent } of agents)
+    loops.start(`${label} agent`, (signal) => agent.run(signal));
+  const running = starting.move();
+  return {
+    connected: async (signal) => {
+      const both = Promise.all(agents.map(({ agent }) => agent.connected(signal))).then(
+        () => undefined,
+      );
+      await Promise.race([both, loops.failed]);
+    },
+    runningContainers: async () =>
+      (await runtime.list()).filter(({ status }) => status === "running").length,
+    failed: loops.failed,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** The engine of a running node, for commands beside it. Throws UnavailableError when none runs. */
+export async function connectRuntime(
+  place: NodePlace,
+): Promise<ContainerdRuntime & AsyncDisposable> {
+  const runtime = await openRuntime(place);
+  return Object.assign(runtime, { [Symbol.asyncDispose]: () => runtime.close() });
+}
+
+/** Removes every container and network of a node that does not run. */
+export async function removeNode(place: NodePlace): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const dataplane: NodeDataplane = createDataplane({ ...place, systemId: place.identity.systemId });
+  stack.defer(() => dataplane.close());
+  const containerd = await startContainerd({
+    ...place,
+    directory: join(place.directory, "containerd"),
+  });
+  stack.defer(() => containerd.stop());
+  const runtime = stack.use(await connectRuntime(place));
+  for (const { id } of await runtime.list()) await runtime.remove(id);
+  await dataplane.removeAll();
+}
+
+function openRuntime({ directory, identity, clock, log }: NodePlace): Promise<ContainerdRuntime> {
+  return createContainerdRuntime({
+    socketPath: containerdPaths(join(directory, "containerd")).socket,
+    namespace: CONTAINERD_NAMESPACE,
+    runtimeName: "io.containerd.runc.v2",
+    cgroupParent: `/gantry-${identity.systemId}`,
+    stateDirectory: join(directory, "runtime"),
+    clock,
+    log,
+  });
+}
+
+interface Shared extends NodeOptions {
+  readonly runtime: ContainerdRuntime;
+  readonly dataplane: NodeDataplane;
+}
+
+async function openAgent(
+  shared: Shared,
+  registration: { label: string; cluster: string; accountId: string; key: Credentials },
+): Promise<{ label: string; agent: Agent }> {
+  const { label, cluster, accountId, key } = registration;
+  const directory = join(shared.directory, `agent-${label}`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const agent = createAgent({
+    runtime: shared.runtime,
+    dataplane: shared.dataplane,
+    api: apiFactory(shared),
+    dial: (url, headers, signal) => dialWebSocket(url, headers, signal),
+    clock: shared.clock,
+    random: shared.random,
+    log: shared.log.child(label),
+    directory,
+    credentials: () => key,
+    config: {
+      cluster,
+      region: shared.region,
+      availabilityZone: `${shared.region}a`,
+      accountId,
+      ec2InstanceId: shared.identity.ec2InstanceId,
+      instanceType: "gantry.local",
+      privateIp: "127.0.0.1",
+      architecture: arch() as NodeJS.Architecture,
+      cpuUnits: availableParallelism() * 1024,
+      memoryMiB: Math.floor(totalmem() / 2 ** 20),
+      reservedPorts: RESERVED_PORTS,
+      label,
+      version: GANTRY_VERSION,
+    },
+  });
+  return { label, agent };
+}
+
+const TARGET_PREFIX = { ecs: "AmazonEC2ContainerServiceV20141113", logs: "Logs_20140328" };
+
+function apiFactory({ endpoint, clock }: Shared): ApiFactory {
+  return (target, credentials) =>
+    createAwsJsonClient({
+      endpoint: target.endpoint ?? endpoint,
+      service: target.service,
+      targetPrefix: TARGET_PREFIX[target.service],
+      region: target.region,
+      credentials,
+      clock,
+    });
+}
+
+function followFeed(shared: Shared & { key: Credentials }, signal: AbortSignal): Promise<void> {
+  const { endpoint, identity, region, clock, key } = shared;
+  const url = new URL(NODE_FEED_PATH, endpoint.replace(/^http/, "ws"));
+  url.searchParams.set("ec2InstanceId", identity.ec2InstanceId);
+  const dial: Parameters<typeof runNodeFeed>[0]["dial"] = (abort) => {
+    const headers = signRequest({
+      method: "GET",
+      url,
+      credentials: key,
+      service: "ecs",
+      region,
+      now: clock.now(),
+    });
+    return dialWebSocket(url.href, headers, abort);
+  };
+  return runNodeFeed({ ...shared, dial }, signal);
+}

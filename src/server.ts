@@ -1,0 +1,131 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Settings } from "./config.ts";
+import { createGateway } from "./door/gateway.ts";
+import { serveHttp } from "./door/http.ts";
+import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
+import { ec2Indexes } from "./ec2/indexes.ts";
+import type { EcsDeps } from "./ecs/control/deps.ts";
+import { createDispatcher } from "./ecs/control/dispatcher.ts";
+import { ensureFleetCluster } from "./ecs/control/fleet.ts";
+import { ecsIndexes } from "./ecs/control/indexes.ts";
+import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
+import { createNodeFeed } from "./ecs/control/node-feed.ts";
+import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
+import { ecsService } from "./ecs/operations/table.ts";
+import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
+import { authorize } from "./iam/authorize.ts";
+import { createFindIdentity } from "./iam/identities.ts";
+import type { AccessKey } from "./iam/model.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Log } from "./lib/log.ts";
+import type { Random } from "./lib/random.ts";
+import { Supervisor } from "./lib/supervisor.ts";
+import { logsIndexes } from "./logs/indexes.ts";
+import { logsService } from "./logs/operations.ts";
+import { runLogReaper } from "./logs/reaper.ts";
+import { createCache } from "./store/cache.ts";
+import { runController } from "./store/controller.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
+import type { Store } from "./store/store.ts";
+import { Sessions } from "./sts/session.ts";
+import { openLogStore } from "./telemetry/segment-log-store.ts";
+
+export interface ServerOptions {
+  readonly directory: string;
+  readonly listen: Settings["listen"];
+  readonly accountId: string;
+  readonly region: string;
+  /** The account's root key; absent: made at the first start. */
+  readonly rootKey: Settings["rootKey"];
+  /** Asked when the default VPC is made, and never again. */
+  readonly chooseVpcCidr: () => Promise<string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** A running control plane. Disposing it stops it; what it acknowledged is on disk. */
+export interface Server extends AsyncDisposable {
+  /** `http://127.0.0.1:4566`. */
+  readonly endpoint: string;
+  readonly rootKey: Pick<AccessKey, "accessKeyId" | "secretAccessKey">;
+  /** The default VPC's subnets, in order of their zones. */
+  readonly subnetIds: readonly string[];
+  /** A new key for a machine in an account; its older one ends. */
+  createNodeKey(accountId: string, ec2InstanceId: string): Promise<AccessKey>;
+  /** Rejects when a loop is broken. */
+  readonly failed: Promise<never>;
+}
+
+/** The zones of a default VPC. Machines say which one they are in. */
+const ZONE_LETTERS = ["a", "b", "c"];
+
+/** Brings the control plane up: state, identities, loops, and the door last. Throws SetupError with what to do. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { accountId, region, clock, random } = options;
+  const log = options.log.child("server");
+  await using starting = new AsyncDisposableStack();
+  const store = await openStore(options.directory, log);
+  starting.defer(() => store.close());
+  const logStore = await openLogStore({ directory: join(options.directory, "logs"), log });
+  starting.defer(() => logStore.close());
+  const loops = starting.use(new Supervisor(log));
+
+  const cache = createCache({ store, indexes: { ...ecsIndexes, ...ec2Indexes, ...logsIndexes }, log });
+  loops.start("cache", (signal) => cache.run(signal));
+  await cache.reached(0);
+  const deps: EcsDeps = { store, cache, clock, random, log };
+  const rootKey = await ensureRootKey(deps, accountId, options.rootKey);
+  const cidr = await options.chooseVpcCidr();
+  const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
+  const { subnets } = await ensureDefaultVpc(
+    deps,
+    { accountId, region },
+    { cidr, availabilityZones },
+  );
+  await ensureFleetCluster(deps, region);
+
+  const sessions = new Sessions(deps);
+  const dispatcher = createDispatcher({ ...deps, minter: sessions });
+  const nodeFeed = createNodeFeed(deps);
+  loops.start("dispatcher", (signal) => dispatcher.run(signal));
+  loops.start("node feed", (signal) => nodeFeed.run(signal));
+  const interfaces = createNetworkInterfacesController(deps);
+  loops.start(interfaces.name, (signal) => runController(interfaces, deps, signal));
+
+  loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
+
+  const gateway = createGateway({
+    services: [ecsService(deps, ecsAgentOperations(deps)), logsService({ ...deps, logStore })],
+    findIdentity: createFindIdentity({ cache, sessions, clock }),
+    authorize,
+    clock,
+    random,
+    log,
+  });
+  const upgrades = [...dispatcher.routes, nodeFeed.route];
+  const http = await serveHttp({ gateway, upgrades, listen: options.listen, log, clock });
+  starting.defer(() => http.close());
+  const running = starting.move();
+  return {
+    endpoint: http.url,
+    rootKey,
+    subnetIds: subnets.map(({ subnetId }) => subnetId),
+    createNodeKey: (account, ec2InstanceId) =>
+      createNodeKey(deps, { accountId: account, ec2InstanceId }),
+    failed: loops.failed,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Holds a server's data directory, so that none runs on it meanwhile. Throws SetupError if one does. */
+export async function lockStore(directory: string, log: Log): Promise<AsyncDisposable> {
+  const store = await openStore(directory, log);
+  return { [Symbol.asyncDispose]: () => store.close() };
+}
+
+async function openStore(directory: string, log: Log): Promise<Store> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return openSqliteStore({ directory: join(directory, "store"), log });
+}
