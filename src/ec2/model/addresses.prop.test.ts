@@ -38,19 +38,24 @@ test("`parseAddress()` refuses what is no address", () => {
 
 test("`pickAddress()` gives a free address that AWS would give, as long as there is one", () => {
   fc.assert(
-    fc.property(cidr, fc.double({ min: 0, max: 0.999 }), fc.nat(30), (range, start, takenCount) => {
-      const taken = new Set<number>();
-      for (let count = 0; count <= takenCount; count++) {
-        const picked = pickAddress(range, (value) => taken.has(value), start);
-        if (picked === undefined) {
-          assert.equal(taken.size, sizeOf(range) - 5);
-          return;
+    fc.property(
+      cidr,
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      fc.nat(30),
+      (range, start, takenCount) => {
+        const taken = new Set<number>();
+        for (let count = 0; count <= takenCount; count++) {
+          const picked = pickAddress(range, (value) => taken.has(value), start);
+          if (picked === undefined) {
+            assert.equal(taken.size, sizeOf(range) - 5);
+            return;
+          }
+          assert.ok(contains(range, picked) && !taken.has(picked));
+          assert.ok(picked >= range.base + 4 && picked < range.base + sizeOf(range) - 1);
+          taken.add(picked);
         }
-        assert.ok(contains(range, picked) && !taken.has(picked));
-        assert.ok(picked >= range.base + 4 && picked < range.base + sizeOf(range) - 1);
-        taken.add(picked);
-      }
-    }),
+      },
+    ),
   );
 });
 

@@ -137,6 +137,11 @@ export class AcsSession {
       case "AckRequest":
         if (this.#delivery.acknowledge(message.message.messageId)) this.wake();
         break;
+      case "IAMRoleCredentialsAckRequest": {
+        const { credentialsId, expiration } = message.message;
+        this.#delivery.acknowledgeCredentials(credentialsId, expiration);
+        break;
+      }
       case "TaskStopVerificationMessage":
         this.#verification = message.message;
         this.wake();
@@ -145,7 +150,7 @@ export class AcsSession {
         this.#log.warn("the agent refuses a message", { reason: message.message.reason });
         break;
       default:
-        // Acknowledged credentials need nothing further; what we do not know is ignored, as the agent does.
+        // What we do not know is ignored, as the agent does.
         break;
     }
   }

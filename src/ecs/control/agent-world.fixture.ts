@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
 import type { ServerMessage } from "../../protocol/acs.ts";
-import { Sessions } from "../../sts/session.ts";
+import type { SessionRequest } from "../../sts/model.ts";
 import {
   connectPeer,
   openWorld,
@@ -12,6 +12,7 @@ import {
   writeInstance,
 } from "./control.fixture.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import type { SessionMinter } from "./task-credentials.ts";
 
 export const CLUSTER_ARN = "arn:aws:ecs:us-east-1:111111111111:cluster/demo";
 export const INSTANCE_ARN =
@@ -27,7 +28,8 @@ export const ROOT: UpgradeCall["principal"] = {
 
 export interface AgentWorld extends World {
   readonly dispatcher: Dispatcher;
-  readonly sessions: Sessions;
+  /** What credentials have been minted for. */
+  readonly minted: readonly SessionRequest[];
   startDispatcher(): { readonly dispatcher: Dispatcher };
   open(
     query?: Record<string, string>,
@@ -44,9 +46,10 @@ export async function openAgentWorld(
 ): Promise<AgentWorld> {
   const world = await openWorld();
   await world.put(writeInstance(instance), writeDefinition());
-  const sessions = new Sessions(world);
+  const minted: SessionRequest[] = [];
+  const minter = countingMinter(world, minted);
   const startDispatcher = (): { dispatcher: Dispatcher } => {
-    const dispatcher = createDispatcher({ ...world, minter: sessions });
+    const dispatcher = createDispatcher({ ...world, minter });
     world.run((signal) => dispatcher.run(signal));
     return { dispatcher };
   };
@@ -61,7 +64,7 @@ export async function openAgentWorld(
     ...world,
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
     dispatcher,
-    sessions,
+    minted,
     startDispatcher,
     open,
     connect: async (query, to) => {
@@ -78,6 +81,19 @@ export async function openAgentWorld(
         await world.clock.advance(Math.min(20_000, ms - passed));
         await settle();
       }
+    },
+  };
+}
+
+/** Numbers its sessions: `ASIA1`, `ASIA2`, … */
+function countingMinter({ clock }: World, minted: SessionRequest[]): SessionMinter {
+  return {
+    stableId: async (subject) => `id of ${subject}`,
+    mintSession: async (request) => {
+      const count = minted.push(request);
+      const expiresAt = clock.now() + request.durationSeconds * 1000;
+      const secrets = { secretAccessKey: `secret${count}`, sessionToken: `token${count}` };
+      return { accessKeyId: `ASIA${count}`, ...secrets, expiresAt };
     },
   };
 }
@@ -141,4 +157,12 @@ export function toldTasks(agent: Peer<ServerMessage>): string[] {
 
 export function typesOf(agent: Peer<ServerMessage>): string[] {
   return agent.received.map(({ type }) => type).filter((type) => type !== "HeartbeatMessage");
+}
+
+/** Says that the credentials of a message have come, as the agent does. */
+export function acknowledgeCredentials(
+  agent: Peer<ServerMessage>,
+  { credentialsId, expiration }: { readonly credentialsId: string; readonly expiration: string },
+): void {
+  say(agent, "IAMRoleCredentialsAckRequest", { messageId: "", credentialsId, expiration });
 }

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
-import { ec2Indexes } from "../../ec2/indexes.ts";
 import { type Subnet, subnetKey, type Vpc, vpcKey } from "../../ec2/model.ts";
 import { InvariantError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import type { Random } from "../../lib/random.ts";
 import { VirtualClock } from "../../lib/virtual-clock.ts";
-import { createCache } from "../../store/cache.ts";
+import { createCache, type IndexDefinitions } from "../../store/cache.ts";
 import { openMemoryStore } from "../../store/memory.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
 import type { Cluster } from "../model/cluster.ts";
@@ -53,9 +52,10 @@ export interface World extends EcsDeps, AsyncDisposable {
   run(loop: (signal: AbortSignal) => Promise<void>): void;
 }
 
-export async function openWorld(): Promise<World> {
+/** `indexes`: what the test needs beside the orchestrator's own. */
+export async function openWorld(indexes: IndexDefinitions = {}): Promise<World> {
   const store = openMemoryStore();
-  const cache = createCache({ store, indexes: { ...ecsIndexes, ...ec2Indexes }, log: silentLog });
+  const cache = createCache({ store, indexes: { ...ecsIndexes, ...indexes }, log: silentLog });
   const end = new AbortController();
   const loops: Promise<void>[] = [];
   const run = (loop: (signal: AbortSignal) => Promise<void>): void => {

@@ -8,7 +8,7 @@ import type { MintedCredentials, RoleType } from "./task-credentials.ts";
 export class DeliveryLedger {
   #lastSeqNum = 0;
   readonly #acknowledged = new Map<string, Task["desiredStatus"]>();
-  readonly #credentials = new Map<string, MintedCredentials & { isSent: boolean }>();
+  readonly #credentials = new Map<string, MintedCredentials & { isHeld: boolean }>();
 
   /**
    * A number greater than all before it, of payloads and manifests alike: the agent keeps the greatest it has seen,
@@ -22,7 +22,7 @@ export class DeliveryLedger {
   /** A new agent process may have lost what the old one acknowledged, and has lost all credentials. */
   forgetProcess(): void {
     this.#acknowledged.clear();
-    for (const held of this.#credentials.values()) held.isSent = false;
+    for (const held of this.#credentials.values()) held.isHeld = false;
   }
 
   acknowledge(taskKey: string, desiredStatus: Task["desiredStatus"]): void {
@@ -38,16 +38,21 @@ export class DeliveryLedger {
   }
 
   keepCredentials(taskKey: string, roleType: RoleType, minted: MintedCredentials): void {
-    this.#credentials.set(`${taskKey} ${roleType}`, { ...minted, isSent: false });
+    this.#credentials.set(`${taskKey} ${roleType}`, { ...minted, isHeld: false });
   }
 
-  markSent(taskKey: string, roleType: RoleType): void {
-    const held = this.#credentials.get(`${taskKey} ${roleType}`);
-    if (held) held.isSent = true;
+  /** The agent has got these; it names them by id and expiration. */
+  acknowledgeCredentials(credentialsId: string, expiration: string): void {
+    for (const kept of this.#credentials.values()) {
+      const { credentials } = kept;
+      if (credentials.credentialsId !== credentialsId) continue;
+      if (credentials.expiration === expiration) kept.isHeld = true;
+    }
   }
 
-  isSent(taskKey: string, roleType: RoleType): boolean {
-    return this.#credentials.get(`${taskKey} ${roleType}`)?.isSent ?? false;
+  /** True if the agent has the credentials that are kept here. */
+  isHeld(taskKey: string, roleType: RoleType): boolean {
+    return this.#credentials.get(`${taskKey} ${roleType}`)?.isHeld ?? false;
   }
 
   /** Forgets every task but these, so that the ledger is never larger than the instance's work. */

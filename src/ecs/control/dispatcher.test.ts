@@ -6,6 +6,7 @@ import { buildTask } from "../model/task.fixture.ts";
 import type { Task } from "../model/task.ts";
 import {
   acknowledge,
+  acknowledgeCredentials,
   CLUSTER_ARN,
   INSTANCE_ARN,
   only,
@@ -173,19 +174,32 @@ test("a new agent process gets the credentials of running tasks at once, a recon
   );
   const first = await world.connect();
   const { messageId: _, ...message } = only(first, "IAMRoleCredentialsMessage");
-  assert.equal(message.taskArn, TASK_ARN);
-  assert.equal(message.roleType, "TaskExecution");
-  const { accessKeyId, sessionToken, secretAccessKey, roleArn } = message.roleCredentials;
-  assert.equal(roleArn, EXECUTION_ROLE);
-  assert.deepEqual(world.sessions.openSession(accessKeyId, sessionToken, world.clock.now()), {
-    principal: {
-      accountId: "111111111111",
-      arn: "arn:aws:sts::111111111111:assumed-role/exec/11111111111111111111111111111111",
-      accessKeyId,
-      kind: "task-execution",
-    },
-    secretAccessKey,
+  const given = {
+    credentialsId: `id of ${TASK_ARN}/TaskExecution`,
+    roleArn: EXECUTION_ROLE,
+    accessKeyId: "ASIA1",
+    secretAccessKey: "secret1",
+    sessionToken: "token1",
+    expiration: "2026-01-01T06:00:00Z",
+  };
+  assert.deepEqual(message, {
+    taskArn: TASK_ARN,
+    taskClusterArn: CLUSTER_ARN,
+    roleType: "TaskExecution",
+    roleCredentials: given,
   });
+  assert.deepEqual(payloads(first)[0]?.tasks[0]?.executionRoleCredentials, given);
+  assert.deepEqual(world.minted, [
+    {
+      principal: {
+        accountId: "111111111111",
+        arn: "arn:aws:sts::111111111111:assumed-role/exec/11111111111111111111111111111111",
+        kind: "task-execution",
+      },
+      durationSeconds: 6 * 3600,
+    },
+  ]);
+  acknowledgeCredentials(first, given);
   acknowledge(first, payloads(first)[0]?.messageId);
   await settle();
   first.close(1000);
@@ -197,20 +211,31 @@ test("a new agent process gets the credentials of running tasks at once, a recon
   assert.deepEqual(toldTasks(third), [TASK_ARN]);
 });
 
+test("credentials that were lost with their connection are sent again on the next", async () => {
+  await using world = await openAgentWorld();
+  await world.put(writeTask(buildTask({ lastStatus: "RUNNING", taskRoleArn: EXECUTION_ROLE })));
+  const first = await world.connect();
+  const { roleCredentials } = only(first, "IAMRoleCredentialsMessage");
+  first.close(1006);
+  const second = await world.connect({ sendCredentials: "false" });
+  assert.deepEqual(only(second, "IAMRoleCredentialsMessage").roleCredentials, roleCredentials);
+});
+
 test("a payload carries credentials, and they are renewed under the same id before they end", async () => {
   await using world = await openAgentWorld();
   const agent = await world.connect();
   await world.put(writeTask(buildTask({ executionRoleArn: EXECUTION_ROLE })));
   const given = payloads(agent)[0]?.tasks[0]?.executionRoleCredentials;
-  assert.equal(given?.expiration, "2026-01-01T06:00:00Z");
+  assert.ok(given);
+  acknowledgeCredentials(agent, given);
   acknowledge(agent, payloads(agent)[0]?.messageId);
   await world.answerHeartbeatsFor(agent, (5 * 60 + 40) * 60_000);
   assert.equal(typesOf(agent).includes("IAMRoleCredentialsMessage"), false);
-  await world.answerHeartbeatsFor(agent, 6 * 60_000);
+  await world.answerHeartbeatsFor(agent, 5 * 60_000 + 30_000);
   const { roleCredentials } = only(agent, "IAMRoleCredentialsMessage");
-  assert.equal(roleCredentials.credentialsId, given?.credentialsId);
-  assert.notEqual(roleCredentials.accessKeyId, given?.accessKeyId);
-  assert.ok(roleCredentials.expiration > (given?.expiration ?? ""));
+  assert.equal(roleCredentials.credentialsId, given.credentialsId);
+  assert.equal(roleCredentials.accessKeyId, "ASIA2");
+  assert.ok(roleCredentials.expiration > given.expiration);
 });
 
 test("an agent that leaves heartbeats unanswered for 100 seconds is gone", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
+import { ec2Indexes } from "../../ec2/indexes.ts";
 import { interfaceKey, type NetworkInterface } from "../../ec2/model.ts";
 import { nodePrincipalArn } from "../../iam/model.ts";
 import type { FeedMessage } from "../../protocol/node-feed.ts";
@@ -100,7 +101,7 @@ interface FeedWorld extends World {
 }
 
 async function openFeedWorld(): Promise<FeedWorld> {
-  const world = await openWorld();
+  const world = await openWorld(ec2Indexes);
   const feed = createNodeFeed(world);
   world.run((signal) => feed.run(signal));
   const node: UpgradeCall["principal"] = {

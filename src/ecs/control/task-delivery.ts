@@ -72,6 +72,8 @@ export class TaskDelivery {
   readonly #send: (message: ServerMessage) => void;
   /** By message id. */
   readonly #inFlight = new Map<string, InFlight>();
+  /** By credentials id: sent on this connection and not acknowledged yet. */
+  readonly #credentialsSentAt = new Map<string, number>();
   #isManifestSent = false;
 
   constructor(deps: TaskDeliveryDeps, options: TaskDeliveryOptions) {
@@ -106,6 +108,11 @@ export class TaskDelivery {
     this.#inFlight.delete(messageId);
     this.#ledger.acknowledge(entry.taskKey, entry.desiredStatus);
     return true;
+  }
+
+  acknowledgeCredentials(credentialsId: string, expiration: string): void {
+    this.#credentialsSentAt.delete(credentialsId);
+    this.#ledger.acknowledgeCredentials(credentialsId, expiration);
   }
 
   /** Answers which of its tasks the agent is to stop: those that the store does not want to run on its instance. */
@@ -165,6 +172,9 @@ export class TaskDelivery {
     for (const [messageId, { sentAt }] of this.#inFlight) {
       if (now - sentAt >= ACKNOWLEDGE_MS_MAX) this.#inFlight.delete(messageId);
     }
+    for (const [credentialsId, sentAt] of this.#credentialsSentAt) {
+      if (now - sentAt >= ACKNOWLEDGE_MS_MAX) this.#credentialsSentAt.delete(credentialsId);
+    }
   }
 
   /** What the agent has last been told of a task, acknowledged or on its way. */
@@ -219,7 +229,9 @@ export class TaskDelivery {
         tasks: [payload],
       },
     });
-    for (const { roleType } of roles) this.#ledger.markSent(key, roleType);
+    for (const { credentialsId } of Object.values(credentials)) {
+      this.#credentialsSentAt.set(credentialsId, now);
+    }
   }
 
   async #freshCredentials(
@@ -234,7 +246,7 @@ export class TaskDelivery {
     return minted;
   }
 
-  /** For tasks the agent knows: what it has not got in this process, or what is about to expire. */
+  /** For tasks the agent knows: what its process has not got, or what is about to expire. */
   async #sendCredentials(key: string): Promise<void> {
     const task = this.#task(key);
     if (!task || task.desiredStatus === "STOPPED") return;
@@ -243,7 +255,9 @@ export class TaskDelivery {
     if (!isKnown) return;
     for (const role of rolesOf(task)) {
       const { credentials } = await this.#freshCredentials(key, task, role);
-      if (this.#ledger.isSent(key, role.roleType)) continue;
+      if (this.#ledger.isHeld(key, role.roleType)) continue;
+      if (this.#credentialsSentAt.has(credentials.credentialsId)) continue;
+      this.#credentialsSentAt.set(credentials.credentialsId, this.#deps.clock.now());
       this.#send({
         type: "IAMRoleCredentialsMessage",
         message: {
@@ -253,7 +267,6 @@ export class TaskDelivery {
           roleCredentials: credentials,
         },
       });
-      this.#ledger.markSent(key, role.roleType);
     }
   }
 
