@@ -83,6 +83,6 @@ for (const when of ["before", "after"] as const) {
       if (!crashed) break;
       crashes++;
     }
-    assert.ok(crashes >= 15 && crashes < EFFECTS_MAX, `${crashes} crashes`);
+    assert.ok(crashes >= 10 && crashes < EFFECTS_MAX, `${crashes} crashes`);
   });
 }

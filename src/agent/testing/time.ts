@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import type { VirtualClock } from "../../lib/virtual-clock.ts";
 
 /** Sleeps ended before a test is told that it waits for nothing. */
@@ -26,10 +25,14 @@ export async function pass(clock: VirtualClock, ms: number): Promise<void> {
   await clock.advance(end - clock.now());
 }
 
-/** Promises and the file system, whose time is real, get their turn before virtual time moves on. */
+/** Turns of the event loop without file system work under way before virtual time moves on. */
+const QUIET_TURNS = 3;
+
+/** Promises and the file system, whose time is real, come to rest before virtual time moves on. */
 async function ioTurns(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) {
+  for (let quiet = 0; quiet < QUIET_TURNS; ) {
     await new Promise((resolve) => setImmediate(resolve));
-    await stat("/");
+    const isBusy = process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq|ProcessWrap)/.test(name));
+    quiet = isBusy ? 0 : quiet + 1;
   }
 }
