@@ -4,7 +4,7 @@ import type { PayloadContainer, PayloadTask } from "../protocol/acs.ts";
 import type { ContainerSpec, Image } from "../runtime/runtime.ts";
 import { containerIdOf, containerSpec } from "./container-spec.ts";
 import { etcFiles } from "./task-files.ts";
-import { AWSVPC, payloadContainer, payloadTask } from "./testing/rig.ts";
+import { AWSVPC, payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 import { findUnsupported } from "./unsupported.ts";
 
 const IMAGE: Image = {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PayloadTask } from "../protocol/acs.ts";
-import { CrashPoint } from "./testing/crash.ts";
-import { AWSVPC, awslogs, payloadContainer, payloadTask, Rig } from "./testing/rig.ts";
-import { passUntil } from "./testing/time.ts";
+import { CrashPoint } from "./testing/crash.fixture.ts";
+import { AWSVPC, awslogs, payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
+import { passUntil } from "./testing/time.fixture.ts";
 
 /** More effects than the story below has: the last rounds crash nothing. */
 const EFFECTS_MAX = 40;

@@ -11,8 +11,8 @@ import { VirtualClock } from "../lib/virtual-clock.ts";
 import { EVENT_MESSAGE_BYTES_MAX, LineSplitter, LogBatch, type LogEvent } from "./log-lines.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { OutputFile } from "./output-file.ts";
-import { evenRandom } from "./testing/rig.ts";
-import { pass, passUntil } from "./testing/time.ts";
+import { evenRandom } from "./testing/rig.fixture.ts";
+import { pass, passUntil } from "./testing/time.fixture.ts";
 
 /** A file, a sink that can be told to fail, and shippers one after another. */
 class Bench implements AsyncDisposable {

@@ -6,9 +6,9 @@ import { VirtualClock } from "../lib/virtual-clock.ts";
 import type { AgentConfig, ApiClient } from "./agent-deps.ts";
 import { Journal } from "./journal.ts";
 import { register, registrationRequest } from "./registration.ts";
-import { FakeServer, INSTANCE_ARN } from "./testing/fake-server.ts";
-import { evenRandom, TEST_CONFIG } from "./testing/rig.ts";
-import { passUntil } from "./testing/time.ts";
+import { FakeServer, INSTANCE_ARN } from "./testing/fake-server.fixture.ts";
+import { evenRandom, TEST_CONFIG } from "./testing/rig.fixture.ts";
+import { passUntil } from "./testing/time.fixture.ts";
 
 const CREDENTIALS = { accessKeyId: "a", secretAccessKey: "b" };
 

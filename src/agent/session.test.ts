@@ -4,9 +4,9 @@ import { UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import { acsUrl, runSession } from "./session.ts";
-import { FakeServer } from "./testing/fake-server.ts";
-import { evenRandom } from "./testing/rig.ts";
-import { pass, passUntil } from "./testing/time.ts";
+import { FakeServer } from "./testing/fake-server.fixture.ts";
+import { evenRandom } from "./testing/rig.fixture.ts";
+import { pass, passUntil } from "./testing/time.fixture.ts";
 
 /** Runs `body` against a session that answers nothing. */
 async function withSession(
@@ -42,7 +42,7 @@ const query = (server: FakeServer, dial: number, name: string): string | null =>
 
 test("acsUrl() keeps the endpoint's path, makes the scheme a websocket's and sorts the query", () => {
   const { href } = acsUrl("https://h:7901/acs/", { b: "x y", a: "1" });
-  assert.equal(href, "wss://h:7901/acs/ws?a=1&b=x+y");
+  assert.equal(href, "wss://h:7901/acs/ws?a=1&b=x%20y");
   assert.equal(acsUrl("http://h", {}).href, "ws://h/ws");
 });
 

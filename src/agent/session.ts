@@ -103,6 +103,8 @@ export function acsUrl(endpoint: string, query: Readonly<Record<string, string>>
   url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
   url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
   for (const name of Object.keys(query).toSorted()) url.searchParams.set(name, query[name] ?? "");
+  // Both are read as a space, but only this one is signed as one.
+  url.search = url.search.replaceAll("+", "%20");
   return url;
 }
 

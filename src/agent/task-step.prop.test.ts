@@ -10,7 +10,7 @@ import {
 } from "./task-record.ts";
 import { nextReport } from "./task-report.ts";
 import { NO_PROGRESS, nextStep, type Step, shallRun, type TaskProgress } from "./task-step.ts";
-import { payloadContainer, payloadTask } from "./testing/rig.ts";
+import { payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 
 /** One to three containers, each depending only on later ones. */
 const task = fc

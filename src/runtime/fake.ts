@@ -50,35 +50,29 @@ interface FakeContainer {
   exit: ExitState | undefined;
 }
 
+interface Engine {
+  readonly clock: Clock;
+  readonly scripts: Readonly<Record<string, FakeScript>>;
+  readonly containers: Map<string, FakeContainer>;
+  readonly signals: { id: string; signal: string }[];
+  readonly starts: Map<string, number>;
+}
+
 /** An engine that knows the images named in `scripts` (by the reference that tasks use). */
 export function createFakeRuntime(
   clock: Clock,
   scripts: Readonly<Record<string, FakeScript>>,
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
-  const signals: { id: string; signal: string }[] = [];
-  const starts = new Map<string, number>();
-
-  const end = (container: FakeContainer, exitCode: number, oomKilled = false): void => {
-    if (container.status !== "running") return;
-    container.status = "stopped";
-    container.exit = { exitCode, exitedAt: clock.now(), oomKilled };
-    container.end(container.exit);
-  };
-  const existing = (id: string): FakeContainer => {
-    const found = containers.get(id);
-    if (found === undefined) throw new RuntimeError(`no container ${id}`);
-    return found;
-  };
-
+  const engine: Engine = { clock, scripts, containers, signals: [], starts: new Map() };
   return {
     get containers() {
       return new Map([...containers].map(([id, { spec }]) => [id, spec]));
     },
-    signals,
-    starts,
-    exit: (id, exitCode) => end(existing(id), exitCode),
-    write: (id, output) => appendFileSync(existing(id).spec.outputPath, output),
+    signals: engine.signals,
+    starts: engine.starts,
+    exit: (id, exitCode) => end(engine, existing(engine, id), exitCode),
+    write: (id, output) => appendFileSync(existing(engine, id).spec.outputPath, output),
     restartMachine: () => {
       for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
     },
@@ -87,34 +81,12 @@ export function createFakeRuntime(
     loadImage: async () => {
       throw new ImageError("the fake runtime loads no images");
     },
-    create: async (spec) => {
-      const script = scriptOf(spec, scripts);
-      if (script.createError !== undefined) throw new RuntimeError(script.createError);
-      if (!containers.has(spec.id)) containers.set(spec.id, fresh(spec, script));
-    },
-    start: async (id) => {
-      const container = existing(id);
-      if (container.status !== "created") return;
-      const { script, spec } = container;
-      if (script.startError !== undefined) throw new RuntimeError(script.startError);
-      container.status = "running";
-      starts.set(id, (starts.get(id) ?? 0) + 1);
-      if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
-      if (script.runFor === undefined) return;
-      const life = clock.sleep(script.runFor);
-      void life.then(() => end(container, script.exitCode ?? 0, script.oomKilled));
-    },
-    signal: async (id, signal) => {
-      const container = existing(id);
-      if (container.status !== "running") return;
-      signals.push({ id, signal });
-      const { onStop = 143 } = container.script;
-      if (signal === "SIGKILL") end(container, 137);
-      else if (onStop !== "ignored") end(container, onStop);
-    },
+    create: async (spec) => create(engine, spec),
+    start: async (id) => start(engine, id),
+    signal: async (id, signal) => sendSignal(engine, id, signal),
     remove: async (id) => {
       const container = containers.get(id);
-      if (container !== undefined) end(container, 137);
+      if (container !== undefined) end(engine, container, 137);
       containers.delete(id);
     },
     list: async () =>
@@ -124,18 +96,67 @@ export function createFakeRuntime(
         status,
         ...(exit && { exit }),
       })),
-    wait: async (id, signal) => {
-      const { promise, reject } = Promise.withResolvers<never>();
-      const stop = (): void => reject(signal.reason);
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", stop, { once: true });
-      try {
-        return await Promise.race([existing(id).ended, promise]);
-      } finally {
-        signal.removeEventListener("abort", stop);
-      }
-    },
+    wait: (id, signal) => waitForExit(engine, id, signal),
   };
+}
+
+function create({ containers, scripts }: Engine, spec: ContainerSpec): void {
+  const script = scriptOf(spec, scripts);
+  if (script.createError !== undefined) throw new RuntimeError(script.createError);
+  if (!containers.has(spec.id)) containers.set(spec.id, fresh(spec, script));
+}
+
+function start(engine: Engine, id: string): void {
+  const { clock, starts } = engine;
+  const container = existing(engine, id);
+  if (container.status !== "created") return;
+  const { script, spec } = container;
+  if (script.startError !== undefined) throw new RuntimeError(script.startError);
+  container.status = "running";
+  starts.set(id, (starts.get(id) ?? 0) + 1);
+  if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
+  if (script.runFor === undefined) return;
+  const { exitCode = 0, oomKilled = false, runFor } = script;
+  void clock.sleep(runFor).then(() => end(engine, container, exitCode, oomKilled));
+}
+
+function sendSignal(engine: Engine, id: string, signal: string): void {
+  const container = existing(engine, id);
+  if (container.status !== "running") return;
+  engine.signals.push({ id, signal });
+  const { onStop = 143 } = container.script;
+  if (signal === "SIGKILL") end(engine, container, 137);
+  else if (onStop !== "ignored") end(engine, container, onStop);
+}
+
+async function waitForExit(engine: Engine, id: string, signal: AbortSignal): Promise<ExitState> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([existing(engine, id).ended, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function end(
+  { clock }: Engine,
+  container: FakeContainer,
+  exitCode: number,
+  oomKilled = false,
+): void {
+  if (container.status !== "running") return;
+  container.status = "stopped";
+  container.exit = { exitCode, exitedAt: clock.now(), oomKilled };
+  container.end(container.exit);
+}
+
+function existing({ containers }: Engine, id: string): FakeContainer {
+  const found = containers.get(id);
+  if (found === undefined) throw new RuntimeError(`no container ${id}`);
+  return found;
 }
 
 function fresh(spec: ContainerSpec, script: FakeScript): FakeContainer {

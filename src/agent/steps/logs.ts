@@ -51,6 +51,7 @@ interface Follower {
 export class TaskLogs {
   readonly #deps: LogsDeps;
   readonly #task: AssignedTask;
+  readonly #clients = new Map<string, ApiClient>();
   readonly #followers = new Map<string, Follower>();
 
   constructor(deps: LogsDeps, task: AssignedTask) {
@@ -143,7 +144,13 @@ export class TaskLogs {
     await shipper.run(signal);
   }
 
-  #client(name: string, { region, endpoint }: AwslogsDestination): ApiClient {
+  #client(name: string, destination: AwslogsDestination): ApiClient {
+    const client = this.#clients.get(name) ?? this.#newClient(name, destination);
+    this.#clients.set(name, client);
+    return client;
+  }
+
+  #newClient(name: string, { region, endpoint }: AwslogsDestination): ApiClient {
     const target = { service: "logs", region, ...(endpoint && { endpoint }) } as const;
     if (!this.#needsExecutionRole(name)) return this.#deps.api(target, this.#deps.credentials);
     return this.#deps.api(target, () => {

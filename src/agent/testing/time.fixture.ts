@@ -32,7 +32,9 @@ const QUIET_TURNS = 3;
 async function ioTurns(): Promise<void> {
   for (let quiet = 0; quiet < QUIET_TURNS; ) {
     await new Promise((resolve) => setImmediate(resolve));
-    const isBusy = process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq|ProcessWrap)/.test(name));
+    const isBusy = process
+      .getActiveResourcesInfo()
+      .some((name) => /^(FSReq|CloseReq|ProcessWrap)/.test(name));
     quiet = isBusy ? 0 : quiet + 1;
   }
 }

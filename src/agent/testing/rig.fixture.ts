@@ -10,8 +10,8 @@ import type { DockerHostConfig } from "../../protocol/docker-config.ts";
 import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../runtime/fake.ts";
 import { type Agent, type AgentDeps, createAgent } from "../agent.ts";
 import type { AgentConfig } from "../agent-deps.ts";
-import { CLUSTER_ARN, FakeServer } from "./fake-server.ts";
-import { passUntil } from "./time.ts";
+import { CLUSTER_ARN, FakeServer } from "./fake-server.fixture.ts";
+import { passUntil } from "./time.fixture.ts";
 
 export const TEST_CONFIG: AgentConfig = {
   cluster: "default",

@@ -5,7 +5,7 @@ import type { AgentMessage, PayloadTask, ServerMessage } from "../../protocol/ac
 import type { ApiFactory, Credentials, Dial } from "../agent-deps.ts";
 import type { LogEvent } from "../log-lines.ts";
 import type { TaskStateChange } from "../task-report.ts";
-import { socketPair } from "./socket-pair.ts";
+import { socketPair } from "./socket-pair.fixture.ts";
 
 export const CLUSTER_ARN = "arn:aws:ecs:eu-west-1:123456789012:cluster/default";
 export const INSTANCE_ARN =
