@@ -36,7 +36,7 @@ const HELLO: Pick<BusyboxImageOptions, "files" | "entrypoint" | "command"> = {
   files: { "/www/index.html": "<h1>Hello from Gantry</h1>\n" },
   entrypoint: ["/bin/sh", "-c"],
   command: [
-    "trap 'kill $!; exit 0' TERM INT; echo 'hello: listening on port 80' >&2; httpd -f -v -p 80 -h /www & wait $!",
+    "trap 'kill $!; exit 0' TERM INT; echo 'hello: listening on port 80' >&2; httpd -f -vv -p 80 -h /www & wait $!",
   ],
 };
 

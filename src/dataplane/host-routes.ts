@@ -1,4 +1,4 @@
-import { parseCidr } from "./cidr.ts";
+import { readCidr } from "../lib/cidr.ts";
 import { type CommandRunner, createCommandRunner } from "./commands.ts";
 import type { HostRoute } from "./vpc-cidr.ts";
 
@@ -30,6 +30,6 @@ export async function readHostRoutes(runner: CommandRunner): Promise<readonly Ho
 export function parseRoutes(json: unknown): readonly HostRoute[] {
   return (json as readonly RouteJson[])
     .filter((route) => route.type !== "broadcast" && route.type !== "multicast")
-    .filter((route) => (parseCidr(route.dst)?.prefixLength ?? 0) >= PREFIX_LENGTH_MIN)
+    .filter((route) => (readCidr(route.dst)?.prefixLength ?? 0) >= PREFIX_LENGTH_MIN)
     .map((route) => ({ cidr: route.dst, device: route.dev ?? route.type ?? "" }));
 }

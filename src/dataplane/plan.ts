@@ -6,8 +6,9 @@
  * The VPC's namespace is its router: it holds each subnet's first address, has a /32 route to every interface, and answers
  * for them by proxy ARP, so there is no bridge. The host stands in the VPC as its fourth address (AWS: reserved).
  */
+
+import { type Cidr, formatAddress, readCidr } from "../lib/cidr.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
-import { addressAt, type Cidr, parseCidr } from "./cidr.ts";
 import type { Command, IpCommand, SysctlCommand } from "./commands.ts";
 import { DataplaneError } from "./dataplane.ts";
 import { type Names, TASK_LINK, UPLINK } from "./names.ts";
@@ -155,7 +156,10 @@ export function planAttachedTask(
     ip(task, "link set lo up"),
     ip(task, `address replace ${address}/${subnet.prefixLength} brd + dev ${TASK_LINK}`),
     ip(task, `link set ${TASK_LINK} up`),
-    ip(task, `route replace default via ${addressAt(subnet, ROUTER_OFFSET)} dev ${TASK_LINK}`),
+    ip(
+      task,
+      `route replace default via ${formatAddress(subnet.base + ROUTER_OFFSET)} dev ${TASK_LINK}`,
+    ),
   );
   return commands;
 }
@@ -203,8 +207,8 @@ function configureVpc(names: Names, vpc: FeedVpc): readonly Command[] {
   const namespace = names.vpcNamespace(vpc.vpcId);
   const link = names.hostLink(vpc.vpcId);
   const block = blockOf(vpc.cidr);
-  const host = addressAt(block, HOST_OFFSET);
-  const router = addressAt(block, ROUTER_OFFSET);
+  const host = formatAddress(block.base + HOST_OFFSET);
+  const router = formatAddress(block.base + ROUTER_OFFSET);
   return [
     sysctl(undefined, "net/ipv4/ip_forward", "1"),
     sysctl(namespace, "net/ipv4/ip_forward", "1"),
@@ -233,7 +237,7 @@ function routerAddresses(vpc: FeedVpc, interfaces: readonly FeedInterface[]): Re
   const subnets = interfaces
     .filter((each) => each.vpcId === vpc.vpcId)
     .map((each) => each.subnetCidr);
-  return new Set(subnets.map((cidr) => addressAt(blockOf(cidr), ROUTER_OFFSET)));
+  return new Set(subnets.map((cidr) => formatAddress(blockOf(cidr).base + ROUTER_OFFSET)));
 }
 
 function makeNamespace(
@@ -260,13 +264,13 @@ function sysctl(namespace: string | undefined, path: string, value: string): Sys
 
 /** The feed's CIDRs end up in commands and rules: nothing but a CIDR passes. */
 function blockOf(cidr: string): Cidr {
-  const block = parseCidr(cidr);
+  const block = readCidr(cidr);
   if (block === undefined) throw new DataplaneError(`${cidr} is no IPv4 network`);
   return block;
 }
 
 function hostAddress(text: string): string {
-  if (text.includes("/") || parseCidr(text) === undefined)
+  if (text.includes("/") || readCidr(text) === undefined)
     throw new DataplaneError(`${text} is no IPv4 address`);
   return text;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { overlaps, parseCidr } from "./cidr.ts";
+import { overlap, readCidr } from "../lib/cidr.ts";
 import { chooseVpcCidr, findCollision } from "./vpc-cidr.ts";
 
 const cidr = fc
@@ -17,11 +17,11 @@ const cidr = fc
 test("chooseVpcCidr() never overlaps what exists, and offers AWS's own default first", () => {
   fc.assert(
     fc.property(fc.array(cidr, { maxLength: 40 }), (existing) => {
-      const chosen = parseCidr(chooseVpcCidr(existing));
+      const chosen = readCidr(chooseVpcCidr(existing));
       assert.equal(chosen?.prefixLength, 16);
       for (const each of existing) {
-        const other = parseCidr(each);
-        assert.ok(other !== undefined && !overlaps(chosen, other), each);
+        const other = readCidr(each);
+        assert.ok(other !== undefined && !overlap(chosen, other), each);
       }
       const withoutDefault = existing.every((each) => !each.startsWith("172."));
       if (withoutDefault) assert.equal(chooseVpcCidr(existing), "172.31.0.0/16");
@@ -37,8 +37,8 @@ test("findCollision() finds a route if and only if one overlaps over another dev
       (vpc, routes) => {
         const found = findCollision(vpc, routes, "own");
         const overlapping = routes.filter((route) => {
-          const [a, b] = [parseCidr(vpc), parseCidr(route.cidr)];
-          return a !== undefined && b !== undefined && overlaps(a, b) && route.device !== "own";
+          const [a, b] = [readCidr(vpc), readCidr(route.cidr)];
+          return a !== undefined && b !== undefined && overlap(a, b) && route.device !== "own";
         });
         assert.equal(found === undefined, overlapping.length === 0);
         assert.ok(found === undefined || overlapping.some((route) => route === found));

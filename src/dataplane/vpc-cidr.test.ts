@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressAt, parseCidr } from "./cidr.ts";
+import { formatAddress, readCidr } from "../lib/cidr.ts";
 import { parseRoutes } from "./host-routes.ts";
 import { chooseVpcCidr } from "./vpc-cidr.ts";
 
@@ -30,10 +30,10 @@ test("parseRoutes() keeps networks and addresses, and leaves out ways to the wor
   ]);
 });
 
-test("parseCidr() clears host bits and refuses what is no IPv4 block", () => {
-  const block = parseCidr("172.31.17.9/20");
+test("readCidr() clears host bits and refuses what is no IPv4 block", () => {
+  const block = readCidr("172.31.17.9/20");
   assert.ok(block !== undefined);
-  assert.equal(addressAt(block, 1), "172.31.16.1");
+  assert.equal(formatAddress(block.base + 1), "172.31.16.1");
   for (const text of ["172.31.0.0/33", "256.0.0.0/8", "1.2.3/8", "::1", "1.2.3.4/16; reboot"])
-    assert.equal(parseCidr(text), undefined, text);
+    assert.equal(readCidr(text), undefined, text);
 });

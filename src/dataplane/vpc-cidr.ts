@@ -1,5 +1,5 @@
+import { overlap, readCidr } from "../lib/cidr.ts";
 import { SetupError } from "../lib/errors.ts";
-import { overlaps, parseCidr } from "./cidr.ts";
 
 /** A block that the host's own network uses, and what uses it. */
 export interface HostRoute {
@@ -14,10 +14,10 @@ export interface HostRoute {
  * Throws SetupError when none is free.
  */
 export function chooseVpcCidr(existing: readonly string[]): string {
-  const taken = existing.map(parseCidr).filter((cidr) => cidr !== undefined);
+  const taken = existing.map(readCidr).filter((cidr) => cidr !== undefined);
   for (const candidate of candidates()) {
-    const cidr = parseCidr(candidate);
-    if (cidr !== undefined && !taken.some((other) => overlaps(cidr, other))) return candidate;
+    const cidr = readCidr(candidate);
+    if (cidr !== undefined && !taken.some((other) => overlap(cidr, other))) return candidate;
   }
   throw new SetupError(
     "every private /16 network overlaps a route of this machine: choose a network with --vpc-cidr or GANTRY_VPC_CIDR",
@@ -30,12 +30,12 @@ export function findCollision(
   routes: readonly HostRoute[],
   ownDevice: string,
 ): HostRoute | undefined {
-  const block = parseCidr(cidr);
+  const block = readCidr(cidr);
   if (block === undefined) return undefined;
   let widest: { route: HostRoute; prefixLength: number } | undefined;
   for (const route of routes) {
-    const other = parseCidr(route.cidr);
-    if (other === undefined || route.device === ownDevice || !overlaps(block, other)) continue;
+    const other = readCidr(route.cidr);
+    if (other === undefined || route.device === ownDevice || !overlap(block, other)) continue;
     if (widest === undefined || other.prefixLength < widest.prefixLength)
       widest = { route, prefixLength: other.prefixLength };
   }

@@ -1,8 +1,8 @@
+import { formatCidr, overlap, parseCidr, sizeOf, subrange } from "../lib/cidr.ts";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
 import type { Cache } from "../store/cache.ts";
 import type { Compare, Store, Write } from "../store/store.ts";
-import { formatCidr, overlap, parseCidr, sizeOf, subrange } from "./model/addresses.ts";
 import {
   type DefaultVpc,
   defaultVpcKey,

@@ -146,21 +146,25 @@ async function measureStart(gantry: GantryKit): Promise<void> {
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
     });
-    await until("the door answers", () =>
-      fetch(`http://${listen}/`).then(
-        () => true,
-        () => false,
-      ),
-    );
+    await until("the door answers", () => answersAt(listen));
     answers.push(performance.now() - startedAt);
     await until("gantry is ready", () => output.includes("Gantry is ready"));
     ready.push(performance.now() - startedAt);
     if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
-    await once(child, "exit");
+    await once(child, "close");
   }
   console.log("\nnpm start on an installed machine, ms (median / best / p90)");
   console.log(`  to the first answer                        ${format(summarise(answers))}`);
   console.log(`  to ready, both agents connected            ${format(summarise(ready))}`);
+}
+
+async function answersAt(listen: string): Promise<boolean> {
+  try {
+    await (await fetch(`http://${listen}/`)).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface Summary {

@@ -12,7 +12,7 @@ test("examples/hello: from an image to an answer, its log and a clean stop", { s
   assert.equal(code, 0, `${stdout}\n${stderr}\n${gantry.output}`);
   assert.match(stdout, /\$ aws ecs create-cluster --cluster-name demo/);
   assert.match(stdout, /Hello from Gantry/, "curl shows the page");
-  assert.match(stdout, /"message": ".*GET \//, "the log has the request");
+  assert.match(stdout, /"message": ".*url:\//, "the log has the request");
   const [status, stopCode, reason, exitCode] = JSON.parse(
     stdout.slice(stdout.lastIndexOf("[")),
   ) as unknown[];

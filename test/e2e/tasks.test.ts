@@ -56,6 +56,8 @@ describe("tasks", { skip, concurrency: false }, () => {
     name: "main",
     image: "hello:latest",
     memory: 64,
+    // A process that is PID 1 and handles no SIGTERM, like httpd, only ends by SIGKILL.
+    stopTimeout: 2,
     ...override,
   });
 

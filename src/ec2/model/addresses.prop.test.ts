@@ -5,16 +5,13 @@ import {
   contains,
   formatAddress,
   formatCidr,
-  gatewayOf,
   overlap,
   parseAddress,
   parseCidr,
-  pickAddress,
-  privateDnsName,
-  resolverOf,
   sizeOf,
   subrange,
-} from "./addresses.ts";
+} from "../../lib/cidr.ts";
+import { gatewayOf, pickAddress, privateDnsName, resolverOf } from "./addresses.ts";
 
 const address = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const cidr = fc

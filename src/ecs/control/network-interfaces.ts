@@ -1,10 +1,4 @@
-import {
-  formatAddress,
-  parseAddress,
-  parseCidr,
-  pickAddress,
-  privateDnsName,
-} from "../../ec2/model/addresses.ts";
+import { pickAddress, privateDnsName } from "../../ec2/model/addresses.ts";
 import {
   type Address,
   addressesPrefix,
@@ -14,6 +8,7 @@ import {
   type Subnet,
   subnetKey,
 } from "../../ec2/model.ts";
+import { formatAddress, parseAddress, parseCidr } from "../../lib/cidr.ts";
 import { assert, UnavailableError } from "../../lib/errors.ts";
 import type { Cache, CacheChange } from "../../store/cache.ts";
 import type { Controller } from "../../store/controller.ts";

@@ -1,12 +1,7 @@
 import type { Volume } from "@aws-sdk/client-ecs";
-import {
-  formatAddress,
-  gatewayOf,
-  internalDomain,
-  parseCidr,
-  resolverOf,
-} from "../../ec2/model/addresses.ts";
+import { gatewayOf, internalDomain, resolverOf } from "../../ec2/model/addresses.ts";
 import type { NetworkInterface, Subnet, Vpc } from "../../ec2/model.ts";
+import { formatAddress, parseCidr } from "../../lib/cidr.ts";
 import type {
   ElasticNetworkInterface,
   PayloadTask,
