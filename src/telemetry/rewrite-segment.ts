@@ -1,7 +1,9 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
+import { encodeFrame } from "./frame.ts";
 import { decodeChunk, encodeChunkAsync, type StoredLine } from "./log-chunk.ts";
 import { compareLines } from "./read-page.ts";
+import type { ChunkRef } from "./run.ts";
 import { type Segment, syncDirectory } from "./segment.ts";
 import { FooterBuilder, openSegment, segmentPath } from "./segment-file.ts";
 
@@ -13,6 +15,8 @@ export const CHUNK_BYTES: number = 128 * 1024;
 /** A chunk at least this large is copied as it is. */
 const COPY_BYTES_MIN = CHUNK_BYTES / 2;
 const WRITE_BYTES = 1024 * 1024;
+/** Chosen: what a rewrite holds of its source in memory. */
+const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** Where rewrites are prepared; such a file found at open is what a crash left over. */
 export const TEMPORARY_SUFFIX = ".tmp";
@@ -38,28 +42,48 @@ export async function rewriteSegment(source: Segment): Promise<Segment> {
 }
 
 async function writeSealed(source: Segment, writer: FrameWriter): Promise<void> {
-  // One large read in place of one for every small chunk: journals are bounded.
-  const data = await source.readBytes(0, await source.fileBytes());
   const merger = new ChunkMerger(writer);
-  // Runs may be forgotten while this works: their chunks are then dropped by who takes the result.
-  for (const [streamId, { chunks }] of [...source.runs]) {
-    for (const chunk of chunks) {
-      const body = source.bodyOf(data, 0, chunk);
-      if (chunk.payloadBytes < COPY_BYTES_MIN) {
-        await merger.add(streamId, decodeChunk(body), chunk.payloadBytes);
-        continue;
-      }
-      await merger.flush(streamId);
-      await writer.write(data.subarray(chunk.offset, chunk.offset + chunk.length));
+  for (const batch of batchesOf(source)) {
+    const bodies = await source.readBodies(batch.map(({ chunk }) => chunk));
+    for (const { streamId, chunk } of batch) {
+      const body = bodies.get(chunk);
+      if (body !== undefined) await merger.add(streamId, chunk, body);
     }
-    await merger.flush(streamId);
   }
+  await merger.flush();
   await writer.finish();
 }
 
-/** Gathers a stream's lines until they make a chunk. */
+interface Located {
+  readonly streamId: string;
+  readonly chunk: ChunkRef;
+}
+
+/**
+ * The live chunks, stream by stream, so many at a time as may be in memory. A stream's chunks lie scattered: with those
+ * of many streams fetched together, neighbours share reads.
+ */
+function* batchesOf(source: Segment): Generator<readonly Located[]> {
+  let batch: Located[] = [];
+  let bytes = 0;
+  // Runs may be forgotten while this works: their chunks are then dropped by who takes the result.
+  for (const [streamId, { chunks }] of [...source.runs]) {
+    for (const chunk of chunks) {
+      batch.push({ streamId, chunk });
+      bytes += chunk.length;
+      if (bytes < BATCH_BYTES) continue;
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+  }
+  yield batch;
+}
+
+/** Writes chunks, those of one stream after the other, the small ones merged. */
 class ChunkMerger {
   readonly #writer: FrameWriter;
+  #streamId = "";
   #lines: StoredLine[] = [];
   #bytes = 0;
 
@@ -67,15 +91,19 @@ class ChunkMerger {
     this.#writer = writer;
   }
 
-  async add(streamId: string, lines: readonly StoredLine[], bytes: number): Promise<void> {
-    for (const line of lines) this.#lines.push(line);
-    this.#bytes += bytes;
-    if (this.#bytes >= CHUNK_BYTES) await this.flush(streamId);
+  async add(streamId: string, chunk: ChunkRef, body: Buffer): Promise<void> {
+    const isLarge = chunk.payloadBytes >= COPY_BYTES_MIN;
+    if (streamId !== this.#streamId || isLarge) await this.flush();
+    this.#streamId = streamId;
+    if (isLarge) return this.#writer.write(encodeFrame([body]));
+    for (const line of decodeChunk(body)) this.#lines.push(line);
+    this.#bytes += chunk.payloadBytes;
+    if (this.#bytes >= CHUNK_BYTES) await this.flush();
   }
 
-  async flush(streamId: string): Promise<void> {
+  async flush(): Promise<void> {
     if (this.#lines.length === 0) return;
-    const { frame } = await encodeChunkAsync(streamId, this.#lines.sort(compareLines));
+    const { frame } = await encodeChunkAsync(this.#streamId, this.#lines.sort(compareLines));
     this.#lines = [];
     this.#bytes = 0;
     await this.#writer.write(frame);

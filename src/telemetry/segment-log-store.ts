@@ -16,7 +16,7 @@ export interface LogStoreOptions {
   readonly segmentBytesMax?: number;
 }
 
-/** Chosen: rewriting a segment of this size takes about a second, in the background. */
+/** Chosen: rewriting a segment of this size takes a few seconds of one core, in the background. */
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Chosen: one commit takes at most this much, so that no caller waits long behind others. */
 const COMMIT_BYTES_MAX = 8 * 1024 * 1024;

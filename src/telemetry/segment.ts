@@ -72,15 +72,18 @@ export class Segment {
   /** Unpacks chunks of this segment. The caller holds the segment ({@link hold}). */
   async load(chunks: readonly ChunkRef[]): Promise<StoredLine[]> {
     const lines: StoredLine[] = [];
-    for (const near of groupNear(chunks)) {
-      const start = near[0]?.offset ?? 0;
-      const last = near.at(-1);
-      const data = await this.readBytes(start, (last?.offset ?? 0) + (last?.length ?? 0) - start);
-      for (const chunk of near) {
-        for (const line of decodeChunk(this.bodyOf(data, start, chunk))) lines.push(line);
-      }
-    }
+    await this.#forEachBody(chunks, (_chunk, body) => {
+      for (const line of decodeChunk(body)) lines.push(line);
+    });
     return lines;
+  }
+
+  /** The bodies of chunks as they lie in the file. */
+  async readBodies(chunks: readonly ChunkRef[]): Promise<ReadonlyMap<ChunkRef, Buffer>> {
+    const bodies = new Map<ChunkRef, Buffer>();
+    // Copied: a view would keep all of the read it came with in memory.
+    await this.#forEachBody(chunks, (chunk, body) => bodies.set(chunk, Buffer.from(body)));
+    return bodies;
   }
 
   /** Bytes of the file, whatever is in them. */
@@ -100,13 +103,6 @@ export class Segment {
     return data;
   }
 
-  /** The body of a chunk in `data`, which begins at `dataOffset` of the file. Throws when it is damaged. */
-  bodyOf(data: Buffer, dataOffset: number, chunk: ChunkRef): Buffer {
-    const body = decodeFrame(data, chunk.offset - dataOffset);
-    if (body !== undefined) return body;
-    throw new InvariantError(`log segment ${this.path} is damaged at byte ${chunk.offset}`);
-  }
-
   /** Keeps the file open until the returned function is called, even when the segment is retired meanwhile. */
   hold(): () => Promise<void> {
     this.#readerCount++;
@@ -120,6 +116,25 @@ export class Segment {
   async retire(): Promise<void> {
     this.#isRetired = true;
     await this.#closeWhenUnused();
+  }
+
+  /** Visits bodies in order of their place. Throws when one is damaged. */
+  async #forEachBody(
+    chunks: readonly ChunkRef[],
+    visit: (chunk: ChunkRef, body: Buffer) => void,
+  ): Promise<void> {
+    for (const near of groupNear(chunks)) {
+      const start = near[0]?.offset ?? 0;
+      const last = near.at(-1);
+      const data = await this.readBytes(start, (last?.offset ?? 0) + (last?.length ?? 0) - start);
+      for (const chunk of near) {
+        const body = decodeFrame(data, chunk.offset - start);
+        if (body === undefined) {
+          throw new InvariantError(`log segment ${this.path} is damaged at byte ${chunk.offset}`);
+        }
+        visit(chunk, body);
+      }
+    }
   }
 
   async #closeWhenUnused(): Promise<void> {
