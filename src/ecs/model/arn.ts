@@ -17,7 +17,8 @@ export function containerArn(scope: Scope, cluster: string, taskId: string, uuid
 export function attachmentArn(scope: Scope, cluster: string, uuid: string): string {
   return `${prefix(scope)}attachment/${cluster}/${uuid}`;
 }
-export function taskDefinitionArn(scope: Scope, family: string, revision: number): string {
+/** `revision`: `*` for all of the family. */
+export function taskDefinitionArn(scope: Scope, family: string, revision: number | string): string {
   return `${prefix(scope)}task-definition/${family}:${revision}`;
 }
 

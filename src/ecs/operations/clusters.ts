@@ -10,7 +10,7 @@ import type {
   ListClustersResponse,
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
-import { ApiError } from "../../lib/errors.ts";
+import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { commit, updateRecord } from "../control/update.ts";
 import { clusterArn } from "../model/arn.ts";
@@ -67,6 +67,9 @@ export function clusterOperations(deps: EcsDeps): EcsOperations {
 /** ECS: what an account's clusters have unless its settings say otherwise. */
 const DEFAULT_SETTINGS: Cluster["settings"] = [{ name: "containerInsights", value: "disabled" }];
 
+/** Lost races in a row against others who make or delete the same cluster. */
+const ATTEMPTS_MAX = 20;
+
 async function createCluster(
   deps: EcsDeps,
   input: CreateClusterRequest,
@@ -76,7 +79,7 @@ async function createCluster(
   const name = input.clusterName || DEFAULT_CLUSTER;
   checkCreateCluster(name, input);
   const key = clusterKey(scope, name);
-  for (;;) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const record = deps.cache.get(key);
     const existing = record?.value as Cluster | undefined;
     if (existing?.status === "ACTIVE") return { cluster: present(deps, existing, EVERYTHING) };
@@ -98,6 +101,7 @@ async function createCluster(
       return { cluster: present(deps, cluster, EVERYTHING) };
     }
   }
+  throw new UnavailableError(`cluster ${name} keeps changing`);
 }
 
 const EVERYTHING: readonly ClusterField[] = ["CONFIGURATIONS", "SETTINGS", "TAGS"];

@@ -1,7 +1,14 @@
 import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
-import { clusterArn, type EcsArn, parseArn } from "../model/arn.ts";
+import {
+  clusterArn,
+  type EcsArn,
+  instanceArn,
+  parseArn,
+  taskArn,
+  taskDefinitionArn,
+} from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { clusterKey, revisionsPrefix, type Scope, taskDefinitionKey } from "../model/keys.ts";
 import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
@@ -112,13 +119,14 @@ export function memberResource(
   text: string | undefined,
 ): string {
   if (text?.startsWith("arn:")) return text;
-  const name = clusterResource(call, cluster).split("/").at(-1);
-  return `arn:aws:ecs:${call.region}:${call.principal.accountId}:${type}/${name}/${text ?? "*"}`;
+  const name = clusterResource(call, cluster).split("/").at(-1) ?? "*";
+  const build = type === "task" ? taskArn : instanceArn;
+  return build(scopeOf(call), name, text ?? "*");
 }
 
 /** For authorisation: the ARN of a definition; any revision where none is named. */
 export function definitionResource(call: Call, text: string | undefined): string {
   if (text?.startsWith("arn:")) return text;
   const [family = "*", revision = "*"] = text?.split(":") ?? [];
-  return `arn:aws:ecs:${call.region}:${call.principal.accountId}:task-definition/${family}:${revision}`;
+  return taskDefinitionArn(scopeOf(call), family, revision);
 }

@@ -20,7 +20,7 @@ import type { RunToken, Task } from "../model/task.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { readConstraints, readStrategies } from "./placement-choices.ts";
-import { presentTask } from "./present.ts";
+import { presentTask } from "./present-task.ts";
 import { clusterResource, definitionResource, idOf, requireCluster, scopeOf } from "./resolve.ts";
 import { readTaskRequest } from "./task-request.ts";
 import { instanceOf } from "./tasks.ts";

@@ -19,7 +19,7 @@ import type { Task } from "../model/task.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { invalid, requireBatch } from "./invalid.ts";
 import { pageOf } from "./page.ts";
-import { presentTask } from "./present.ts";
+import { presentTask } from "./present-task.ts";
 import { clusterResource, idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
 
 /** The rows of operations on tasks that are there. */
