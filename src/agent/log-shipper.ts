@@ -3,11 +3,12 @@
  * unfinished line. An offset is saved only behind acknowledged lines, so a crash repeats at most one batch and loses none.
  * Gives up output only when the sink has been away for so long that the file outgrew its limit, and says so.
  */
+
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ApiError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { LineSplitter, LogBatch, type LogEvent, type OutputLine } from "./log-lines.ts";
 import type { OutputFile } from "./output-file.ts";
 import { Wake, waitForChange } from "./wake.ts";

@@ -1,9 +1,9 @@
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ApiError, messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { AgentConfig, ApiClient } from "./agent-deps.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { type Attribute, capabilities } from "./capabilities.ts";
 import type { Journal } from "./journal.ts";
 

@@ -1,11 +1,11 @@
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ApiError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { Permits } from "../lib/turns.ts";
 import type { ApiClient } from "./agent-deps.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import type { Journal } from "./journal.ts";
-import { Permits } from "./permits.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { NOTHING_REPORTED } from "./task-record.ts";
 import { nextReport, type TaskStateChange } from "./task-report.ts";

@@ -1,4 +1,6 @@
 /** The agent's lasting connection to the server (ACS): dialled, watched over, and dialled again, as the ECS agent does it. */
+
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -6,7 +8,6 @@ import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Random } from "../lib/random.ts";
 import type { AgentMessage } from "../protocol/acs.ts";
 import type { Dial } from "./agent-deps.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { Wake, waitForChange } from "./wake.ts";
 
 /** All figures are the ECS agent's. */

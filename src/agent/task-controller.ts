@@ -3,11 +3,11 @@
  * step is safe to do again, so a crash between any two of them costs nothing but the repetition.
  */
 import type { Dataplane } from "../dataplane/dataplane.ts";
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
+import type { Permits } from "../lib/turns.ts";
 import { type ContainerNetwork, type Image, RuntimeError } from "../runtime/runtime.ts";
-import { type Backoff, backoffMs } from "./backoff.ts";
 import { containerIdOf } from "./container-spec.ts";
-import type { Permits } from "./permits.ts";
 import {
   type ContainersDeps,
   containerDown,

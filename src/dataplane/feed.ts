@@ -2,6 +2,7 @@
  * Keeps one node's network as the server's feed says. Two loops: one follows the feed, over as many connections as it takes, and
  * keeps the newest network; the other makes it, always the newest only. While there is no connection the network stays as it is.
  */
+import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -21,10 +22,8 @@ export interface NodeFeedDeps {
 
 /** The server speaks every 20–50 s: this long without a word, and the connection is dead. */
 const SILENCE_MS_MAX = 100_000;
-/** Chosen: first pause before trying again, doubled with each failure … */
-const BACKOFF_MS_MIN = 250;
-/** … up to this: soon enough after a server's outage, and no storm. */
-const BACKOFF_MS_MAX = 30_000;
+/** Chosen: soon again after a server's outage, and no storm. */
+const BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 30_000 };
 
 /** RFC 6455: the peer goes away; the peer breaks the protocol. */
 const CLOSE_GOING_AWAY = 1001;
@@ -82,7 +81,7 @@ async function follow(
       deps.log.warn("network feed unreachable", { reason: messageOf(error) });
     }
     failures++;
-    await deps.clock.sleep(backoffMs(failures, deps.random), signal);
+    await deps.clock.sleep(backoffMs(BACKOFF, failures, deps.random), signal);
   }
 }
 
@@ -156,7 +155,7 @@ async function applyNewest(
   let failed: { readonly network: NodeNetwork; readonly reason: string } | undefined;
   let failures = 0;
   while (true) {
-    const pauseMs = failed === undefined ? undefined : backoffMs(failures, random);
+    const pauseMs = failed === undefined ? undefined : backoffMs(BACKOFF, failures, random);
     await newest.arrival(clock, pauseMs, signal);
     if (signal.aborted) return;
     const network = newest.take() ?? failed?.network;
@@ -173,12 +172,6 @@ async function applyNewest(
       failures++;
     }
   }
-}
-
-/** Between half and all of a time that doubles with each failure. */
-function backoffMs(failures: number, random: Random): number {
-  const ms = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** (failures - 1));
-  return ms * (0.5 + 0.5 * random.next());
 }
 
 /** A place for one value, where a newer one replaces what has not been taken yet. One taker. */

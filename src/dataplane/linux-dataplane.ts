@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { KeyedTurns, Permits } from "../lib/turns.ts";
 import type { NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
 import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
@@ -14,7 +15,6 @@ import { readHostRoutes } from "./host-routes.ts";
 import { type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
 import * as plan from "./plan.ts";
-import { KeyedTurns, Permits } from "./turns.ts";
 import { findCollision } from "./vpc-cidr.ts";
 
 export interface DataplaneOptions {

@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { Delays } from "./delays.ts";
 import { assert } from "./errors.ts";
@@ -7,6 +8,12 @@ import {
   WORKQUEUE_KEYS_MAX,
 } from "./limits.ts";
 import type { Random } from "./random.ts";
+
+const BACKOFF: Backoff = {
+  firstMs: WORKQUEUE_BACKOFF_MS_MIN,
+  factor: 2,
+  maxMs: WORKQUEUE_BACKOFF_MS_MAX,
+};
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -130,7 +137,7 @@ export class WorkQueue {
   #retry(key: string, error: unknown): void {
     const failureCount = (this.#failureCounts.get(key) ?? 0) + 1;
     this.#failureCounts.set(key, failureCount);
-    const delayMs = backoffMs(failureCount, this.#options.random);
+    const delayMs = backoffMs(BACKOFF, failureCount, this.#options.random);
     this.#options.onFailure(key, error, failureCount, delayMs);
     this.addAfter(key, delayMs);
   }
@@ -164,13 +171,3 @@ export class WorkQueue {
 
 /** The longest delay that a timer of Node takes: 24.8 days. A longer one is reached in several sleeps. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-
-/**
- * How long to wait after the n-th failure in a row: doubling from the shortest to the longest delay, minus up to half
- * of it at random, so that what failed together does not come back together.
- */
-export function backoffMs(failureCount: number, random: Random): number {
-  const doubled = WORKQUEUE_BACKOFF_MS_MIN * 2 ** Math.min(failureCount - 1, 30);
-  const ms = Math.min(doubled, WORKQUEUE_BACKOFF_MS_MAX);
-  return Math.round(ms * (1 - random.next() / 2));
-}

@@ -1,4 +1,4 @@
-import type { Random } from "../lib/random.ts";
+import type { Random } from "./random.ts";
 
 /** How long to wait before trying again: `firstMs` × `factor` per failure, at most `maxMs`, ± 20 %. */
 export interface Backoff {
