@@ -102,7 +102,10 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
       /two protocols/,
     ],
     [withContainer({ portMappings: [{ containerPortRange: "90-80" }] }), /two ports/],
-    [withContainer({ links: ["db"] }, "awsvpc"), "Links are not supported when networkMode=awsvpc."],
+    [
+      withContainer({ links: ["db"] }, "awsvpc"),
+      "Links are not supported when networkMode=awsvpc.",
+    ],
     [
       withContainer({ hostname: "h" }, "awsvpc"),
       "Hostname is not supported on container when networkMode=awsvpc.",

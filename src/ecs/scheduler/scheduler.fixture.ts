@@ -10,7 +10,11 @@ export function buildCandidate(
   rest: Partial<Omit<Candidate, "instance">> = {},
 ): Candidate {
   return {
-    instance: buildInstance({ id: `instance-${number}`, ec2InstanceId: `i-${number}`, ...overrides }),
+    instance: buildInstance({
+      id: `instance-${number}`,
+      ec2InstanceId: `i-${number}`,
+      ...overrides,
+    }),
     taken: NO_RESOURCES,
     runningTasksCount: 0,
     groups: new Map(),
