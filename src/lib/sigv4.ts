@@ -178,7 +178,9 @@ function canonicalPath(path: string): string {
 }
 
 function canonicalHeaderValue(value: string): string {
-  return value.trim().replaceAll(/ {2,}/g, " ");
+  // Not `trim()`: its idea of a space takes bytes of UTF-8 with it.
+  const trimmed = value.replace(/^[ \t]+|[ \t]+$/g, "");
+  return trimmed.includes("  ") ? trimmed.replaceAll(/ {2,}/g, " ") : trimmed;
 }
 
 function formatScope(scope: CredentialScope): string {

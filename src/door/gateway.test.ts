@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { errorOf, ROOT_PRINCIPAL, rawRequest, testGateway } from "../../test/door-kit.ts";
+import { ApiError, UnavailableError } from "../lib/errors.ts";
+import { createLog } from "../lib/log.ts";
+import { VirtualClock } from "../lib/virtual-clock.ts";
+import type { AccessRequest } from "./authorize.ts";
+import type { Call, Operations, Service } from "./service.ts";
+
+type EcsOperations = Operations<typeof import("@aws-sdk/client-ecs")>;
+
+/** The ECS service with `operations` and nothing else. */
+function ecs(operations: EcsOperations): Service {
+  return { name: "ecs", operations };
+}
+
+/** A ListClusters that answers by `handle`. */
+function listClusters(handle: (call: Call) => Promise<object>): Service {
+  return ecs({
+    ListClusters: {
+      support: "full",
+      action: "ecs:ListClusters",
+      resources: () => ["*"],
+      handle: (_input, call) => handle(call),
+    },
+  });
+}
+
+const runTask: Service = ecs({
+  RunTask: {
+    support: "full",
+    action: "ecs:RunTask",
+    resources: ({ taskDefinition }) => [`arn:${taskDefinition}`],
+    handle: async ({ count = 1 }) => ({
+      tasks: [{ taskArn: "arn:1", createdAt: new Date(1500) }],
+      failures: [{ reason: `count ${count}` }],
+    }),
+  },
+});
+
+describe("gateway.handle()", () => {
+  test("answers in JSON, with times as epoch seconds and the request's id", async () => {
+    const body = '{"taskDefinition":"web","count":3,"unheardOf":1,"cluster":null}';
+    const reply = await testGateway({ services: [runTask] }).handle(
+      rawRequest({ operation: "RunTask", body }),
+    );
+    assert.equal(reply.status, 200);
+    assert.equal(reply.headers["content-type"], "application/x-amz-json-1.1");
+    assert.match(reply.headers["x-amzn-requestid"] ?? "", /^[0-9a-f-]{36}$/);
+    assert.deepEqual(JSON.parse(reply.body), {
+      tasks: [{ taskArn: "arn:1", createdAt: 1.5 }],
+      failures: [{ reason: "count 3" }],
+    });
+  });
+
+  test("tells the handler who calls, from where and by which address", async () => {
+    let seen: Call | undefined;
+    const service = listClusters(async (call) => {
+      seen = call;
+      return {};
+    });
+    await testGateway({ services: [service] }).handle(rawRequest());
+    assert.deepEqual(seen?.principal, ROOT_PRINCIPAL);
+    assert.equal(seen?.region, "us-east-1");
+    assert.equal(seen?.endpoint, "http://127.0.0.1:4566");
+    assert.equal(seen?.sourceIp, "127.0.0.1");
+    assert.equal(seen?.signal.aborted, false);
+  });
+
+  test("answers 501 NotImplemented, naming it, for an operation that only AWS has", async () => {
+    const gateway = testGateway({ services: [runTask] });
+    const reply = await gateway.handle(rawRequest({ operation: "CreateTaskSet" }));
+    assert.deepEqual(errorOf(reply), {
+      status: 501,
+      code: "NotImplemented",
+      message: "Gantry does not implement ecs:CreateTaskSet.",
+    });
+  });
+
+  test("answers 501 and why for an operation that is refused", async () => {
+    const refused = ecs({
+      ListClusters: {
+        support: "refused",
+        why: "nobody asked for it",
+        action: "ecs:ListClusters",
+        resources: () => ["*"],
+        handle: async () => assert.fail(),
+      },
+    });
+    const reply = await testGateway({ services: [refused] }).handle(rawRequest());
+    assert.equal(errorOf(reply).status, 501);
+    assert.match(errorOf(reply).message, /nobody asked for it/);
+  });
+
+  test("answers UnknownOperationException for an operation that AWS has not", async () => {
+    const gateway = testGateway({ services: [runTask] });
+    for (const operation of ["MakeCoffee", "", "constructor", "__proto__"]) {
+      const reply = await gateway.handle(rawRequest({ operation }));
+      assert.equal(errorOf(reply).code, "UnknownOperationException");
+      assert.equal(reply.status, 400);
+    }
+  });
+
+  test("answers UnknownOperationException for a service that is not served", async () => {
+    const reply = await testGateway({ services: [runTask] }).handle(
+      rawRequest({ service: "logs", operation: "DescribeLogGroups" }),
+    );
+    assert.equal(errorOf(reply).code, "UnknownOperationException");
+  });
+
+  test("refuses a signature that is for another service", async () => {
+    const raw = rawRequest({
+      service: "logs",
+      headers: { "x-amz-target": "AmazonEC2ContainerServiceV20141113.RunTask" },
+    });
+    const reply = await testGateway({ services: [runTask] }).handle(raw);
+    assert.deepEqual(errorOf(reply), {
+      status: 400,
+      code: "InvalidSignatureException",
+      message: "Credential should be scoped to correct service: 'ecs'.",
+    });
+  });
+
+  test("answers the service's own exception for a missing member", async () => {
+    const reply = await testGateway({ services: [runTask] }).handle(
+      rawRequest({ operation: "RunTask" }),
+    );
+    assert.equal(errorOf(reply).code, "InvalidParameterException");
+    assert.match(errorOf(reply).message, /^1 validation error detected: Value null at/);
+  });
+
+  const WRONG_BODIES: readonly (readonly [string, string])[] = [
+    ["{", "The request body is not valid JSON"],
+    ['{"count":"three"}', "STRING_VALUE can not be converted to an Integer"],
+    ['{"taskDefinition":7}', "NUMBER_VALUE can not be converted to a String"],
+    ['{"taskDefinition":true}', "TRUE_VALUE can not be converted to a String"],
+    ['{"taskDefinition":[]}', "Start of list found where not expected"],
+    ['{"taskDefinition":{}}', "Start of structure or map found where not expected."],
+    ['{"tags":"x"}', "Expected list or null"],
+    ['{"tags":{}}', "Start of structure or map found where not expected."],
+    ['{"overrides":1}', "Expected null"],
+    ["[]", "Start of list found where not expected"],
+  ];
+  for (const [body, message] of WRONG_BODIES) {
+    test(`answers SerializationException for ${body}`, async () => {
+      const reply = await testGateway({ services: [runTask] }).handle(
+        rawRequest({ operation: "RunTask", body }),
+      );
+      assert.deepEqual(errorOf(reply), { status: 400, code: "SerializationException", message });
+    });
+  }
+
+  test("asks whether the caller may, naming action and resources, and says why not", async () => {
+    let asked: AccessRequest | undefined;
+    const gateway = testGateway({
+      services: [runTask],
+      authorize: (request) => {
+        asked = request;
+        return { allowed: false, why: "no identity-based policy allows the ecs:RunTask action" };
+      },
+    });
+    const reply = await gateway.handle(
+      rawRequest({ operation: "RunTask", body: '{"taskDefinition":"web"}' }),
+    );
+    assert.deepEqual(asked?.resources, ["arn:web"]);
+    assert.deepEqual(errorOf(reply), {
+      status: 403,
+      code: "AccessDeniedException",
+      message:
+        "User: arn:aws:iam::000000000000:root is not authorized to perform: ecs:RunTask on resource: arn:web " +
+        "because no identity-based policy allows the ecs:RunTask action",
+    });
+  });
+
+  test("writes an exception with the members and the status of its shape", async () => {
+    const service = listClusters(async () => {
+      throw new ApiError("ConflictException", "in use", { members: { resourceIds: ["a"] } });
+    });
+    const reply = await testGateway({ services: [service] }).handle(rawRequest());
+    assert.equal(reply.status, 400);
+    assert.deepEqual(JSON.parse(reply.body), {
+      __type: "ConflictException",
+      resourceIds: ["a"],
+      message: "in use",
+    });
+  });
+
+  test("tells only the request id of an unexpected error, and logs what it was", async () => {
+    const lines: string[] = [];
+    const log = createLog({
+      clock: new VirtualClock(),
+      level: "info",
+      write: (line) => lines.push(line),
+    });
+    const service = listClusters(async () => {
+      throw new Error("the password is swordfish");
+    });
+    const reply = await testGateway({ services: [service], log }).handle(rawRequest());
+    const requestId = reply.headers["x-amzn-requestid"] ?? "";
+    assert.equal(reply.status, 500);
+    assert.deepEqual(JSON.parse(reply.body), {
+      __type: "ServerException",
+      message: `Internal error. Request id: ${requestId}`,
+    });
+    assert.match(lines.join(""), /swordfish/);
+    assert.ok(lines.join("").includes(requestId));
+  });
+
+  test("answers 503, which SDKs retry, when something we need cannot be reached", async () => {
+    const service = listClusters(async () => {
+      throw new UnavailableError("disk full");
+    });
+    const reply = await testGateway({ services: [service] }).handle(rawRequest());
+    assert.equal(errorOf(reply).status, 503);
+    assert.equal(errorOf(reply).code, "ServiceUnavailableException");
+  });
+
+  test("leaves out members that the schema does not know; in strict mode they fail", async () => {
+    const service = listClusters(async () => ({ clusterArns: [], secret: 1 }));
+    const lenient = testGateway({ services: [service], strict: false });
+    assert.equal((await lenient.handle(rawRequest())).body, '{"clusterArns":[]}');
+    const strict = testGateway({ services: [service], strict: true });
+    assert.equal((await strict.handle(rawRequest())).status, 500);
+  });
+
+  test("never lets out a value that is not of the schema's kind", async () => {
+    const service = listClusters(async () => ({ clusterArns: "arn" }));
+    const reply = await testGateway({ services: [service], strict: false }).handle(rawRequest());
+    assert.equal(reply.status, 500);
+  });
+
+  test("unpacks gzip, to a limit", async () => {
+    const gateway = testGateway({ services: [runTask] });
+    const send = (body: Uint8Array, encoding = "gzip") =>
+      gateway.handle(
+        rawRequest({ operation: "RunTask", body, headers: { "content-encoding": encoding } }),
+      );
+    assert.equal((await send(gzipSync('{"taskDefinition":"web"}'))).status, 200);
+    assert.equal((await send(gzipSync(Buffer.alloc(17 * 1024 * 1024)))).status, 413);
+    assert.equal(errorOf(await send(Buffer.from("no gzip"))).code, "SerializationException");
+    assert.equal(errorOf(await send(Buffer.from("{}"), "br")).code, "SerializationException");
+  });
+
+  test("does not look at the body of a caller it does not know", async () => {
+    const raw = rawRequest({ operation: "RunTask", body: "{" });
+    const { authorization: _, ...headers } = raw.headers;
+    const reply = await testGateway({ services: [runTask] }).handle({ ...raw, headers });
+    assert.equal(errorOf(reply).code, "MissingAuthenticationTokenException");
+  });
+});
+
+test("Operations<> gives handlers the exact types of the SDK", () => {
+  type Row = NonNullable<EcsOperations["DescribeClusters"]>;
+  // @ts-expect-error: there is no such member of the input
+  const resources: Row["resources"] = ({ clutser }) => [clutser];
+  // @ts-expect-error: clusters is a list
+  const handle: Row["handle"] = async ({ clusters = [] }) => ({ clusters: clusters.length });
+  // @ts-expect-error: there is no such operation
+  const operations: EcsOperations = { MakeCoffee: undefined };
+  assert.equal(typeof resources, "function");
+  assert.equal(typeof handle, "function");
+  assert.equal(typeof operations, "object");
+});

@@ -1,0 +1,230 @@
+/** A door on loopback with the services of a test, its root key, and clients for it. */
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient } from "@aws-sdk/client-ecs";
+import type { Authorize, FindIdentity } from "../src/door/authorize.ts";
+import { createGateway, type Gateway } from "../src/door/gateway.ts";
+import { serveHttp } from "../src/door/http.ts";
+import type { RawReply, RawRequest } from "../src/door/raw.ts";
+import type { Principal, Service } from "../src/door/service.ts";
+import { SERVICE_TABLE } from "../src/door/service-table.ts";
+import type { UpgradeRoute } from "../src/door/upgrade.ts";
+import { type AwsJsonClient, createAwsJsonClient } from "../src/lib/aws-json-client.ts";
+import { type Clock, systemClock } from "../src/lib/clock.ts";
+import { type Log, silentLog } from "../src/lib/log.ts";
+import { systemRandom } from "../src/lib/random.ts";
+import {
+  amzTimestamp,
+  type Credentials,
+  canonicalQuery,
+  canonicalRequest,
+  EMPTY_PAYLOAD_HASH,
+  SIGNING_ALGORITHM,
+  sign,
+  signingKey,
+  signRequest,
+  stringToSign,
+} from "../src/lib/sigv4.ts";
+
+export const ACCOUNT_ID = "000000000000";
+export const REGION = "us-east-1";
+
+/** The key that every door of this kit knows. */
+export const ROOT_KEY: Credentials = {
+  accessKeyId: "AKIAGANTRYTEST000000",
+  secretAccessKey: "a secret that only tests know",
+};
+
+/** The key of a task's role, which needs its token. */
+export const SESSION_KEY: Credentials = {
+  accessKeyId: "ASIAGANTRYTEST000000",
+  secretAccessKey: "the secret of a session",
+  sessionToken: "token/of+the=session",
+};
+
+export const ROOT_PRINCIPAL: Principal = {
+  accountId: ACCOUNT_ID,
+  arn: `arn:aws:iam::${ACCOUNT_ID}:root`,
+  accessKeyId: ROOT_KEY.accessKeyId,
+  kind: "root",
+};
+
+export interface DoorOptions {
+  readonly services?: readonly Service[];
+  readonly upgrades?: readonly UpgradeRoute[];
+  /** Default: everything is allowed. */
+  readonly authorize?: Authorize;
+  /** Default: {@link findTestIdentity}. */
+  readonly findIdentity?: FindIdentity;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Default: yes. */
+  readonly strict?: boolean;
+}
+
+/** A gateway without a socket. */
+export function testGateway(options: DoorOptions = {}): Gateway {
+  return createGateway({
+    services: options.services ?? [],
+    findIdentity: options.findIdentity ?? findTestIdentity,
+    authorize: options.authorize ?? (() => ({ allowed: true })),
+    clock: options.clock ?? systemClock,
+    random: systemRandom,
+    log: options.log ?? silentLog,
+    strict: options.strict ?? true,
+  });
+}
+
+/** Knows the root key and the session key. */
+export const findTestIdentity: FindIdentity = (accessKeyId, sessionToken) => {
+  const key = [ROOT_KEY, SESSION_KEY].find(
+    (one) => one.accessKeyId === accessKeyId && one.sessionToken === sessionToken,
+  );
+  if (key === undefined) return undefined;
+  const principal: Principal = {
+    ...ROOT_PRINCIPAL,
+    accessKeyId,
+    kind: key === ROOT_KEY ? "root" : "task",
+  };
+  return { principal, secretAccessKey: key.secretAccessKey };
+};
+
+export interface TestDoor extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** The SDK's own clients: one attempt, closed with the door. */
+  readonly ecs: ECSClient;
+  readonly logs: CloudWatchLogsClient;
+  /** Gantry's own client. */
+  json(service: "ecs" | "logs"): AwsJsonClient;
+  /** The headers of a signed websocket handshake. */
+  handshake(path: string): { url: string; headers: Record<string, string> };
+}
+
+/** Opens a door on a free port of 127.0.0.1. Use with `await using`. */
+export async function startDoor(options: DoorOptions = {}): Promise<TestDoor> {
+  const http = await serveHttp({
+    gateway: testGateway(options),
+    upgrades: options.upgrades ?? [],
+    listen: { host: "127.0.0.1", port: 0 },
+    log: options.log ?? silentLog,
+    clock: systemClock,
+  });
+  const client = { endpoint: http.url, region: REGION, credentials: ROOT_KEY, maxAttempts: 1 };
+  const ecs = new ECSClient(client);
+  const logs = new CloudWatchLogsClient(client);
+  return {
+    url: http.url,
+    port: http.port,
+    ecs,
+    logs,
+    json: (service) =>
+      createAwsJsonClient({
+        endpoint: http.url,
+        service,
+        targetPrefix: targetOf(service),
+        region: REGION,
+        credentials: () => ROOT_KEY,
+        clock: options.clock ?? systemClock,
+      }),
+    handshake: (path) => {
+      const url = new URL(path, http.url.replace(/^http/, "ws"));
+      const signed = { method: "GET", url, credentials: ROOT_KEY, service: "ecs", region: REGION };
+      return { url: url.href, headers: signRequest({ ...signed, now: systemClock.now() }) };
+    },
+    [Symbol.asyncDispose]: async () => {
+      ecs.destroy();
+      logs.destroy();
+      await http.close();
+    },
+  };
+}
+
+export interface RawCall {
+  readonly service?: "ecs" | "logs";
+  readonly operation?: string;
+  readonly body?: string | Uint8Array;
+  /** Beside the usual ones; all are signed. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly credentials?: Credentials;
+  /** Epoch milliseconds. */
+  readonly now?: number;
+}
+
+/** A signed request as bytes, for `gateway.handle`. */
+export function rawRequest(call: RawCall = {}): RawRequest {
+  const { service = "ecs", operation = "ListClusters", body = "{}" } = call;
+  const headers = signRequest({
+    method: "POST",
+    url: new URL("http://127.0.0.1:4566/"),
+    headers: {
+      "content-type": "application/x-amz-json-1.1",
+      "x-amz-target": `${targetOf(service)}.${operation}`,
+      ...call.headers,
+    },
+    body,
+    credentials: call.credentials ?? ROOT_KEY,
+    service,
+    region: REGION,
+    now: call.now ?? systemClock.now(),
+  });
+  return {
+    method: "POST",
+    target: "/",
+    headers,
+    body: typeof body === "string" ? Buffer.from(body) : body,
+    sourceIp: "127.0.0.1",
+    signal: new AbortController().signal,
+  };
+}
+
+/** A GET whose signature is in its query, for a service that is called by URL. */
+export function presignedRequest(options: {
+  readonly now: number;
+  readonly expiresSeconds: number;
+  readonly credentials?: Credentials;
+}): RawRequest {
+  const { accessKeyId, secretAccessKey, sessionToken } = options.credentials ?? ROOT_KEY;
+  const timestamp = amzTimestamp(options.now);
+  const scope = { date: timestamp.slice(0, 8), region: REGION, service: "ecs" };
+  const pairs: [string, string][] = [
+    ["Action", "GetCallerIdentity"],
+    ["X-Amz-Algorithm", SIGNING_ALGORITHM],
+    ["X-Amz-Credential", `${accessKeyId}/${scope.date}/${REGION}/ecs/aws4_request`],
+    ["X-Amz-Date", timestamp],
+    ["X-Amz-Expires", String(options.expiresSeconds)],
+    ["X-Amz-SignedHeaders", "host"],
+  ];
+  if (sessionToken !== undefined) pairs.push(["X-Amz-Security-Token", sessionToken]);
+  const headers = { host: "127.0.0.1:4566" };
+  const query = canonicalQuery(pairs);
+  const canonical = canonicalRequest({
+    method: "GET",
+    path: "/",
+    query,
+    headers,
+    signedHeaders: ["host"],
+    payloadHash: EMPTY_PAYLOAD_HASH,
+  });
+  const key = signingKey(secretAccessKey, scope);
+  const signature = sign(key, stringToSign(timestamp, scope, canonical));
+  return {
+    method: "GET",
+    target: `/?${query}&X-Amz-Signature=${signature}`,
+    headers,
+    body: new Uint8Array(),
+    sourceIp: "127.0.0.1",
+    signal: new AbortController().signal,
+  };
+}
+
+/** `{__type, message}` of an error reply, with its status. */
+export function errorOf(reply: RawReply): { status: number; code: string; message: string } {
+  const { __type: code, message } = JSON.parse(reply.body);
+  return { status: reply.status, code, message };
+}
+
+function targetOf(service: string): string {
+  const row = SERVICE_TABLE.find(({ name }) => name === service);
+  if (row === undefined) throw new Error(`no service ${service}`);
+  return row.target;
+}
