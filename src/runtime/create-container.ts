@@ -1,6 +1,5 @@
 import { mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
+import { basename, dirname } from "node:path";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
@@ -69,14 +68,10 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
   await alreadyExistsIsFine(containerd.containers.create(record));
   await mkdir(dirname(spec.outputPath), { recursive: true });
   await (await open(spec.outputPath, "a", 0o600)).close();
-  // The shim copies both streams into the file itself, so that output is kept while nobody reads. It takes a terminal's
-  // output as a plain path only.
-  const output = spec.terminal ? spec.outputPath : pathToFileURL(spec.outputPath).href;
   const process = {
     containerId: spec.id,
     rootfs,
-    stdout: output,
-    stderr: spec.terminal ? "" : output,
+    ...outputsOf(spec),
     terminal: spec.terminal,
   };
   await alreadyExistsIsFine(containerd.tasks.create(process));
@@ -90,6 +85,15 @@ async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<reado
   const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };
   const prepared = containerd.snapshots.prepare(spec.id, parent, labels);
   return (await alreadyExistsIsFine(prepared)) ?? containerd.snapshots.mounts(spec.id);
+}
+
+/**
+ * The shim appends both streams to the file itself, so that output is kept while nobody reads. Under one and the same
+ * name (or a `file://` URL) it opens the file once and closes it with stdout: what stderr says afterwards would be lost.
+ */
+function outputsOf({ outputPath, terminal }: ContainerSpec): { stdout: string; stderr: string } {
+  const otherName = `${dirname(outputPath)}/./${basename(outputPath)}`;
+  return { stdout: outputPath, stderr: terminal ? "" : otherName };
 }
 
 /** A call that was sent again after containerd's restart may find what it made the first time. */

@@ -1,0 +1,73 @@
+/** What dies under the runtime (containerd, the agent, a shim) takes no container or exit code with it. */
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  eventually,
+  type RealRuntime,
+  reasonToSkip,
+  startRealRuntime,
+} from "../../test/images/real-runtime.ts";
+
+const skip = await reasonToSkip();
+const never = new AbortController().signal;
+let real: RealRuntime;
+
+before(async () => {
+  if (skip === false) real = await startRealRuntime();
+});
+after(async () => {
+  if (skip === false) await real.close();
+});
+
+test("a container outlives the death of containerd, and its exit code reaches who waits", {
+  skip,
+}, async () => {
+  const script = "echo up; until test -e /bound/go; do sleep 0.05; done; exit 9";
+  const source = await mkdtemp(join(real.directory, "bound-"));
+  const mounts = [{ source, target: "/bound", readonly: true }];
+  await real.runtime.create(real.spec("lives-a", ["sh", "-c", script], { mounts }));
+  await real.runtime.start("lives-a");
+  const waiting = real.runtime.wait("lives-a", never);
+  const pidFile = join(real.directory, "containerd/containerd.pid");
+  const pid = await readFile(pidFile, "utf8");
+  process.kill(Number(pid), "SIGKILL");
+  await eventually("containerd is back", async () => (await readFile(pidFile, "utf8")) !== pid);
+  assert.equal((await real.runtime.list())[0]?.status, "running");
+  await writeFile(join(source, "go"), "");
+  assert.equal((await waiting).exitCode, 9);
+  await real.runtime.remove("lives-a");
+});
+
+test("a new runtime finds what ran and what ended while there was none", { skip }, async () => {
+  await real.runtime.create(
+    real.spec("again-a", ["sh", "-c", "echo bye; exit 5"], { labels: { n: "1" } }),
+  );
+  await real.runtime.create(real.spec("again-b", ["sleep", "1000"]));
+  await real.runtime.start("again-b");
+  await real.runtime.start("again-a");
+  await real.crash();
+  real = await startRealRuntime(real);
+  assert.equal((await real.runtime.wait("again-a", never)).exitCode, 5);
+  assert.equal(await real.output("again-a"), "bye\n");
+  const states = new Map((await real.runtime.list()).map((state) => [state.id, state]));
+  assert.equal(states.get("again-b")?.status, "running");
+  assert.deepEqual(states.get("again-a")?.labels, { n: "1" });
+  for (const id of states.keys()) await real.runtime.remove(id);
+});
+
+test("a container lost with its shim counts as stopped, with Docker's code for that", {
+  skip,
+}, async () => {
+  await real.runtime.create(real.spec("lost-a", ["sleep", "1000"]));
+  await real.runtime.start("lost-a");
+  const waiting = real.runtime.wait("lost-a", never);
+  for (const pid of real.shims()) process.kill(pid, "SIGKILL");
+  assert.equal((await waiting).exitCode, 255);
+  assert.equal((await real.runtime.list())[0]?.exit?.exitCode, 255);
+  await real.runtime.remove("lost-a");
+  const bundle = join(real.directory, "containerd/state/io.containerd.runtime.v2.task/*/lost-a");
+  await eventually("containerd has cleared away", () => globSync(bundle).length === 0);
+});
