@@ -8,7 +8,7 @@ prepare_npm() {
   command -v npm > /dev/null || fail "npm is missing: run 'apt-get install nodejs npm' (Node 20 or newer) first"
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "Installing npm packages (half a minute)"
-    npm ci --no-audit --no-fund --loglevel=error || fail "npm ci failed: see its message above"
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail "npm ci failed: see its message above"
     touch node_modules/.package-lock.json
   fi
   bin/gantry-node --version > /dev/null || exit 1
