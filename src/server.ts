@@ -72,7 +72,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   starting.defer(() => logStore.close());
   const loops = starting.use(new Supervisor(log));
 
-  const cache = createCache({ store, indexes: { ...ecsIndexes, ...ec2Indexes, ...logsIndexes }, log });
+  const cache = createCache({
+    store,
+    indexes: { ...ecsIndexes, ...ec2Indexes, ...logsIndexes },
+    log,
+  });
   loops.start("cache", (signal) => cache.run(signal));
   await cache.reached(0);
   const deps: EcsDeps = { store, cache, clock, random, log };
