@@ -14,15 +14,18 @@ for argument in "$@"; do
   esac
 done
 
-step() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+show() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+step() { show "$@"; "$@"; }
 
 eval "$("$gantry" env)"
 export AWS_PAGER=""
 archive=$(mktemp --suffix=.tar)
 trap 'rm -f "$archive"' EXIT
+show bin/gantry-node scripts/busybox-image.ts hello.tar --name hello:latest
 ../../bin/gantry-node ../../scripts/busybox-image.ts "$archive" --name hello:latest
 
-step "$gantry" image load "$archive"
+show npx gantry image load hello.tar
+"$gantry" image load "$archive"
 step aws ecs create-cluster --cluster-name demo
 step aws ecs register-task-definition --cli-input-json file://hello.json
 step aws ecs run-task --cluster demo --launch-type FARGATE --task-definition hello \
