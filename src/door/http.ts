@@ -9,6 +9,7 @@ import type { Gateway } from "./gateway.ts";
 import {
   BODY_BYTES_MAX,
   CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
   DISCARDED_BYTES_MAX,
   HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
@@ -55,6 +56,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
       serve(gateway, request, response, () => isClosing).catch(() => request.destroy());
     },
   );
+  server.maxConnections = CONNECTIONS_MAX;
   server.on("upgrade", (request, socket, head) => upgrades.handle(request, socket, head));
   await listening(server, listen);
   const { port } = server.address() as AddressInfo;
@@ -83,9 +85,10 @@ async function serve(
       ? gateway.reject(raw, bodyTooLarge(BODY_BYTES_MAX))
       : await gateway.handle(raw);
   if (isClosing()) response.shouldKeepAlive = false;
-  const bytes = Buffer.from(reply.body);
-  response.writeHead(reply.status, { ...reply.headers, "content-length": bytes.length });
-  response.end(bytes);
+  const length = Buffer.byteLength(reply.body);
+  response.writeHead(reply.status, { ...reply.headers, "content-length": length });
+  // A string goes out in one piece with the headers; a buffer would be a second one.
+  response.end(reply.body);
 }
 
 const NO_BODY = new Uint8Array();

@@ -9,6 +9,9 @@ export const DISCARDED_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
 /** Chosen. Presigned URLs with session tokens need some kilobytes; Node's default is 16 KiB. */
 export const HEADER_BYTES_MAX: number = 32 * 1024;
 
+/** Chosen. Beyond what any fleet here needs; refuses instead of running out of files. */
+export const CONNECTIONS_MAX: number = 10_000;
+
 /** Chosen, above the 60 s after which SDKs drop an idle connection: Node's 5 s races with their next request. */
 export const KEEP_ALIVE_MS: number = 75_000;
 

@@ -57,7 +57,7 @@ interface Claim {
 interface CachedKey {
   /** The key is good for this secret only: secrets rotate. */
   readonly secretAccessKey: string;
-  readonly key: Buffer;
+  readonly key: string;
 }
 
 /** Verifies requests and keeps the signing keys it derived. */

@@ -4,7 +4,7 @@
  *
  * Header values are byte strings (one character per byte) as `node:http` has them; everything else is ASCII.
  */
-import { createHmac, hash } from "node:crypto";
+import { createHmac, type Hmac, hash } from "node:crypto";
 
 export const SIGNING_ALGORITHM = "AWS4-HMAC-SHA256";
 
@@ -107,15 +107,21 @@ export function stringToSign(timestamp: string, scope: CredentialScope, canonica
   return `${SIGNING_ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`;
 }
 
-/** The key for one day, region and service. Costs four HMACs: the verifying side keeps it. */
-export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
-  const date = hmac(`AWS4${secretAccessKey}`, scope.date);
-  return hmac(hmac(hmac(date, scope.region), scope.service), "aws4_request");
+/**
+ * The key for one day, region and service, as a byte string. Costs four HMACs: the verifying side keeps it.
+ * A string, because Node 24 takes 15 µs to wrap a Buffer that is used as a key, and 2 µs for the whole HMAC otherwise.
+ */
+export function signingKey(secretAccessKey: string, scope: CredentialScope): string {
+  const secret = Buffer.from(`AWS4${secretAccessKey}`).toString("latin1");
+  return [scope.date, scope.region, scope.service, "aws4_request"].reduce(
+    (key, part) => hmac(key, part).digest("binary"),
+    secret,
+  );
 }
 
 /** The signature in lower-case hex. */
-export function sign(key: Uint8Array, text: string): string {
-  return createHmac("sha256", key).update(text).digest("hex");
+export function sign(key: string, text: string): string {
+  return hmac(key, text).digest("hex");
 }
 
 /** SHA-256 in lower-case hex. */
@@ -187,8 +193,8 @@ function formatScope(scope: CredentialScope): string {
   return `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
 }
 
-function hmac(key: string | Uint8Array, text: string): Buffer {
-  return createHmac("sha256", key).update(text).digest();
+function hmac(key: string, text: string): Hmac {
+  return createHmac("sha256", key, { encoding: "latin1" }).update(text);
 }
 
 function decodePercent(text: string): string {
