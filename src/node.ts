@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
+import { connect } from "node:net";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "./agent/agent.ts";
@@ -10,6 +12,7 @@ import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
 import { createAwsJsonClient } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
+import { UnavailableError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
 import { signRequest } from "./lib/sigv4.ts";
@@ -114,8 +117,21 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
 export async function connectRuntime(
   place: NodePlace,
 ): Promise<ContainerdRuntime & AsyncDisposable> {
+  await requireListener(containerdPaths(join(place.directory, "containerd")).socket);
   const runtime = await openRuntime(place);
   return Object.assign(runtime, { [Symbol.asyncDispose]: () => runtime.close() });
+}
+
+/** Asks once: the engine's client would wait for one that is about to come. */
+async function requireListener(socketPath: string): Promise<void> {
+  const socket = connect(socketPath);
+  try {
+    await once(socket, "connect");
+  } catch (cause) {
+    throw new UnavailableError(`nothing listens at ${socketPath}`, { cause });
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Removes every container and network of a node that does not run. */

@@ -43,6 +43,7 @@ export function needsEndpointFlag(awsVersion: string): boolean {
   return (major === 2 && minor < 13) || (major === 1 && minor < 29) || major === 0;
 }
 
-function shellQuote(value: string): string {
+/** `value` as one word of a POSIX shell. */
+export function shellQuote(value: string): string {
   return /^[\w./:,@+-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

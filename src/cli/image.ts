@@ -3,7 +3,7 @@ import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
-import { SetupError } from "../lib/errors.ts";
+import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { createLog } from "../lib/log.ts";
 import { connectRuntime } from "../node.ts";
 import { ImageError } from "../runtime/runtime.ts";
@@ -38,6 +38,12 @@ export async function image(settings: Settings, words: readonly string[]): Promi
     identity,
     clock: systemClock,
     log,
+  }).catch((cause: unknown) => {
+    if (!(cause instanceof UnavailableError)) throw cause;
+    throw new SetupError(
+      `no Gantry runs on ${settings.dataDirectory}: start it with 'npm start', or name another with --data-dir or GANTRY_DATA_DIR`,
+      { cause },
+    );
   });
   try {
     const images = await runtime.loadImage(createReadStream(file), (text) =>

@@ -12,15 +12,23 @@ import { checkHost } from "../runtime/host-checks.ts";
 import { type Server, startServer } from "../server.ts";
 import { writeClientFile } from "./client-file.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
+import { shellQuote } from "./env.ts";
+import { outliveReader, stopSignal } from "./stop-signal.ts";
 
-/** `gantry up`: server and node in this process, until SIGINT or SIGTERM. Containers outlive it. */
+/** `gantry up`: server and node in this process, until it is asked to stop. Containers outlive it. */
 export async function up(settings: Settings): Promise<number> {
   const log = createLog({
     clock: systemClock,
     level: settings.logLevel,
     write: (line) => process.stderr.write(line),
   });
-  const stop = stopSignal(log);
+  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
+  const stop = stopSignal({
+    signals: process,
+    clock: systemClock,
+    log,
+    exit: () => process.exit(1),
+  });
   await refuseUnfitHost();
   // Before anything is made on disk, so that a taken port changes nothing.
   await refuseTakenPort(settings.listen);
@@ -47,7 +55,7 @@ export async function up(settings: Settings): Promise<number> {
     random: systemRandom,
     log,
   });
-  await node.connected(stop);
+  await Promise.race([node.connected(stop), server.failed]);
   if (!stop.aborted) {
     await announce(settings, identity, server);
     await Promise.race([aborted(stop), server.failed, node.failed]);
@@ -55,19 +63,6 @@ export async function up(settings: Settings): Promise<number> {
   log.info("stopping");
   await reportWhatStays(node, log);
   return 0;
-}
-
-/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopSignal(log: Log): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(1);
-      log.debug(`received ${name}`);
-      controller.abort();
-    });
-  }
-  return controller.signal;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -112,7 +107,9 @@ async function announce(settings: Settings, identity: Identity, server: Server):
     subnetIds: server.subnetIds,
   });
   const flag =
-    settings.dataDirectory === "/var/lib/gantry" ? "" : ` --data-dir ${settings.dataDirectory}`;
+    settings.dataDirectory === "/var/lib/gantry"
+      ? ""
+      : ` --data-dir ${shellQuote(settings.dataDirectory)}`;
   process.stdout.write(
     [
       "",
