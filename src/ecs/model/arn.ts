@@ -5,6 +5,9 @@ import type { Scope } from "./keys.ts";
 export function clusterArn(scope: Scope, name: string): string {
   return `${prefix(scope)}cluster/${name}`;
 }
+export function capacityProviderArn(scope: Scope, name: string): string {
+  return `${prefix(scope)}capacity-provider/${name}`;
+}
 export function taskArn(scope: Scope, cluster: string, id: string): string {
   return `${prefix(scope)}task/${cluster}/${id}`;
 }

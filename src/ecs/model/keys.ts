@@ -3,14 +3,17 @@
  *
  * | key below `/<account>/<region>/ecs/` | document | written by |
  * | --- | --- | --- |
- * | `clusters/<name>` | Cluster | operations/clusters |
+ * | `account-settings/<principal ARN>/<name>` | AccountSetting | operations/account-settings; the root principal's are the account's |
+ * | `capacity-providers/<name>` | CapacityProvider | operations/capacity-providers; rewritten unchanged by whoever begins to use it |
+ * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates |
  * | `families/<family>` | Family | operations/task-definitions |
- * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions |
- * | `instances/<cluster>/<id>` | Instance | operations/container-instances; `agentConnected` by control/dispatcher |
+ * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, task-definition-deletion; deleted by control/task-definition-reaper |
+ * | `instances/<cluster>/<id>` | Instance | operations/container-instances, attributes; `agentConnected` by control/dispatcher |
  * | `hosts/<ec2InstanceId>` | Host | control/placement: bumped by every placement on that machine |
- * | `tasks/<cluster>/<id>` | Task | see the fields of `task.ts` |
- * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement |
+ * | `tasks/<cluster>/<id>` | Task | see the fields of `task.ts`; deleted by control/task-reaper |
+ * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement; deleted by control/task-reaper |
  *
+ * The `tags` of every document that has them are also written by operations/tagging.
  * Names are 1–255 of `[A-Za-z0-9_-]`, so they need no escaping; revisions are zero-padded so that key order is number order.
  */
 
@@ -29,6 +32,18 @@ export const FLEET_CLUSTER = "fargate";
 
 export function ecsPrefix(scope: Scope): string {
   return `/${scope.accountId}/${scope.region}/ecs/`;
+}
+export function accountSettingsPrefix(scope: Scope, principalArn: string): string {
+  return `${ecsPrefix(scope)}account-settings/${encodeURIComponent(principalArn)}/`;
+}
+export function accountSettingKey(scope: Scope, principalArn: string, name: string): string {
+  return `${accountSettingsPrefix(scope, principalArn)}${name}`;
+}
+export function capacityProvidersPrefix(scope: Scope): string {
+  return `${ecsPrefix(scope)}capacity-providers/`;
+}
+export function capacityProviderKey(scope: Scope, name: string): string {
+  return `${capacityProvidersPrefix(scope)}${name}`;
 }
 export function clustersPrefix(scope: Scope): string {
   return `${ecsPrefix(scope)}clusters/`;

@@ -20,6 +20,8 @@ export interface Task extends Scope {
   readonly revision: number;
   /** The account and region of the definition are the task's. */
   readonly launchType: LaunchType;
+  /** Where a strategy chose: the provider whose task this is. */
+  readonly capacityProviderName?: string;
   readonly group: string;
   readonly startedBy?: string;
   readonly enableExecuteCommand: boolean;

@@ -1,7 +1,4 @@
 import type {
-  ClusterField,
-  CreateClusterRequest,
-  CreateClusterResponse,
   DeleteClusterRequest,
   DeleteClusterResponse,
   DescribeClustersRequest,
@@ -10,34 +7,27 @@ import type {
   ListClustersResponse,
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
-import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { ApiError } from "../../lib/errors.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit, updateRecord } from "../control/update.ts";
+import { updateRecord } from "../control/update.ts";
 import { clusterArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
-import type { Instance } from "../model/instance.ts";
-import {
-  clusterKey,
-  clustersPrefix,
-  instancesPrefix,
-  type Scope,
-  tasksPrefix,
-} from "../model/keys.ts";
-import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
-import { findTagViolation, normaliseTags } from "../model/tags.ts";
+import { clusterKey, clustersPrefix } from "../model/keys.ts";
+import { DEFAULT_CLUSTER } from "../model/names.ts";
 import type { Task } from "../model/task.ts";
+import { createCluster } from "./create-cluster.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
-import { invalid, requireBatch } from "./invalid.ts";
+import { requireBatch } from "./invalid.ts";
 import { pageOf } from "./page.ts";
-import { presentCluster } from "./present.ts";
 import { clusterNameOf, clusterResource, findCluster, scopeOf } from "./resolve.ts";
+import { instancesOf, showCluster, tasksOfCluster } from "./show-cluster.ts";
 
 /** The rows of cluster operations. */
 export function clusterOperations(deps: EcsDeps): EcsOperations {
   return {
     CreateCluster: {
       support: "partial",
-      missing: "capacityProviders, defaultCapacityProviderStrategy, serviceConnectDefaults",
+      missing: "serviceConnectDefaults with a namespace",
       action: "ecs:CreateCluster",
       resources: ({ clusterName }, call) => [clusterResource(call, clusterName)],
       handle: (input, call) => createCluster(deps, input, call),
@@ -64,59 +54,6 @@ export function clusterOperations(deps: EcsDeps): EcsOperations {
   };
 }
 
-/** ECS: what an account's clusters have unless its settings say otherwise. */
-const DEFAULT_SETTINGS: Cluster["settings"] = [{ name: "containerInsights", value: "disabled" }];
-
-/** Lost races in a row against others who make or delete the same cluster. */
-const ATTEMPTS_MAX = 20;
-
-async function createCluster(
-  deps: EcsDeps,
-  input: CreateClusterRequest,
-  call: Call,
-): Promise<CreateClusterResponse> {
-  const scope = scopeOf(call);
-  const name = input.clusterName || DEFAULT_CLUSTER;
-  checkCreateCluster(name, input);
-  const key = clusterKey(scope, name);
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const record = deps.cache.get(key);
-    const existing = record?.value as Cluster | undefined;
-    if (existing?.status === "ACTIVE") return { cluster: present(deps, existing, EVERYTHING) };
-    const cluster: Cluster = {
-      ...scope,
-      name,
-      status: "ACTIVE",
-      settings: (input.settings ?? DEFAULT_SETTINGS).map((setting) => ({
-        name: setting.name ?? "containerInsights",
-        value: setting.value ?? "disabled",
-      })),
-      tags: normaliseTags(input.tags),
-      ...(input.configuration && { configuration: input.configuration }),
-      createdAt: deps.clock.now(),
-    };
-    // A lost race means that the cluster is there now: the next look answers with it.
-    const compare = [{ key, revision: record?.revision ?? 0 }];
-    if (await commit(deps, compare, [{ key, value: cluster }])) {
-      return { cluster: present(deps, cluster, EVERYTHING) };
-    }
-  }
-  throw new UnavailableError(`cluster ${name} keeps changing`);
-}
-
-const EVERYTHING: readonly ClusterField[] = ["CONFIGURATIONS", "SETTINGS", "TAGS"];
-
-function checkCreateCluster(name: string, input: CreateClusterRequest): void {
-  if (!isName(name)) {
-    throw invalid("Cluster name must be 1-255 letters, digits, hyphens and underscores.");
-  }
-  const violation = findTagViolation(input.tags);
-  if (violation !== undefined) throw invalid(violation);
-  const isAsked = input.capacityProviders?.length || input.defaultCapacityProviderStrategy?.length;
-  if (isAsked) throw invalid("Capacity providers are not available yet: use launch types.");
-  if (input.serviceConnectDefaults) throw invalid("Service Connect is not available yet.");
-}
-
 function describeClusters(
   deps: EcsDeps,
   input: DescribeClustersRequest,
@@ -128,7 +65,7 @@ function describeClusters(
   const found = asked.map((text) => ({ text, cluster: findCluster(deps.cache, scope, text) }));
   return {
     clusters: found.flatMap(({ cluster }) =>
-      cluster ? [present(deps, cluster, input.include ?? [])] : [],
+      cluster ? [showCluster(deps, cluster, input.include ?? [])] : [],
     ),
     failures: found
       .filter(({ cluster }) => !cluster)
@@ -176,43 +113,21 @@ async function deleteCluster(
     await updateRecord<Cluster>(deps, key, withStatus("ACTIVE"));
     throw error;
   }
-  return { cluster: present(deps, deleted ?? before, EVERYTHING) };
+  return { cluster: showCluster(deps, deleted ?? before) };
 }
 
-function requireEmpty({ cache }: EcsDeps, cluster: Cluster): void {
-  if (instancesOf(cache, cluster, cluster.name).length > 0) {
+function requireEmpty(deps: EcsDeps, cluster: Cluster): void {
+  if (instancesOf(deps, cluster).length > 0) {
     throw new ApiError(
       "ClusterContainsContainerInstancesException",
       "The Cluster cannot be deleted while Container Instances are active or draining.",
     );
   }
   const isActive = ({ lastStatus }: Task): boolean => lastStatus !== "STOPPED";
-  if (tasksOfCluster(cache, cluster, cluster.name).some(isActive)) {
+  if (tasksOfCluster(deps, cluster).some(isActive)) {
     throw new ApiError(
       "ClusterContainsTasksException",
       "The Cluster cannot be deleted while Tasks are active.",
     );
   }
-}
-
-function present(
-  { cache }: EcsDeps,
-  cluster: Cluster,
-  include: readonly ClusterField[],
-): ReturnType<typeof presentCluster> {
-  const tasks = tasksOfCluster(cache, cluster, cluster.name);
-  const instanceCount = instancesOf(cache, cluster, cluster.name).length;
-  return presentCluster(cluster, tasks, instanceCount, include);
-}
-
-/** The instances of a cluster that are not INACTIVE. */
-function instancesOf(cache: EcsDeps["cache"], scope: Scope, name: string): readonly Instance[] {
-  return cache
-    .list(instancesPrefix(scope, name))
-    .map(({ value }) => value as Instance)
-    .filter(({ status }) => status !== "INACTIVE");
-}
-
-function tasksOfCluster(cache: EcsDeps["cache"], scope: Scope, name: string): readonly Task[] {
-  return cache.list(tasksPrefix(scope, name)).map(({ value }) => value as Task);
 }

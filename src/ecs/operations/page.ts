@@ -19,6 +19,8 @@ export interface PageOptions<T> {
   /** Unique, and in string order over all items. */
   readonly keyOf: (item: T) => string;
   readonly order?: "ASC" | "DESC";
+  /** Items of the largest page, and of one for which no size is given. Default: {@link PAGE_ITEMS_MAX}. */
+  readonly max?: number;
 }
 
 /**
@@ -27,14 +29,12 @@ export interface PageOptions<T> {
  */
 export function pageOf<T>(
   all: readonly T[],
-  { maxResults = PAGE_ITEMS_MAX, nextToken }: PageInput,
-  { keyOf, order = "ASC" }: PageOptions<T>,
+  input: PageInput,
+  { keyOf, order = "ASC", max = PAGE_ITEMS_MAX }: PageOptions<T>,
 ): Page<T> {
-  if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > PAGE_ITEMS_MAX) {
-    throw new ApiError(
-      "InvalidParameterException",
-      `maxResults must be between 1 and ${PAGE_ITEMS_MAX}.`,
-    );
+  const { maxResults = max, nextToken } = input;
+  if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > max) {
+    throw new ApiError("InvalidParameterException", `maxResults must be between 1 and ${max}.`);
   }
   const sign = order === "ASC" ? 1 : -1;
   const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -sign : sign);

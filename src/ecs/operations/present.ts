@@ -53,13 +53,17 @@ export function presentCluster(
     settings: include.includes("SETTINGS")
       ? cluster.settings.map(({ name, value }) => ({ name: name as "containerInsights", value }))
       : [],
-    capacityProviders: [],
-    defaultCapacityProviderStrategy: [],
+    capacityProviders: [...(cluster.capacityProviders ?? [])],
+    defaultCapacityProviderStrategy: (cluster.defaultCapacityProviderStrategy ?? []).map(
+      (item) => ({ ...item }),
+    ),
     ...(include.includes("CONFIGURATIONS") &&
       cluster.configuration !== undefined && {
         configuration: cluster.configuration as ClusterConfiguration,
       }),
     ...(include.includes("ATTACHMENTS") && { attachments: [] }),
+    ...(include.includes("ATTACHMENTS") &&
+      cluster.capacityProviders !== undefined && { attachmentsStatus: "UPDATE_COMPLETE" }),
   };
 }
 

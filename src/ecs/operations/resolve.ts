@@ -2,6 +2,7 @@ import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
 import {
+  capacityProviderArn,
   clusterArn,
   type EcsArn,
   instanceArn,
@@ -54,6 +55,12 @@ export function requireCluster(cache: Cache, scope: Scope, text: string | undefi
   if (!cluster) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
   if (cluster.status === "ACTIVE") return cluster;
   throw new ApiError("ClusterNotFoundException", "The referenced cluster was inactive.");
+}
+
+/** The name of a capacity provider, from a name or an ARN; undefined for what cannot be one of the caller's. */
+export function providerNameOf(scope: Scope, text: string): string | undefined {
+  const name = text.startsWith("arn:") ? ownPath(scope, "capacity-provider", text)?.[0] : text;
+  return name !== undefined && isName(name) ? name : undefined;
 }
 
 /** The id of a task or container instance of this cluster, from an id or an ARN; undefined if it cannot be one of it. */
@@ -109,6 +116,12 @@ export function isRevision(text: string): boolean {
 export function clusterResource(call: Call, text: string | undefined): string {
   const given = text || DEFAULT_CLUSTER;
   return given.startsWith("arn:") ? given : clusterArn(scopeOf(call), given);
+}
+
+/** For authorisation, and in failures: a capacity provider by its name or ARN. */
+export function providerResource(call: Call, text: string | undefined): string {
+  if (text?.startsWith("arn:")) return text;
+  return capacityProviderArn(scopeOf(call), text ?? "*");
 }
 
 /** For authorisation: a resource below a cluster, such as a task, by its id or ARN. */

@@ -1,10 +1,14 @@
 import type { Service } from "../../door/service.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { Placer } from "../control/placement.ts";
+import { accountSettingOperations } from "./account-settings.ts";
+import { capacityProviderOperations } from "./capacity-providers.ts";
+import { clusterUpdateOperations } from "./cluster-updates.ts";
 import { clusterOperations } from "./clusters.ts";
 import { containerInstanceOperations } from "./container-instances.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { runTaskOperations } from "./run-task.ts";
+import { taggingOperations } from "./tagging.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskOperations } from "./tasks.ts";
 
@@ -14,7 +18,11 @@ export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Servi
   return {
     name: "ecs",
     operations: {
+      ...accountSettingOperations(deps),
+      ...capacityProviderOperations(deps),
       ...clusterOperations(deps),
+      ...clusterUpdateOperations(deps),
+      ...taggingOperations(deps),
       ...taskDefinitionOperations(deps),
       ...containerInstanceOperations(deps),
       ...runTaskOperations(deps, placer),

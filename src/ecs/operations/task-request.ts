@@ -5,7 +5,12 @@ import type { Cache } from "../../store/cache.ts";
 import type { Cluster, Tag } from "../model/cluster.ts";
 import { isStartedBy } from "../model/names.ts";
 import type { TaskSpec } from "../model/new-task.ts";
-import { findTagViolation, mergeTags, normaliseTags } from "../model/tags.ts";
+import {
+  findTagCountViolation,
+  findTagViolation,
+  mergeTags,
+  normaliseTags,
+} from "../model/tags.ts";
 import type { LaunchType } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import type { SubnetChoice } from "../scheduler/snapshot.ts";
@@ -145,5 +150,8 @@ function readTags(
   const managed = input.enableECSManagedTags
     ? [{ key: "aws:ecs:clusterName", value: cluster.name }]
     : [];
-  return [...mergeTags(base, normaliseTags(input.tags)), ...managed];
+  const tags = mergeTags(base, normaliseTags(input.tags));
+  const countViolation = findTagCountViolation(tags);
+  if (countViolation !== undefined) throw invalid(countViolation);
+  return [...tags, ...managed];
 }

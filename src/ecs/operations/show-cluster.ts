@@ -1,0 +1,38 @@
+import type { Cluster as AwsCluster, ClusterField } from "@aws-sdk/client-ecs";
+import type { EcsDeps } from "../control/deps.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { Instance } from "../model/instance.ts";
+import { instancesPrefix, tasksPrefix } from "../model/keys.ts";
+import type { Task } from "../model/task.ts";
+import { presentCluster } from "./present.ts";
+
+/** What calls that make or change a cluster show of it. */
+export const ALL_BUT_STATISTICS: readonly ClusterField[] = [
+  "ATTACHMENTS",
+  "CONFIGURATIONS",
+  "SETTINGS",
+  "TAGS",
+];
+
+/** A cluster as it stands now, with what its tasks and instances add up to. */
+export function showCluster(
+  deps: EcsDeps,
+  cluster: Cluster,
+  include: readonly ClusterField[] = ALL_BUT_STATISTICS,
+): AwsCluster {
+  const instanceCount = instancesOf(deps, cluster).length;
+  return presentCluster(cluster, tasksOfCluster(deps, cluster), instanceCount, include);
+}
+
+/** The instances of a cluster that are not INACTIVE. */
+export function instancesOf({ cache }: EcsDeps, cluster: Cluster): readonly Instance[] {
+  return cache
+    .list(instancesPrefix(cluster, cluster.name))
+    .map(({ value }) => value as Instance)
+    .filter(({ status }) => status !== "INACTIVE");
+}
+
+/** The tasks of a cluster, whatever their status. */
+export function tasksOfCluster({ cache }: EcsDeps, cluster: Cluster): readonly Task[] {
+  return cache.list(tasksPrefix(cluster, cluster.name)).map(({ value }) => value as Task);
+}
