@@ -2,6 +2,7 @@ import type { Service } from "../../door/service.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { Placer } from "../control/placement.ts";
 import { accountSettingOperations } from "./account-settings.ts";
+import { attributeOperations } from "./attributes.ts";
 import { capacityProviderOperations } from "./capacity-providers.ts";
 import { clusterUpdateOperations } from "./cluster-updates.ts";
 import { clusterOperations } from "./clusters.ts";
@@ -19,6 +20,7 @@ export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Servi
     name: "ecs",
     operations: {
       ...accountSettingOperations(deps),
+      ...attributeOperations(deps),
       ...capacityProviderOperations(deps),
       ...clusterOperations(deps),
       ...clusterUpdateOperations(deps),
