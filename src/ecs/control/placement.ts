@@ -3,10 +3,18 @@ import type { Compare, StoreRecord, Write } from "../../store/store.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Host } from "../model/instance.ts";
-import { clusterKey, hostKey, instanceKey, runTokenKey, taskKey } from "../model/keys.ts";
+import {
+  clusterKey,
+  hostKey,
+  instanceKey,
+  runTokenKey,
+  taskDefinitionKey,
+  taskKey,
+} from "../model/keys.ts";
 import { needsOf, newTask, type TaskSpec } from "../model/new-task.ts";
 import { isTokenValid } from "../model/run-token.ts";
 import type { RunToken, Task } from "../model/task.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
 import { placementAttributesOf } from "../model/task-definition-attributes.ts";
 import { type Placements, place } from "../scheduler/place.ts";
 import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
@@ -20,6 +28,8 @@ export interface PlaceTasksRequest
   readonly spec: TaskSpec;
   /** Only these container instances come into question. */
   readonly instanceIds?: readonly string[];
+  /** Whose task each is, in turn, where a strategy chose. */
+  readonly capacityProviders?: readonly string[];
   /** Makes the request one that can be repeated. */
   readonly token?: { readonly clientToken: string; readonly requestHash: string };
 }
@@ -64,7 +74,7 @@ export class Placer {
 
   /**
    * Places what fits and says for the rest why not. The cache shows the tasks when it resolves. Throws
-   * ClusterNotFoundException, InvalidParameterException (EC2 without any instance), ThrottlingException, and
+   * ClusterNotFoundException, ClientException (definition deleted), InvalidParameterException (EC2 without any instance), ThrottlingException, and
    * UnavailableError when the store keeps changing.
    */
   async placeTasks(request: PlaceTasksRequest): Promise<PlaceTasksResult> {
@@ -89,11 +99,14 @@ async function placeTasks(deps: EcsDeps, request: PlaceTasksRequest): Promise<Pl
       return { outcome: "tokenSeen", token: tokenRecord.value as RunToken };
     }
     const cluster = activeCluster(deps, request.spec);
+    const definition = usableDefinition(deps, request.spec);
     const placements = decide(deps, request);
-    const tasks = placements.placed.map((placed) => taskFor(deps, request.spec, placed));
+    const tasks = placements.placed.map((placed, index) =>
+      taskFor(deps, request.spec, placed, request.capacityProviders?.[index]),
+    );
     const failures = failuresOf(request.spec, placements);
     const { compare, write } = transactionFor(deps, request, {
-      cluster,
+      seen: [cluster, definition],
       tokenRecord,
       tasks,
       failures,
@@ -124,6 +137,15 @@ function activeCluster(deps: EcsDeps, spec: TaskSpec): StoreRecord {
   throw new ApiError("ClusterNotFoundException", "The referenced cluster was inactive.");
 }
 
+/** A definition that is being deleted goes when its last task has stopped: none may follow. */
+function usableDefinition(deps: EcsDeps, { definition }: TaskSpec): StoreRecord {
+  const { family, revision } = definition;
+  const record = deps.cache.get(taskDefinitionKey(definition, family, revision));
+  const status = (record?.value as TaskDefinition | undefined)?.status;
+  if (record && status !== "DELETE_IN_PROGRESS") return record;
+  throw new ApiError("ClientException", "TaskDefinition not found.");
+}
+
 function decide(deps: EcsDeps, request: PlaceTasksRequest): Placements {
   const { spec, instanceIds, count, subnets, constraints, strategies } = request;
   const snapshot = takeSnapshot(deps.cache, spec, instanceIds);
@@ -148,12 +170,18 @@ function decide(deps: EcsDeps, request: PlaceTasksRequest): Placements {
   );
 }
 
-function taskFor({ random, clock }: EcsDeps, spec: TaskSpec, placed: Placed): Task {
+function taskFor(
+  { random, clock }: EcsDeps,
+  spec: TaskSpec,
+  placed: Placed,
+  capacityProviderName: string | undefined,
+): Task {
   return newTask(spec, placed, {
     id: random.hex(16),
     attachmentId: random.uuid(),
     containerUuids: (spec.definition.document.containerDefinitions ?? []).map(() => random.uuid()),
     createdAt: clock.now(),
+    capacityProviderName,
   });
 }
 
@@ -188,15 +216,15 @@ function transactionFor(
   deps: EcsDeps,
   { spec, token }: PlaceTasksRequest,
   decided: {
-    readonly cluster: StoreRecord;
+    readonly seen: readonly StoreRecord[];
     readonly tokenRecord: StoreRecord | undefined;
     readonly tasks: readonly Task[];
     readonly failures: readonly PlacementFailure[];
   },
 ): { compare: readonly Compare[]; write: readonly Write[] } {
-  const { cluster, tokenRecord, tasks, failures } = decided;
-  // A cluster is deleted, and an instance drained or deregistered, by a write: after it nothing is placed there.
-  const compare: Compare[] = [{ key: cluster.key, revision: cluster.revision }];
+  const { seen, tokenRecord, tasks, failures } = decided;
+  // Clusters and definitions are deleted, instances drained and deregistered by a write: after it nothing is placed there.
+  const compare: Compare[] = seen.map(({ key, revision }) => ({ key, revision }));
   const write: Write[] = tasks.map((task) => ({
     key: taskKey(task, task.clusterName, task.id),
     value: task,

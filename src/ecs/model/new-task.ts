@@ -30,6 +30,8 @@ export interface TaskIdentity {
   readonly containerUuids: readonly string[];
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** Where a strategy chose. */
+  readonly capacityProviderName?: string | undefined;
 }
 
 /** ECS: GiB of disk that every FARGATE task has. */
@@ -51,9 +53,11 @@ export function newTask(
   const { document } = spec.definition;
   const networkMode = document.networkMode ?? "bridge";
   const { instance, subnetId } = place;
+  const { capacityProviderName } = identity;
   return {
     ...commonOf(spec),
     id: identity.id,
+    ...(capacityProviderName !== undefined && { capacityProviderName }),
     networkMode,
     placement: {
       instance: {
@@ -88,6 +92,7 @@ function commonOf(
 ): Omit<
   Task,
   | "id"
+  | "capacityProviderName"
   | "networkMode"
   | "placement"
   | "reserved"

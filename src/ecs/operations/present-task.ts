@@ -50,6 +50,7 @@ export function presentTask(
       connectivity: instance?.agentConnected ? ("CONNECTED" as const) : ("DISCONNECTED" as const),
     }),
     ...defined({
+      capacityProviderName: task.capacityProviderName,
       startedBy: task.startedBy,
       stopCode: task.stopCode,
       stoppedReason: task.stoppedReason,

@@ -12,11 +12,13 @@ import { ApiError } from "../../lib/errors.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import type { Placer } from "../control/placement.ts";
 import { instanceArn, taskArn } from "../model/arn.ts";
+import { distribute } from "../model/capacity-strategy.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Instance } from "../model/instance.ts";
 import { instanceKey, taskKey } from "../model/keys.ts";
 import { isClientToken } from "../model/names.ts";
 import type { RunToken, Task } from "../model/task.ts";
+import { ON_INSTANCES, readCompute } from "./compute-choice.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { readConstraints, readStrategies } from "./placement-choices.ts";
@@ -28,7 +30,7 @@ import { instanceOf } from "./tasks.ts";
 /** The rows of operations that start tasks. */
 export function runTaskOperations(deps: EcsDeps, placer: Placer): EcsOperations {
   const missing =
-    "capacityProviderStrategy, volumeConfigurations, EXTERNAL and MANAGED_INSTANCES, overriding environmentFiles and resourceRequirements, security groups, public addresses (assignPublicIp is taken, the address stays private)";
+    "capacity providers with Auto Scaling groups, FARGATE_SPOT's interruptions, volumeConfigurations, EXTERNAL and MANAGED_INSTANCES, overriding environmentFiles and resourceRequirements, security groups, public addresses (assignPublicIp is taken, the address stays private)";
   return {
     RunTask: {
       support: "partial",
@@ -62,7 +64,8 @@ async function runTask(
   const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
   const { count = 1, clientToken } = input;
   checkRunTask(input, count);
-  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, call);
+  const { launchType, strategy } = readCompute(cluster, input);
+  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
   const requestHash = hashOf(input);
   const result = await placer.placeTasks({
     spec,
@@ -70,6 +73,7 @@ async function runTask(
     constraints: readConstraints(input, spec.definition, spec.launchType),
     strategies: readStrategies(input, spec.launchType),
     ...(subnets && { subnets }),
+    ...(strategy.length > 0 && { capacityProviders: distribute(strategy, count) }),
     ...(clientToken && { token: { clientToken, requestHash } }),
   });
   if (result.outcome === "tokenSeen") {
@@ -82,11 +86,6 @@ async function runTask(
 }
 
 function checkRunTask(input: RunTaskRequest, count: number): void {
-  const hasStrategy = Boolean(input.capacityProviderStrategy?.length);
-  if (input.launchType && hasStrategy) {
-    throw invalid("Specify either Launch Type or Capacity Provider Strategy, but not both.");
-  }
-  if (hasStrategy) throw invalid("Capacity providers are not available yet: use launchType.");
   if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
     throw invalid(`count must be between 1 and ${COUNT_MAX}.`);
   }
@@ -147,7 +146,8 @@ async function startTask(
   if (asked.length > COUNT_MAX) {
     throw invalid(`Container Instances cannot have more than ${COUNT_MAX} elements`);
   }
-  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, call);
+  const { launchType } = ON_INSTANCES;
+  const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
   const constraints = readConstraints({}, spec.definition, spec.launchType);
   const tasks: Task[] = [];
   const failures: Failure[] = [];

@@ -25,7 +25,6 @@ export type TaskRequest = Pick<
   | "enableECSManagedTags"
   | "enableExecuteCommand"
   | "group"
-  | "launchType"
   | "networkConfiguration"
   | "overrides"
   | "platformVersion"
@@ -52,9 +51,9 @@ export function readTaskRequest(
   cache: Cache,
   cluster: Cluster,
   input: TaskRequest,
+  launchType: LaunchType,
   call: Call,
 ): ReadTaskRequest {
-  const launchType = readLaunchType(input);
   const definition = requireDefinition(cache, input, launchType, call);
   const subnets = readSubnets(cache, cluster, definition, input.networkConfiguration);
   if (input.volumeConfigurations?.length) throw invalid("EBS volumes are not available yet.");
@@ -77,15 +76,6 @@ export function readTaskRequest(
     },
     ...(subnets && { subnets }),
   };
-}
-
-/** ECS: without a launch type, and with no strategy of the cluster, tasks go to its own instances. */
-function readLaunchType({ launchType = "EC2" }: TaskRequest): LaunchType {
-  if (launchType === "EC2" || launchType === "FARGATE") return launchType;
-  if (launchType === "EXTERNAL" || launchType === "MANAGED_INSTANCES") {
-    throw invalid(`Launch type ${launchType} is not available yet: use EC2 or FARGATE.`);
-  }
-  throw invalid("launch type should be one of [EC2,FARGATE,EXTERNAL]");
 }
 
 function requireDefinition(
