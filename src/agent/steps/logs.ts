@@ -27,7 +27,7 @@ const CREATE_TRIES_MAX = 5;
 const CREATE_RETRY_MS = 2_000;
 /** How long whoever waits for STOPPED waits for the last lines. Shipping goes on behind it. */
 const FLUSH_MS_MAX = 2_000;
-/** How long a new task waits for the credentials that come beside it. */
+/** How long a new task, and the output of an adopted one, waits for the credentials that come by themselves. */
 const CREDENTIALS_MS_MAX = 30_000;
 
 export interface LogsDeps {
@@ -132,7 +132,10 @@ export class TaskLogs {
     const client = this.#client(name, destination);
     const shipper = new LogShipper({
       file,
-      put: async (events, stop) => putLogEvents(client, destination, events, stop),
+      put: async (events, stop) => {
+        await this.#awaitCredentials(name, stop);
+        await putLogEvents(client, destination, events, stop);
+      },
       offset: journal.offset(this.#task.arn, name),
       saveOffset: (offset, durability) =>
         journal.putOffset(this.#task.arn, name, offset, durability),

@@ -44,11 +44,11 @@ export class AcsSession {
     this.#deps = deps;
     this.#log = deps.log.child(`acs ${instance.id}`);
     this.#socket = socket;
-    if (isNewProcess) ledger.forgetProcess();
     this.#delivery = new TaskDelivery(deps, {
       key,
       instance,
       ledger,
+      isNewProcess,
       send: (message) => this.#send(message),
     });
     this.#alarm = new Alarm(deps.clock);

@@ -20,6 +20,7 @@ import { rankOf } from "../model/task-state.ts";
 import { toPayloadTask } from "../operations/payload.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
 import type { EcsDeps } from "./deps.ts";
+import { lastCredentials } from "./last-credentials.ts";
 import { findPayloadSource } from "./payload-source.ts";
 import {
   type MintedCredentials,
@@ -47,6 +48,8 @@ export interface TaskDeliveryOptions {
   readonly key: string;
   readonly instance: Instance;
   readonly ledger: DeliveryLedger;
+  /** The agent's process is new: it has no credentials and may have forgotten tasks. */
+  readonly isNewProcess: boolean;
   /** Puts a message on the connection; without effect once that is closed. */
   readonly send: (message: ServerMessage) => void;
 }
@@ -75,9 +78,10 @@ export class TaskDelivery {
   /** By credentials id: sent on this connection and not acknowledged yet. */
   readonly #credentialsSentAt = new Map<string, number>();
   #isManifestSent = false;
+  #owesLastCredentials: boolean;
 
   constructor(deps: TaskDeliveryDeps, options: TaskDeliveryOptions) {
-    const { key, instance, ledger, send } = options;
+    const { key, instance, ledger, isNewProcess, send } = options;
     this.#deps = deps;
     this.#log = deps.log.child(`acs ${instance.id}`);
     this.#key = key;
@@ -87,6 +91,8 @@ export class TaskDelivery {
     };
     this.#ledger = ledger;
     this.#send = send;
+    if (isNewProcess) ledger.forgetProcess();
+    this.#owesLastCredentials = isNewProcess;
   }
 
   /** Tells the agent all that it has not been told. Returns how many tasks could not be told: try again for them. */
@@ -94,6 +100,7 @@ export class TaskDelivery {
     const keys = this.#taskKeys();
     this.#forgetAllBut(keys);
     this.#forgetUnanswered();
+    await this.#sendLastCredentials();
     for (const key of keys) await this.#sendCredentials(key);
     const failures = await this.#deliver(keys);
     await this.#recordStops(keys);
@@ -268,6 +275,13 @@ export class TaskDelivery {
         },
       });
     }
+  }
+
+  async #sendLastCredentials(): Promise<void> {
+    if (!this.#owesLastCredentials) return;
+    const messages = await lastCredentials(this.#deps, this.#key);
+    for (const message of messages) this.#send(message);
+    this.#owesLastCredentials = false;
   }
 
   /** A task whose stop is on its way is STOPPING. */

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { requestStop } from "../model/request-stop.ts";
+import { buildTask } from "../model/task.fixture.ts";
+import type { Task } from "../model/task.ts";
+import { all, openAgentWorld } from "./agent-world.fixture.ts";
+import { writeTask } from "./control.fixture.ts";
+
+const MINUTE_MS = 60_000;
+const ROLES = {
+  taskRoleArn: "arn:aws:iam::111111111111:role/app",
+  executionRoleArn: "arn:aws:iam::111111111111:role/exec",
+};
+
+test("a new agent process gets the execution credentials of tasks that are ending or have just ended", async () => {
+  await using world = await openAgentWorld();
+  const now = world.clock.now();
+  const stopping = ended({ id: "1".repeat(32), lastStatus: "STOPPING", ...ROLES });
+  const recent = ended({
+    id: "2".repeat(32),
+    lastStatus: "STOPPED",
+    stoppedAt: now - MINUTE_MS,
+    ...ROLES,
+  });
+  const old = ended({
+    id: "3".repeat(32),
+    lastStatus: "STOPPED",
+    stoppedAt: now - 11 * MINUTE_MS,
+    ...ROLES,
+  });
+  const withoutRole = ended({ id: "4".repeat(32), lastStatus: "STOPPED", stoppedAt: now });
+  await world.put(...[stopping, recent, old, withoutRole].map(writeTask));
+  const agent = await world.connect();
+  const sent = all(agent, "IAMRoleCredentialsMessage").map(
+    ({ taskArn, roleType, roleCredentials }) => [
+      taskArn.slice(-32),
+      roleType,
+      roleCredentials.roleArn,
+    ],
+  );
+  assert.deepEqual(sent.toSorted(), [
+    [stopping.id, "TaskExecution", ROLES.executionRoleArn],
+    [recent.id, "TaskExecution", ROLES.executionRoleArn],
+  ]);
+});
+
+test("an agent that merely reconnects has them already", async () => {
+  await using world = await openAgentWorld();
+  await world.put(writeTask(ended({ lastStatus: "STOPPING", ...ROLES })));
+  const agent = await world.connect({ sendCredentials: "false" });
+  assert.deepEqual(all(agent, "IAMRoleCredentialsMessage"), []);
+});
+
+function ended(overrides: Partial<Task>): Task {
+  return requestStop(buildTask(overrides), { stopCode: "UserInitiated", reason: "bye", now: 1 });
+}

@@ -1,0 +1,47 @@
+import type { ServerMessage } from "../../protocol/acs.ts";
+import { clusterArn, taskArn } from "../model/arn.ts";
+import type { Task } from "../model/task.ts";
+import type { EcsDeps } from "./deps.ts";
+import { mintTaskCredentials, rolesOf, type SessionMinter } from "./task-credentials.ts";
+
+/** Chosen: twice as long as our agent goes on shipping the output of a container that has ended. */
+const SHIPPING_MS_MAX = 10 * 60_000;
+/** Chosen: what ends on one machine in that time, and no more than a connection takes at once. */
+const TASKS_MAX = 1_000;
+
+/**
+ * The execution role's credentials of tasks that are ending or have just ended on one instance, the latest first. A new
+ * agent process has none, and may still have their last output to ship, which is done under that role. One that has
+ * nothing left to do for a task ignores them.
+ */
+export async function lastCredentials(
+  deps: EcsDeps & { readonly minter: SessionMinter },
+  instanceKey: string,
+): Promise<readonly ServerMessage[]> {
+  const since = deps.clock.now() - SHIPPING_MS_MAX;
+  const tasks = deps.cache
+    .lookup("tasksByInstance", instanceKey)
+    .map(({ value }) => value as Task)
+    .filter(
+      ({ desiredStatus, stoppedAt = since }) => desiredStatus === "STOPPED" && stoppedAt >= since,
+    )
+    .toSorted((a, b) => (b.stoppingAt ?? 0) - (a.stoppingAt ?? 0))
+    .slice(0, TASKS_MAX);
+  const messages: ServerMessage[] = [];
+  for (const task of tasks) {
+    const role = rolesOf(task).find(({ roleType }) => roleType === "TaskExecution");
+    if (role === undefined) continue;
+    const { credentials } = await mintTaskCredentials(deps.minter, task, role);
+    messages.push({
+      type: "IAMRoleCredentialsMessage",
+      message: {
+        messageId: deps.random.uuid(),
+        taskArn: taskArn(task, task.clusterName, task.id),
+        taskClusterArn: clusterArn(task, task.clusterName),
+        roleType: role.roleType,
+        roleCredentials: credentials,
+      },
+    });
+  }
+  return messages;
+}
