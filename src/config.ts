@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { isIP } from "node:net";
 import { SetupError } from "./lib/errors.ts";
 import type { LogLevel } from "./lib/log.ts";
 
@@ -6,14 +6,23 @@ import type { LogLevel } from "./lib/log.ts";
 export interface Setting {
   readonly flag: string;
   readonly variable: string;
-  /** Undefined: chosen at the first start, as `meaning` says. */
+  /** Undefined: none, or chosen at the first start, as `meaning` says. */
   readonly fallback: string | undefined;
+  /** Unit, form and limits of the value, to stand behind "must be". */
+  readonly form: string;
   readonly meaning: string;
+  /** Why it exists, or why this default. */
+  readonly reason: string;
 }
 
-type SettingName =
+export type SettingName =
   | "dataDirectory"
   | "listen"
+  | "endpointHost"
+  | "tls"
+  | "tlsCertificate"
+  | "tlsKey"
+  | "tlsAuthority"
   | "accountId"
   | "region"
   | "rootAccessKeyId"
@@ -21,63 +30,132 @@ type SettingName =
   | "vpcCidr"
   | "logLevel";
 
-/** Every setting of Gantry, with its default and reason. `gantry --help` prints this table. */
+/** Every setting of Gantry. Help, completion and the systemd unit are made from this table. */
 export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   dataDirectory: {
     flag: "data-dir",
     variable: "GANTRY_DATA_DIR",
     fallback: "/var/lib/gantry",
+    form: "an absolute path, on a local disk",
     meaning: "where all state lives; one Gantry at a time",
+    reason: "the place for a program's state by the Filesystem Hierarchy Standard",
   },
   listen: {
     flag: "listen",
     variable: "GANTRY_LISTEN",
     fallback: "127.0.0.1:4566",
-    meaning: "address:port of the AWS endpoint; port 0 takes a free one",
+    form: "address:port, e.g. 127.0.0.1:4566, with a port from 0 to 65535",
+    meaning: "where the AWS endpoint listens; port 0 takes a free one",
+    reason:
+      "loopback, so that nobody else reaches it unasked; the port that tools for local AWS endpoints try",
+  },
+  endpointHost: {
+    flag: "endpoint-host",
+    variable: "GANTRY_ENDPOINT_HOST",
+    fallback: undefined,
+    form: "a host name or an IP address",
+    meaning: "how clients name this machine; else the address that it listens on",
+    reason: "a certificate is for a name, and 0.0.0.0 is none",
+  },
+  tls: {
+    flag: "tls",
+    variable: "GANTRY_TLS",
+    fallback: "off",
+    form: "off, or generate (a certificate by a private authority, kept in the data directory)",
+    meaning: "HTTPS with a certificate made here; a given one needs only its own settings",
+    reason: "off, because every call is signed and the default address is loopback",
+  },
+  tlsCertificate: {
+    flag: "tls-cert",
+    variable: "GANTRY_TLS_CERT",
+    fallback: undefined,
+    form: "the absolute path of a PEM file",
+    meaning: "HTTPS with this certificate, its chain behind it in the same file",
+    reason: "certificates of an organisation's own",
+  },
+  tlsKey: {
+    flag: "tls-key",
+    variable: "GANTRY_TLS_KEY",
+    fallback: undefined,
+    form: "the absolute path of a PEM file",
+    meaning: "the private key of --tls-cert, without a passphrase",
+    reason: "belongs to --tls-cert",
+  },
+  tlsAuthority: {
+    flag: "tls-ca",
+    variable: "GANTRY_TLS_CA",
+    fallback: undefined,
+    form: "the absolute path of a PEM file",
+    meaning: "who has signed --tls-cert, when clients do not trust them already",
+    reason: "lets the node and 'gantry env' trust an organisation's own authority",
   },
   accountId: {
     flag: "account-id",
     variable: "GANTRY_ACCOUNT_ID",
     fallback: "000000000000",
-    meaning: "12-digit id of the first account",
+    form: "12 digits",
+    meaning: "id of the first account",
+    reason: "no account of AWS has it, so no ARN of ours can be taken for one of theirs",
   },
   region: {
     flag: "region",
     variable: "GANTRY_REGION",
     fallback: "us-east-1",
+    form: "a region name such as us-east-1",
     meaning: "region of this machine's capacity and default VPC",
+    reason: "the region that AWS's own tools and examples assume",
   },
   rootAccessKeyId: {
     flag: "root-access-key-id",
     variable: "GANTRY_ROOT_ACCESS_KEY_ID",
     fallback: undefined,
+    form: "16 to 128 letters, digits or _",
     meaning: "the account's root key; made once at the first start if not given",
+    reason: "lets whoever installs Gantry know the key beforehand; AWS's limits",
   },
   rootSecretAccessKey: {
     flag: "root-secret-access-key",
     variable: "GANTRY_ROOT_SECRET_ACCESS_KEY",
     fallback: undefined,
+    form: "at least 16 characters",
     meaning: "its secret (prefer the variable: flags show in process lists)",
+    reason: "belongs to --root-access-key-id",
   },
   vpcCidr: {
     flag: "vpc-cidr",
     variable: "GANTRY_VPC_CIDR",
     fallback: undefined,
-    meaning:
-      "the default VPC's network, /16; at the first start the first free one from 172.31.0.0/16 on",
+    form: "a network such as 172.31.0.0/16, always a /16",
+    meaning: "the default VPC's network; else the first free one from 172.31.0.0/16 on",
+    reason:
+      "AWS's own default VPC, unless the machine's routes use it; asked at the first start only",
   },
   logLevel: {
     flag: "log-level",
     variable: "GANTRY_LOG_LEVEL",
     fallback: "info",
-    meaning: "debug, info, warn or error",
+    form: "debug, info, warn or error",
+    meaning: "the least important lines that the log shows",
+    reason: "info has a line for what an operator acts upon, and none for each call",
   },
 };
+
+/** How the door is secured. Paths, not contents. */
+export type TlsSettings =
+  | { readonly kind: "off" | "generate" }
+  | {
+      readonly kind: "files";
+      readonly certificate: string;
+      readonly key: string;
+      readonly authority: string | undefined;
+    };
 
 /** The settings as the program uses them: validated and parsed. */
 export interface Settings {
   readonly dataDirectory: string;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly endpointHost: string;
+  readonly tls: TlsSettings;
   readonly accountId: string;
   readonly region: string;
   readonly rootKey: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
@@ -85,85 +163,92 @@ export interface Settings {
   readonly logLevel: LogLevel;
 }
 
-/** A command line taken apart: the words that are no flags, and the settings. */
-export interface CommandLine {
-  readonly words: readonly string[];
-  readonly help: boolean;
-  readonly settings: Settings;
-}
+export type Environment = Readonly<Record<string, string | undefined>>;
+type TextOf = (name: SettingName) => string | undefined;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Reads flags and environment. Throws SetupError that names the flag or variable and what it takes. */
-export function readCommandLine(args: readonly string[], environment: Environment): CommandLine {
-  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {
-    help: { type: "boolean", short: "h" },
-  };
-  for (const setting of Object.values(SETTINGS)) options[setting.flag] = { type: "string" };
-  const parsed = parse(args, options);
-  const text = (name: SettingName): string | undefined => {
+/**
+ * The settings by flags (their names without dashes → value) and environment. Throws SetupError that names the flag,
+ * the variable and what it takes.
+ */
+export function readSettings(
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment,
+): Settings {
+  const text: TextOf = (name) => {
     const setting = SETTINGS[name];
-    const flag = parsed.values[setting.flag];
+    const flag = flags[setting.flag];
     const given = typeof flag === "string" ? flag : environment[setting.variable];
     return given === undefined || given === "" ? setting.fallback : given;
   };
-  return {
-    words: parsed.positionals,
-    help: parsed.values.help === true,
-    settings: readSettings(text),
-  };
-}
-
-function parse(
-  args: readonly string[],
-  options: Record<string, { type: "string" | "boolean"; short?: string }>,
-): { values: Record<string, unknown>; positionals: string[] } {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split(". ")[0] : String(cause);
-    throw new SetupError(`${reason}. See 'gantry --help'.`, { cause });
-  }
-}
-
-function readSettings(text: (name: SettingName) => string | undefined): Settings {
-  const required = (name: SettingName, pattern: RegExp, form: string): string => {
+  const matching = (name: SettingName, pattern: RegExp): string => {
     const value = text(name) ?? "";
-    if (!pattern.test(value)) throw invalid(name, value, form);
+    if (!pattern.test(value)) throw invalid(name, value);
     return value;
   };
+  const listen = parseListen(text("listen") ?? "");
   return {
-    dataDirectory: required("dataDirectory", /^\//, "an absolute path"),
-    listen: parseListen(text("listen") ?? ""),
-    accountId: required("accountId", /^\d{12}$/, "12 digits"),
-    region: required("region", /^[a-z]{2,}(-[a-z0-9]+)+$/, "a region name such as us-east-1"),
-    rootKey: rootKey(text("rootAccessKeyId"), text("rootSecretAccessKey")),
-    vpcCidr:
-      text("vpcCidr") === undefined
-        ? undefined
-        : required("vpcCidr", /^\d+(\.\d+){3}\/16$/, "a network such as 172.31.0.0/16"),
-    logLevel: required(
-      "logLevel",
-      /^(debug|info|warn|error)$/,
-      "debug, info, warn or error",
-    ) as LogLevel,
+    dataDirectory: matching("dataDirectory", /^\//),
+    listen,
+    endpointHost: parseHost(text("endpointHost")) ?? reachable(listen.host),
+    tls: parseTls(text),
+    accountId: matching("accountId", /^\d{12}$/),
+    region: matching("region", /^[a-z]{2,}(-[a-z0-9]+)+$/),
+    rootKey: parseRootKey(text("rootAccessKeyId"), text("rootSecretAccessKey")),
+    vpcCidr: text("vpcCidr") && matching("vpcCidr", /^\d+(\.\d+){3}\/16$/),
+    logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };
 }
 
-function invalid(name: SettingName, value: string, form: string): SetupError {
-  const { flag, variable } = SETTINGS[name];
+function invalid(name: SettingName, value: string): SetupError {
+  const { flag, variable, form } = SETTINGS[name];
   return new SetupError(`--${flag} (${variable}) is ${JSON.stringify(value)}, but must be ${form}`);
 }
 
 function parseListen(value: string): { host: string; port: number } {
   const match = /^(?<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?<port>\d{1,5})$/.exec(value);
   const port = Number(match?.groups?.port ?? Number.NaN);
-  if (!(port >= 0 && port <= 65_535))
-    throw invalid("listen", value, "address:port, e.g. 127.0.0.1:4566");
+  if (!(port >= 0 && port <= 65_535)) throw invalid("listen", value);
   return { host: (match?.groups?.host ?? "").replace(/^\[|\]$/g, ""), port };
 }
 
-function rootKey(
+function parseHost(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  // RFC 1123 for names; the length is that of a DNS name.
+  const isName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
+  if (!isName.test(value) && isIP(value) === 0) throw invalid("endpointHost", value);
+  return value;
+}
+
+/** "All addresses" is one to listen on, but none to connect to. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function parseTls(text: TextOf): TlsSettings {
+  const kind = text("tls") ?? "";
+  if (kind !== "off" && kind !== "generate") throw invalid("tls", kind);
+  const names = ["tlsCertificate", "tlsKey", "tlsAuthority"] as const;
+  for (const name of names) {
+    const value = text(name);
+    if (value !== undefined && !value.startsWith("/")) throw invalid(name, value);
+  }
+  const [certificate, key, authority] = names.map(text);
+  if (certificate === undefined && key === undefined && authority === undefined) return { kind };
+  if (certificate === undefined || key === undefined) {
+    throw new SetupError(
+      "--tls-cert (GANTRY_TLS_CERT) and --tls-key (GANTRY_TLS_KEY) belong together: set both or neither",
+    );
+  }
+  if (kind === "generate") {
+    throw new SetupError(
+      "--tls generate makes a certificate and --tls-cert gives one: choose one of them",
+    );
+  }
+  return { kind: "files", certificate, key, authority };
+}
+
+function parseRootKey(
   accessKeyId: string | undefined,
   secretAccessKey: string | undefined,
 ): Settings["rootKey"] {
@@ -173,9 +258,8 @@ function rootKey(
       "GANTRY_ROOT_ACCESS_KEY_ID and GANTRY_ROOT_SECRET_ACCESS_KEY belong together: set both or neither",
     );
   }
-  if (!/^\w{16,128}$/.test(accessKeyId)) {
-    throw invalid("rootAccessKeyId", accessKeyId, "16 to 128 letters, digits or _");
-  }
+  if (!/^\w{16,128}$/.test(accessKeyId)) throw invalid("rootAccessKeyId", accessKeyId);
+  // Says nothing of the value: it is a secret.
   if (secretAccessKey.length < 16) {
     throw new SetupError("GANTRY_ROOT_SECRET_ACCESS_KEY must have at least 16 characters");
   }

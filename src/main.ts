@@ -1,43 +1,29 @@
-import { aws } from "./cli/aws.ts";
-import { down } from "./cli/down.ts";
-import { env } from "./cli/env.ts";
-import { helpText } from "./cli/help.ts";
-import { image } from "./cli/image.ts";
-import { up } from "./cli/up.ts";
-import { version } from "./cli/version.ts";
-import { readCommandLine } from "./config.ts";
-import { SetupError } from "./lib/errors.ts";
+import { readCommandLine } from "./cli/command-line.ts";
+import { COMMANDS } from "./cli/commands.ts";
+import { explain } from "./cli/explain.ts";
+import { commandHelpText, helpText } from "./cli/help.ts";
 
-/** `gantry <command>`: the exit code. Errors that a user can mend are one line on stderr. */
+/** `gantry <command>`: the exit code. */
 async function main(args: readonly string[]): Promise<number> {
-  // All after `aws` belongs to the AWS CLI, flags included.
-  if (args[0] === "aws") return aws(readCommandLine([], process.env).settings, args.slice(1));
-  const { words, help, settings } = readCommandLine(args, process.env);
-  const [command, ...rest] = words;
-  if (help || command === undefined || command === "help") {
-    process.stdout.write(helpText());
-    return help || command === "help" ? 0 : 2;
-  }
-  switch (command) {
-    case "up":
-      return up(settings);
-    case "down":
-      return down(settings);
-    case "env":
-      return env(settings);
-    case "image":
-      return image(settings, rest);
-    case "version":
-      return version();
-    default:
-      throw new SetupError(`there is no command '${command}'. See 'gantry --help'.`);
+  const request = readCommandLine(args, process.env, COMMANDS);
+  switch (request.kind) {
+    case "run":
+      return request.command.run(request.invocation);
+    case "help":
+      process.stdout.write(request.command ? commandHelpText(request.command) : helpText(COMMANDS));
+      return 0;
+    case "nothing":
+      process.stderr.write(helpText(COMMANDS));
+      return 2;
   }
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`gantry: ${error.message}\n`);
+  const line = explain(error);
+  // What nobody foresaw is shown whole.
+  if (line === undefined) throw error;
+  process.stderr.write(`gantry: ${line}\n`);
   process.exitCode = 1;
 }

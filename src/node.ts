@@ -32,6 +32,8 @@ interface NodePlace {
 export interface NodeOptions extends NodePlace {
   /** The server's door. */
   readonly endpoint: string;
+  /** The certificate authority of the endpoint, PEM; undefined: a public one. */
+  readonly ca: string | undefined;
   /** The account whose cluster `default` this machine joins for the EC2 launch type. */
   readonly accountId: string;
   readonly region: string;
@@ -177,7 +179,7 @@ async function openAgent(
     runtime: shared.runtime,
     dataplane: shared.dataplane,
     api: apiFactory(shared),
-    dial: (url, headers, signal) => dialWebSocket(url, headers, signal),
+    dial: (url, headers, signal) => dialWebSocket(url, headers, signal, { ca: shared.ca }),
     clock: shared.clock,
     random: shared.random,
     log: shared.log.child(label),
@@ -204,7 +206,7 @@ async function openAgent(
 
 const TARGET_PREFIX = { ecs: "AmazonEC2ContainerServiceV20141113", logs: "Logs_20140328" };
 
-function apiFactory({ endpoint, clock }: Shared): ApiFactory {
+function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
   return (target, credentials) =>
     createAwsJsonClient({
       endpoint: target.endpoint ?? endpoint,
@@ -213,11 +215,12 @@ function apiFactory({ endpoint, clock }: Shared): ApiFactory {
       region: target.region,
       credentials,
       clock,
+      ca,
     });
 }
 
 function followFeed(shared: Shared & { key: Credentials }, signal: AbortSignal): Promise<void> {
-  const { endpoint, identity, region, clock, key } = shared;
+  const { endpoint, ca, identity, region, clock, key } = shared;
   const url = new URL(NODE_FEED_PATH, endpoint.replace(/^http/, "ws"));
   url.searchParams.set("ec2InstanceId", identity.ec2InstanceId);
   const dial: Parameters<typeof runNodeFeed>[0]["dial"] = (abort) => {
@@ -229,7 +232,7 @@ function followFeed(shared: Shared & { key: Credentials }, signal: AbortSignal):
       region,
       now: clock.now(),
     });
-    return dialWebSocket(url.href, headers, abort);
+    return dialWebSocket(url.href, headers, abort, { ca });
   };
   return runNodeFeed({ ...shared, dial }, signal);
 }

@@ -34,6 +34,12 @@ import { openLogStore } from "./telemetry/segment-log-store.ts";
 export interface ServerOptions {
   readonly directory: string;
   readonly listen: Settings["listen"];
+  /** How clients name this machine in the endpoint. */
+  readonly endpointHost: string;
+  /** PEM. Undefined: plain HTTP. Asked when the data directory is this server's alone. */
+  readonly loadTls: () => Promise<
+    { readonly certificate: string; readonly key: string } | undefined
+  >;
   readonly accountId: string;
   readonly region: string;
   /** The account's root key; absent: made at the first start. */
@@ -68,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await using starting = new AsyncDisposableStack();
   const store = await openStore(options.directory, log);
   starting.defer(() => store.close());
+  const tls = await options.loadTls();
   const logStore = await openLogStore({ directory: join(options.directory, "logs"), log });
   starting.defer(() => logStore.close());
   const loops = starting.use(new Supervisor(log));
@@ -81,12 +88,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await cache.reached(0);
   const deps: EcsDeps = { store, cache, clock, random, log };
   const rootKey = await ensureRootKey(deps, accountId, options.rootKey);
-  const cidr = await options.chooseVpcCidr();
   const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
   const { subnets } = await ensureDefaultVpc(
     deps,
     { accountId, region },
-    { cidr, availabilityZones },
+    { chooseCidr: options.chooseVpcCidr, availabilityZones },
   );
   await ensureFleetCluster(deps, region);
 
@@ -104,16 +110,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     services: [ecsService(deps, ecsAgentOperations(deps)), logsService({ ...deps, logStore })],
     findIdentity: createFindIdentity({ cache, sessions, clock }),
     authorize,
+    scheme: tls === undefined ? "http" : "https",
     clock,
     random,
     log,
   });
   const upgrades = [...dispatcher.routes, nodeFeed.route];
-  const http = await serveHttp({ gateway, upgrades, listen: options.listen, log, clock });
+  const http = await serveHttp({ gateway, upgrades, listen: options.listen, tls, log, clock });
   starting.defer(() => http.close());
   const running = starting.move();
   return {
-    endpoint: http.url,
+    endpoint: endpointOf(http.url, options.endpointHost),
     rootKey,
     subnetIds: subnets.map(({ subnetId }) => subnetId),
     createNodeKey: (account, ec2InstanceId) =>
@@ -121,6 +128,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     failed: loops.failed,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function endpointOf(doorUrl: string, host: string): string {
+  const url = new URL(doorUrl);
+  url.hostname = host.includes(":") ? `[${host}]` : host;
+  return url.origin;
 }
 
 /** Holds a server's data directory, so that none runs on it meanwhile. Throws SetupError if one does. */

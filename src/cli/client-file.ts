@@ -1,8 +1,10 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SetupError } from "../lib/errors.ts";
+import { replaceFile } from "./data-directory.ts";
+import { START_COMMAND } from "./program.ts";
 
-/** What a client needs to talk to a running Gantry. Written by `gantry up`, 0600, read by `gantry env` and `gantry aws`. */
+/** What a client needs to talk to a running Gantry. Written when it is ready, 0600, read by the other commands. */
 export interface ClientFile {
   readonly endpoint: string;
   readonly region: string;
@@ -10,6 +12,8 @@ export interface ClientFile {
   readonly secretAccessKey: string;
   /** The default VPC's subnets, one per availability zone. */
   readonly subnetIds: readonly string[];
+  /** A PEM file: the certificate authority to trust, where the public ones do not do. */
+  readonly authorityPath?: string | undefined;
 }
 
 function pathIn(dataDirectory: string): string {
@@ -18,25 +22,33 @@ function pathIn(dataDirectory: string): string {
 
 /** Replaces the file whole, so that a reader never sees half of it. */
 export async function writeClientFile(dataDirectory: string, client: ClientFile): Promise<void> {
-  const path = pathIn(dataDirectory);
-  await writeFile(`${path}.new`, `${JSON.stringify(client, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await replaceFile(pathIn(dataDirectory), client);
 }
 
 /** Throws SetupError that says what to do when no Gantry was ever ready on this data directory, or it is not ours to read. */
 export async function readClientFile(dataDirectory: string): Promise<ClientFile> {
+  const path = pathIn(dataDirectory);
   try {
-    return JSON.parse(await readFile(pathIn(dataDirectory), "utf8")) as ClientFile;
+    return JSON.parse(await readFile(path, "utf8")) as ClientFile;
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === "EACCES") {
-      throw new SetupError(`${pathIn(dataDirectory)} belongs to another user: run this as root`, {
+    if (cause instanceof SyntaxError) {
+      throw new SetupError(`${path} is damaged: start Gantry again, which writes it anew`, {
         cause,
       });
     }
-    throw new SetupError(
-      `no Gantry has been started on ${dataDirectory}: start one with 'npm start', or name its directory with --data-dir or GANTRY_DATA_DIR`,
-      { cause },
-    );
+    if ((cause as NodeJS.ErrnoException).code === "EACCES") {
+      throw new SetupError(`${path} belongs to another user: run this as that user, or as root`, {
+        cause,
+      });
+    }
+    throw neverStarted(dataDirectory, cause);
   }
+}
+
+/** For commands that need a Gantry on a data directory where none ever was. */
+export function neverStarted(dataDirectory: string, cause?: unknown): SetupError {
+  return new SetupError(
+    `no Gantry has been started on ${dataDirectory}: start one with '${START_COMMAND}', or name its directory with --data-dir or GANTRY_DATA_DIR`,
+    { cause },
+  );
 }

@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { SetupError } from "../lib/errors.ts";
+import { mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
 
 /** What makes a data directory's system different from any other on the same machine. */
@@ -11,9 +11,13 @@ export interface Identity {
   readonly ec2InstanceId: string;
 }
 
+/** Chosen. A first start writes less; a server with less room soon refuses every change. */
+const FREE_BYTES_MIN = 16 * 1024 * 1024;
+
 /** Makes the directory (0700) and its identity on first use. Throws SetupError if it cannot be used. */
 export async function openDataDirectory(directory: string, random: Random): Promise<Identity> {
   try {
+    await refuseFullDisk(directory);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const existing = await readIdentity(directory);
     if (existing !== undefined) return existing;
@@ -21,14 +25,12 @@ export async function openDataDirectory(directory: string, random: Random): Prom
       systemId: random.hex(3),
       ec2InstanceId: `i-${random.hex(9).slice(0, 17)}`,
     };
-    const path = join(directory, "identity.json");
-    await writeFile(`${path}.new`, `${JSON.stringify(identity, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await replaceFile(join(directory, "identity.json"), identity);
     return identity;
   } catch (cause) {
     if (cause instanceof SetupError) throw cause;
     throw new SetupError(
-      `cannot use the data directory ${directory}: ${(cause as Error).message}; choose another with --data-dir or GANTRY_DATA_DIR`,
+      `cannot use the data directory ${directory}: ${messageOf(cause)}; choose another with --data-dir or GANTRY_DATA_DIR`,
       { cause },
     );
   }
@@ -49,4 +51,37 @@ export async function readIdentity(directory: string): Promise<Identity | undefi
   } catch (cause) {
     throw new SetupError(`${path} is damaged: restore it from a backup`, { cause });
   }
+}
+
+/** Writes a document whole or not at all (0600): a reader never sees half of it, a full disk leaves the old one. */
+export async function replaceFile(path: string, document: unknown): Promise<void> {
+  const unfinished = `${path}.new`;
+  try {
+    await writeFile(unfinished, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}
+
+/** The directory itself, or where it would be made. */
+export async function nearestExisting(path: string): Promise<string> {
+  try {
+    await statfs(path);
+    return path;
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || parent === path) throw error;
+    return nearestExisting(parent);
+  }
+}
+
+async function refuseFullDisk(directory: string): Promise<void> {
+  const place = await nearestExisting(directory);
+  const { bavail, bsize } = await statfs(place);
+  if (bavail * bsize >= FREE_BYTES_MIN) return;
+  throw new SetupError(
+    `the disk of ${directory} is full (less than ${FREE_BYTES_MIN / 2 ** 20} MiB free): make room on it, or choose another data directory with --data-dir or GANTRY_DATA_DIR`,
+  );
 }

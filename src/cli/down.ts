@@ -3,20 +3,16 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
-import { createLog } from "../lib/log.ts";
 import { removeNode } from "../node.ts";
 import { lockStore } from "../server.ts";
 import { readIdentity } from "./data-directory.ts";
+import { stderrLog } from "./foreground.ts";
 
 /** `gantry down`: removes every container, network and process of a data directory. What the server knows stays. */
 export async function down(settings: Settings): Promise<number> {
   const identity = await readIdentity(settings.dataDirectory);
   if (identity === undefined) return 0;
-  const log = createLog({
-    clock: systemClock,
-    level: settings.logLevel,
-    write: (line) => process.stderr.write(line),
-  });
+  const log = stderrLog(settings.logLevel);
   // A running Gantry holds the lock, and would start anew what is removed here.
   await using _lock = await lockStore(join(settings.dataDirectory, "server"), log);
   const directory = join(settings.dataDirectory, "node");

@@ -11,6 +11,10 @@ export function clientEnvironment(client: ClientFile): Record<string, string> {
     AWS_ACCESS_KEY_ID: client.accessKeyId,
     AWS_SECRET_ACCESS_KEY: client.secretAccessKey,
     GANTRY_SUBNETS: client.subnetIds.join(","),
+    ...(client.authorityPath === undefined
+      ? {}
+      : // The CLI and most SDKs read the one, the SDK for JavaScript the other.
+        { AWS_CA_BUNDLE: client.authorityPath, NODE_EXTRA_CA_CERTS: client.authorityPath }),
   };
 }
 

@@ -1,31 +1,53 @@
-import { SETTINGS } from "../config.ts";
-
-const COMMANDS: readonly (readonly [string, string])[] = [
-  ["up", "bring the whole system up on this machine, in the foreground"],
-  ["down", "stop and remove every container and network of a data directory; its state stays"],
-  ["env", 'shell lines for the AWS CLI and SDKs: eval "$(gantry env)"'],
-  ["aws …", "the AWS CLI, pointed at this Gantry"],
-  ["image load FILE", "import an image: an OCI layout or a docker-archive, as a tar file"],
-  ["version", "what this is"],
-];
+import { SETTINGS, type Setting } from "../config.ts";
+import { type Command, usageOf } from "./command.ts";
 
 /** What `gantry --help` prints. */
-export function helpText(): string {
-  const commands = COMMANDS.map(([name, meaning]) => `  ${name.padEnd(18)}${meaning}`);
-  const settings = Object.values(SETTINGS).map(({ flag, variable, fallback, meaning }) => {
-    const byDefault = fallback === undefined ? "" : ` (default ${fallback})`;
-    return `  --${flag.padEnd(24)}${variable}\n${" ".repeat(28)}${meaning}${byDefault}`;
+export function helpText(commands: readonly Command[]): string {
+  const lines = commands.map(({ name, words, passesOn, summary }) => {
+    const call = [name, ...words, ...(passesOn ? ["…"] : [])].join(" ");
+    return `  ${call.padEnd(22)}${summary}`;
   });
   return [
     "Gantry: Amazon ECS on machines you own.",
     "",
-    "Usage: gantry COMMAND [settings]",
+    "Usage: gantry COMMAND [options]",
     "",
-    ...commands,
+    ...lines,
     "",
-    "Settings, by flag or by variable:",
-    "",
-    ...settings,
+    "'gantry COMMAND --help' explains one. Settings are flags or GANTRY_* variables; 'gantry up --help' lists them all.",
     "",
   ].join("\n");
+}
+
+/** What `gantry up --help` prints. */
+export function commandHelpText(command: Command): string {
+  const options = [
+    ...Object.entries(command.switches).map(([flag, meaning]) => [
+      `  --${flag}`,
+      `      ${meaning}`,
+    ]),
+    ...command.settings.map((name) => settingLines(SETTINGS[name])),
+  ];
+  return [
+    `Usage: ${usageOf(command)}`,
+    "",
+    `${sentence(command.summary)}`,
+    ...command.details,
+    ...(options.length > 0 ? ["", "Options, and the variables that do the same:"] : []),
+    ...options.flat(),
+    "",
+  ].join("\n");
+}
+
+function settingLines({ flag, variable, fallback, form, meaning, reason }: Setting): string[] {
+  return [
+    `  --${flag.padEnd(24)}${variable}`,
+    `      ${meaning}`,
+    `      takes ${form}`,
+    `      ${fallback === undefined ? "no default" : `default ${fallback}`}: ${reason}`,
+  ];
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readCommandLine } from "../config.ts";
+import { readSettings } from "../config.ts";
 import { SetupError } from "../lib/errors.ts";
 import { systemRandom } from "../lib/random.ts";
 import { openDataDirectory } from "./data-directory.ts";
@@ -15,8 +15,8 @@ test("`image load` beside a Gantry that does not run says at once to start it", 
     await openDataDirectory(directory, systemRandom);
     const archive = join(directory, "hello.tar");
     writeFileSync(archive, "");
-    const { settings } = readCommandLine([], { GANTRY_DATA_DIR: directory });
-    await assert.rejects(image(settings, ["load", archive]), (error) => {
+    const settings = readSettings({}, { GANTRY_DATA_DIR: directory });
+    await assert.rejects(image(settings, archive), (error) => {
       assert.ok(error instanceof SetupError);
       assert.match(error.message, /no Gantry runs on .*: start it with 'npm start'/);
       return true;

@@ -4,44 +4,33 @@ import { join } from "node:path";
 import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
-import { createLog } from "../lib/log.ts";
 import { connectRuntime } from "../node.ts";
 import { ImageError } from "../runtime/runtime.ts";
+import { neverStarted } from "./client-file.ts";
 import { readIdentity } from "./data-directory.ts";
+import { stderrLog } from "./foreground.ts";
+import { START_COMMAND } from "./program.ts";
 
 /** `gantry image load FILE`: imports an archive into this machine's engine, showing progress. */
-export async function image(settings: Settings, words: readonly string[]): Promise<number> {
-  const [verb, file, ...more] = words;
-  if (verb !== "load" || file === undefined || more.length > 0) {
-    throw new SetupError(
-      "usage: gantry image load FILE, a tar file of an OCI layout or of 'docker save'",
-    );
-  }
-  const identity = await readIdentity(settings.dataDirectory);
-  if (identity === undefined) {
-    throw new SetupError(
-      `no Gantry has been started on ${settings.dataDirectory}: start one with 'npm start', or name its directory with --data-dir or GANTRY_DATA_DIR`,
-    );
-  }
+export async function image(settings: Settings, file: string): Promise<number> {
+  const { dataDirectory } = settings;
+  const identity = await readIdentity(dataDirectory);
+  if (identity === undefined) throw neverStarted(dataDirectory);
   try {
     await access(file, constants.R_OK);
   } catch (cause) {
     throw new SetupError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
-  const log = createLog({
-    clock: systemClock,
-    level: "warn",
-    write: (line) => process.stderr.write(line),
-  });
+  const log = stderrLog("warn");
   await using runtime = await connectRuntime({
-    directory: join(settings.dataDirectory, "node"),
+    directory: join(dataDirectory, "node"),
     identity,
     clock: systemClock,
     log,
   }).catch((cause: unknown) => {
     if (!(cause instanceof UnavailableError)) throw cause;
     throw new SetupError(
-      `no Gantry runs on ${settings.dataDirectory}: start it with 'npm start', or name another with --data-dir or GANTRY_DATA_DIR`,
+      `no Gantry runs on ${dataDirectory}: start it with '${START_COMMAND}', or name another with --data-dir or GANTRY_DATA_DIR`,
       { cause },
     );
   });

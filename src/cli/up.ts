@@ -1,53 +1,46 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Settings } from "../config.ts";
-import { hostRoutes } from "../dataplane/host-routes.ts";
-import { chooseVpcCidr } from "../dataplane/vpc-cidr.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SetupError } from "../lib/errors.ts";
-import { createLog, type Log } from "../lib/log.ts";
+import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
-import { type GantryNode, startNode } from "../node.ts";
-import { checkHost } from "../runtime/host-checks.ts";
-import { type Server, startServer } from "../server.ts";
-import { writeClientFile } from "./client-file.ts";
-import { type Identity, openDataDirectory } from "./data-directory.ts";
-import { shellQuote } from "./env.ts";
-import { outliveReader, stopSignal } from "./stop-signal.ts";
+import type { GantryNode } from "../node.ts";
+import type { Invocation } from "./command.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { nearestExisting } from "./data-directory.ts";
+import { aborted, enterForeground } from "./foreground.ts";
+import { unit } from "./unit.ts";
 
 /** `gantry up`: server and node in this process, until it is asked to stop. Containers outlive it. */
-export async function up(settings: Settings): Promise<number> {
-  const log = createLog({
-    clock: systemClock,
-    level: settings.logLevel,
-    write: (line) => process.stderr.write(line),
-  });
-  for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
-  const stop = stopSignal({
-    signals: process,
-    clock: systemClock,
-    log,
-    exit: () => process.exit(1),
-  });
-  await refuseUnfitHost();
-  // Before anything is made on disk, so that a taken port changes nothing.
-  await refuseTakenPort(settings.listen);
-  const identity = await openDataDirectory(settings.dataDirectory, systemRandom);
-  await using server = await startServer({
-    directory: join(settings.dataDirectory, "server"),
-    listen: settings.listen,
-    accountId: settings.accountId,
-    region: settings.region,
-    rootKey: settings.rootKey,
-    chooseVpcCidr: async () => settings.vpcCidr ?? chooseVpcCidr(await hostRoutes()),
-    clock: systemClock,
-    random: systemRandom,
-    log,
-  });
-  await using node = await startNode({
+export async function up({ settings, switches }: Invocation): Promise<number> {
+  if (switches.has("print-unit")) return unit("up", settings);
+  const { log, stop } = enterForeground(settings.logLevel);
+  // The checks wait for other programs: meanwhile the server's modules load.
+  const [{ openControlPlane }] = await Promise.all([
+    import("./control-plane.ts"),
+    refuseUnfitHost(settings.dataDirectory),
+  ]);
+  await using plane = await openControlPlane(settings, { command: "up", log });
+  await using node = await openNode(settings, plane, log);
+  await Promise.race([node.connected(stop), plane.server.failed]);
+  if (!stop.aborted) {
+    await plane.announce("Gantry is ready.");
+    await Promise.race([aborted(stop), plane.server.failed, node.failed]);
+  }
+  log.info("stopping");
+  await reportWhatStays(node, log);
+  return 0;
+}
+
+/** The node's modules (gRPC among them) are loaded only now: the door answers already. */
+async function openNode(settings: Settings, plane: ControlPlane, log: Log): Promise<GantryNode> {
+  const { startNode } = await import("../node.ts");
+  const { server, identity, tls } = plane;
+  return startNode({
     directory: join(settings.dataDirectory, "node"),
     identity,
     endpoint: server.endpoint,
+    ca: tls?.authority?.pem,
     accountId: settings.accountId,
     region: settings.region,
     keyFor: (accountId) => server.createNodeKey(accountId, identity.ec2InstanceId),
@@ -55,73 +48,17 @@ export async function up(settings: Settings): Promise<number> {
     random: systemRandom,
     log,
   });
-  await Promise.race([node.connected(stop), server.failed]);
-  if (!stop.aborted) {
-    await announce(settings, identity, server);
-    await Promise.race([aborted(stop), server.failed, node.failed]);
-  }
-  log.info("stopping");
-  await reportWhatStays(node, log);
-  return 0;
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-async function refuseUnfitHost(): Promise<void> {
-  const failed = (await checkHost()).filter(({ ok }) => !ok);
+async function refuseUnfitHost(dataDirectory: string): Promise<void> {
+  const { checkHost } = await import("../runtime/host-checks.ts");
+  const directory = await nearestExisting(dataDirectory);
+  const failed = (await checkHost({ directory })).filter(({ ok }) => !ok);
   if (failed.length === 0) return;
   const lines = failed.map(
     ({ name, problem, remedy }) => `  ${name}: ${problem}${remedy ? `; ${remedy}` : ""}`,
   );
   throw new SetupError(`this machine cannot run containers:\n${lines.join("\n")}`);
-}
-
-async function refuseTakenPort({ host, port }: Settings["listen"]): Promise<void> {
-  const probe = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      probe.once("error", reject);
-      probe.listen(port, host, resolve);
-    });
-  } catch (cause) {
-    throw new SetupError(
-      `cannot listen on ${host}:${port} (${(cause as NodeJS.ErrnoException).code}): stop what uses it, or choose another with --listen or GANTRY_LISTEN`,
-      { cause },
-    );
-  } finally {
-    await new Promise((resolve) => probe.close(resolve));
-  }
-}
-
-async function announce(settings: Settings, identity: Identity, server: Server): Promise<void> {
-  await writeClientFile(settings.dataDirectory, {
-    endpoint: server.endpoint,
-    region: settings.region,
-    accessKeyId: server.rootKey.accessKeyId,
-    secretAccessKey: server.rootKey.secretAccessKey,
-    subnetIds: server.subnetIds,
-  });
-  const flag =
-    settings.dataDirectory === "/var/lib/gantry"
-      ? ""
-      : ` --data-dir ${shellQuote(settings.dataDirectory)}`;
-  process.stdout.write(
-    [
-      "",
-      `Gantry is ready.  endpoint ${server.endpoint}   data ${settings.dataDirectory}   system ${identity.systemId}`,
-      "In another terminal, in this directory:",
-      "",
-      `  eval "$(npx gantry env${flag})"`,
-      "  aws ecs describe-clusters",
-      "",
-      "",
-    ].join("\n"),
-  );
 }
 
 async function reportWhatStays(node: GantryNode, log: Log): Promise<void> {

@@ -44,6 +44,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** How callers reach the door. Default: `http`. */
+  readonly scheme?: "http" | "https";
   /** In tests: a handler that answers members which the schema does not know fails with a 500. */
   readonly strict?: boolean;
 }
@@ -98,7 +100,7 @@ export class Gateway {
       const caller = this.#verifier.verify(raw);
       const body = await unpackedBody(raw);
       const { service, shape } = this.#route(raw, caller);
-      const call = new GatewayCall(raw, caller, requestId);
+      const call = new GatewayCall(raw, caller, requestId, this.#deps.scheme ?? "http");
       const output = await this.#invoke(service, shape, body, call);
       return jsonReply(raw, requestId, 200, writeJson(shape.output, output, this.#strict));
     } catch (error) {
@@ -218,11 +220,11 @@ class GatewayCall implements Call {
   readonly sourceIp: string;
   readonly #raw: RawRequest;
 
-  constructor(raw: RawRequest, caller: Verified, requestId: string) {
+  constructor(raw: RawRequest, caller: Verified, requestId: string, scheme: string) {
     this.principal = caller.principal;
     this.region = caller.region;
     this.requestId = requestId;
-    this.endpoint = `http://${raw.headers.host ?? ""}`;
+    this.endpoint = `${scheme}://${raw.headers.host ?? ""}`;
     this.sourceIp = raw.sourceIp;
     this.#raw = raw;
   }

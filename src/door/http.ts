@@ -1,5 +1,6 @@
 /** The door on a TCP port: `node:http` and `ws` turned into calls of the gateway. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
@@ -25,12 +26,14 @@ export interface HttpOptions {
   readonly upgrades: readonly UpgradeRoute[];
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** PEM: the door speaks HTTPS with this certificate (and its chain). Absent: plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 export interface HttpDoor {
-  /** `http://127.0.0.1:4566`. */
+  /** `http://127.0.0.1:4566`, or `https:` of it. */
   readonly url: string;
   readonly port: number;
   /** Takes no new calls, lets those under way end for a short while, then closes everything. */
@@ -39,30 +42,41 @@ export interface HttpDoor {
 
 /** Opens the door. Throws SetupError, saying what to do, when the address cannot be had. */
 export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
-  const { gateway, listen, clock } = options;
+  const { gateway, listen, tls, clock } = options;
   const upgrades = new UpgradeHandler(options);
   let isClosing = false;
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_MS_MAX,
-      requestTimeout: REQUEST_MS_MAX,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      // An offer of another protocol (h2c) may be ignored: the call is answered as plain HTTP/1.1.
-      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
-    },
-    (request, response) => {
-      // Rejects only when the caller goes away in the middle of its body: there is nobody to tell.
-      serve(gateway, request, response, () => isClosing).catch(() => request.destroy());
-    },
-  );
+  const serverOptions = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_MS_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    // An offer of another protocol (h2c) may be ignored: the call is answered as plain HTTP/1.1.
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      request.headers.upgrade?.toLowerCase() === "websocket",
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    // Rejects only when the caller goes away in the middle of its body: there is nobody to tell.
+    serve(gateway, request, response, () => isClosing).catch(() => request.destroy());
+  };
+  const server =
+    tls === undefined
+      ? createServer(serverOptions, listener)
+      : createTlsServer(
+          {
+            ...serverOptions,
+            handshakeTimeout: HEADERS_MS_MAX,
+            cert: tls.certificate,
+            key: tls.key,
+          },
+          listener,
+        );
   server.maxConnections = CONNECTIONS_MAX;
   server.on("upgrade", (request, socket, head) => upgrades.handle(request, socket, head));
   await listening(server, listen);
   const { port } = server.address() as AddressInfo;
   const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `${tls === undefined ? "http" : "https"}://${host}:${port}`,
     port,
     close: async () => {
       isClosing = true;

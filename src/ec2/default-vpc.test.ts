@@ -9,7 +9,7 @@ import { subnetsPrefix, vpcsPrefix } from "./model.ts";
 
 const SCOPE = { accountId: "111111111111", region: "us-east-1" };
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
-const OPTIONS = { cidr: "172.31.0.0/16", availabilityZones: ZONES };
+const OPTIONS = { chooseCidr: async () => "172.31.0.0/16", availabilityZones: ZONES };
 
 test("a default VPC has a /20 subnet in each zone", async () => {
   await using deps = await openDeps();
@@ -29,7 +29,7 @@ test("a default VPC has a /20 subnet in each zone", async () => {
 
 test("there is one default VPC, however many ask for it, and it keeps its range", async () => {
   await using deps = await openDeps();
-  const asked = [OPTIONS, OPTIONS, { ...OPTIONS, cidr: "10.0.0.0/16" }];
+  const asked = [OPTIONS, OPTIONS, { ...OPTIONS, chooseCidr: async () => "10.0.0.0/16" }];
   const answers = await Promise.all(asked.map((options) => ensureDefaultVpc(deps, SCOPE, options)));
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
   assert.equal(deps.cache.list(vpcsPrefix(SCOPE)).length, 1);
@@ -49,9 +49,12 @@ test("a zone that comes later gets its subnet beside the others", async () => {
 
 test("a VPC that is too small says what to do", async () => {
   await using deps = await openDeps();
-  await assert.rejects(ensureDefaultVpc(deps, SCOPE, { ...OPTIONS, cidr: "10.0.0.0/19" }), {
-    message: /no room for a \/20 subnet in each of .*: choose a larger one/,
-  });
+  await assert.rejects(
+    ensureDefaultVpc(deps, SCOPE, { ...OPTIONS, chooseCidr: async () => "10.0.0.0/19" }),
+    {
+      message: /no room for a \/20 subnet in each of .*: choose a larger one/,
+    },
+  );
 });
 
 async function openDeps(): Promise<DefaultVpcDeps & AsyncDisposable> {

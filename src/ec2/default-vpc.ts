@@ -20,8 +20,8 @@ export interface DefaultVpcDeps {
 }
 
 export interface DefaultVpcOptions {
-  /** Of a VPC that is still to be made; one that exists keeps its own. */
-  readonly cidr: string;
+  /** Asked for the range of a VPC that is still to be made; one that exists keeps its own. */
+  readonly chooseCidr: () => Promise<string>;
   readonly availabilityZones: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export async function ensureDefaultVpc(
       accountId,
       region,
       vpcId: `vpc-${deps.random.hex(9).slice(0, 17)}`,
-      cidr: options.cidr,
+      cidr: await options.chooseCidr(),
       isDefault: true,
     };
     const subnets = subnetsOf(deps.cache, vpc);

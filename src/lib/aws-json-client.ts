@@ -1,6 +1,6 @@
 /** A client of one awsJson 1.1 service at our own door: for agents and the command line, without the SDK. */
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 import type { Clock } from "./clock.ts";
 import { ApiError, messageOf, UnavailableError } from "./errors.ts";
 import { type Credentials, signRequest } from "./sigv4.ts";
@@ -25,6 +25,8 @@ export interface AwsJsonClientOptions {
   /** Asked at each call, so that refreshed credentials are used at once. */
   readonly credentials: () => Credentials;
   readonly clock: Clock;
+  /** The certificate authority of the server, PEM, in place of the public ones. */
+  readonly ca?: string | undefined;
   /** How the bytes travel. Default: HTTP with kept connections. */
   readonly send?: HttpSend;
 }
@@ -50,7 +52,7 @@ const CONNECTIONS_MAX = 64;
 
 /** Makes a client with its own pool of connections. They are let go when idle and do not keep a process alive. */
 export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClient {
-  const send = options.send ?? createHttpSend();
+  const send = options.send ?? createHttpSend(options.ca);
   const url = new URL(options.endpoint);
   return {
     async call(operation, input, signal) {
@@ -113,8 +115,10 @@ function dateAsSeconds(this: unknown, key: string, value: unknown): unknown {
   return original instanceof Date ? original.getTime() / 1000 : value;
 }
 
-function createHttpSend(): HttpSend {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
+function createHttpSend(ca: string | undefined): HttpSend {
+  const pool = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
+  const agent = new Agent(pool);
+  const tlsAgent = new TlsAgent({ ...pool, ...(ca === undefined ? {} : { ca }) });
   return ({ url, headers, body }, signal) =>
     new Promise((resolve, reject) => {
       const isPlain = url.protocol === "http:";
@@ -123,7 +127,7 @@ function createHttpSend(): HttpSend {
         {
           method: "POST",
           headers: { ...headers, "content-length": Buffer.byteLength(body) },
-          ...(isPlain ? { agent } : {}),
+          agent: isPlain ? agent : tlsAgent,
           ...(signal === undefined ? {} : { signal }),
           timeout: REPLY_MS_MAX,
         },

@@ -60,17 +60,20 @@ export function messageSocket(socket: WebSocket): MessageSocket {
 /**
  * Opens a websocket to `url` (`ws:` or `wss:`; `http:` and `https:` mean the same) with `headers`, signed already.
  * Rejects with {@link HandshakeRefusedError}, with UnavailableError when there is no connection, or with the reason
- * of `signal`, which has no effect on the socket once it is open.
+ * of `signal`, which has no effect on the socket once it is open. `trust.ca`: the certificate authority of the server,
+ * PEM, in place of the public ones.
  */
 export function dialWebSocket(
   url: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  trust: { readonly ca?: string | undefined } = {},
 ): Promise<MessageSocket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const socket = new WebSocket(url, {
       headers: { ...headers },
+      ...(trust.ca === undefined ? {} : { ca: trust.ca }),
       perMessageDeflate: false,
       maxPayload: SERVER_MESSAGE_BYTES_MAX,
       handshakeTimeout: HANDSHAKE_MS_MAX,

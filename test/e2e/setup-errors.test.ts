@@ -66,7 +66,7 @@ test("settings that make no sense are named with flag, variable and form", async
     ["--listen", "nonsense", /--listen \(GANTRY_LISTEN\) is "nonsense", but must be address:port/],
     ["--account-id", "12", /--account-id .* 12 digits/],
     ["--data-dir", "relative", /--data-dir .* absolute path/],
-    ["--wrong", "x", /--wrong.*gantry --help/s],
+    ["--wrong", "x", /--wrong.*gantry up --help/s],
   ] as const) {
     const { code, stderr } = await command("bin/gantry", ["up", flag, value]);
     assert.equal(code, 1);

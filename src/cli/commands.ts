@@ -1,0 +1,103 @@
+import { SETTINGS, type SettingName } from "../config.ts";
+import type { Command } from "./command.ts";
+
+const SERVER_SETTINGS = Object.keys(SETTINGS) as SettingName[];
+const PRINT_UNIT = {
+  "print-unit": "print a systemd unit for this command line, and do nothing else",
+};
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "up",
+    words: [],
+    summary: "bring the whole system up on this machine, in the foreground",
+    details: [
+      "Server and node in one process. Needs root, containerd, runc, iproute2 and nftables. Ctrl-C stops it: containers keep running, and the next start adopts them.",
+    ],
+    settings: SERVER_SETTINGS,
+    switches: PRINT_UNIT,
+    run: async (invocation) => (await import("./up.ts")).up(invocation),
+  },
+  {
+    name: "server",
+    words: [],
+    summary: "bring the control plane up alone: no containers, no root",
+    details: [
+      "The same state as 'gantry up': a data directory may be used by the one today and by the other tomorrow.",
+    ],
+    settings: SERVER_SETTINGS,
+    switches: PRINT_UNIT,
+    run: async (invocation) => (await import("./server.ts")).server(invocation),
+  },
+  {
+    name: "status",
+    words: [],
+    summary: "what runs: process, endpoint, instances, tasks, use of the disk",
+    details: ["The exit code is 0 when it runs, 3 when it does not, 1 when it does not answer."],
+    settings: ["dataDirectory"],
+    switches: {},
+    run: async ({ settings }) => (await import("./status.ts")).status(settings),
+  },
+  {
+    name: "env",
+    words: [],
+    summary: 'shell lines for the AWS CLI and SDKs: eval "$(gantry env)"',
+    details: ["They hold the root key's secret."],
+    settings: ["dataDirectory"],
+    switches: {},
+    run: async ({ settings }) => (await import("./env.ts")).env(settings),
+  },
+  {
+    name: "aws",
+    words: [],
+    summary: "the AWS CLI, pointed at this Gantry",
+    details: [
+      "All that follows belongs to the AWS CLI; GANTRY_DATA_DIR, or --data-dir before 'aws', says which Gantry.",
+    ],
+    settings: ["dataDirectory"],
+    switches: {},
+    passesOn: true,
+    run: async ({ settings, words }) => (await import("./aws.ts")).aws(settings, words),
+  },
+  {
+    name: "image",
+    words: ["load", "FILE"],
+    summary: "import an image into this machine's engine",
+    details: ["FILE is a tar file: an OCI layout, or what 'docker save' writes."],
+    settings: ["dataDirectory"],
+    switches: {},
+    run: async ({ settings, words }) =>
+      (await import("./image.ts")).image(settings, words[1] ?? ""),
+  },
+  {
+    name: "down",
+    words: [],
+    summary: "stop and remove every container and network of a data directory; its state stays",
+    details: [],
+    settings: ["dataDirectory", "logLevel"],
+    switches: {},
+    run: async ({ settings }) => (await import("./down.ts")).down(settings),
+  },
+  {
+    name: "completion",
+    words: ["bash|zsh"],
+    summary: "a script that teaches the shell these words",
+    details: [
+      'For bash: source <(gantry completion bash). For zsh: eval "$(gantry completion zsh)".',
+    ],
+    settings: [],
+    switches: {},
+    run: async ({ words }) =>
+      (await import("./completion.ts")).completion(COMMANDS, words[0] ?? ""),
+  },
+  {
+    name: "version",
+    words: [],
+    summary: "which version this is, and of Node",
+    details: [],
+    settings: [],
+    switches: {},
+    run: async () => (await import("./version.ts")).version(),
+  },
+];

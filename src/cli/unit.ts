@@ -1,0 +1,125 @@
+import { fileURLToPath } from "node:url";
+import { SETTINGS, type Settings } from "../config.ts";
+
+export interface UnitOptions {
+  readonly command: "up" | "server";
+  /** What runs: Node and the program's first file. */
+  readonly program: readonly string[];
+  /** Flags that differ from their defaults. */
+  readonly flags: readonly string[];
+  readonly dataDirectory: string;
+}
+
+/** `gantry up --print-unit`, `gantry server --print-unit`: a unit file for the settings given now. */
+export function unit(command: "up" | "server", settings: Settings): number {
+  const main = fileURLToPath(new URL(`../main${import.meta.url.slice(-3)}`, import.meta.url));
+  const program = [process.execPath, "--disable-warning=ExperimentalWarning", main];
+  const { dataDirectory } = settings;
+  process.stdout.write(unitText({ command, program, flags: flagsOf(settings), dataDirectory }));
+  return 0;
+}
+
+/**
+ * A systemd unit. What runs containers cannot be confined: a filter (NoNewPrivileges, RestrictSUIDSGID, …) would hold
+ * in the containers too, and a mount namespace (ProtectSystem, PrivateTmp, …) would end with the service and take the
+ * containers' file systems with it. The control plane alone is confined as far as systemd can.
+ */
+export function unitText({ command, program, flags, dataDirectory }: UnitOptions): string {
+  const line = [...program, command, ...flags].map(quote).join(" ");
+  return `# gantry ${command} --print-unit > /etc/systemd/system/gantry.service && systemctl enable --now gantry
+[Unit]
+Description=Gantry: Amazon ECS on machines you own
+Wants=network-online.target
+After=network-online.target
+# Settings that do not mend by themselves should not be tried for ever.
+StartLimitIntervalSec=60
+StartLimitBurst=5
+
+[Service]
+Type=exec
+# Secrets as variables, readable by root only: GANTRY_ROOT_ACCESS_KEY_ID, GANTRY_ROOT_SECRET_ACCESS_KEY.
+EnvironmentFile=-/etc/gantry.env
+ExecStart=${line}
+Restart=on-failure
+RestartSec=2
+LimitNOFILE=1048576
+LimitCORE=0
+UMask=0077
+KeyringMode=private
+${(command === "up" ? NODE_LINES : serverLines(dataDirectory)).join("\n")}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+const NODE_LINES = [
+  "# Containers and their shims outlive this service: the next start adopts them.",
+  "KillMode=process",
+  "# Gantry makes the containers' cgroups.",
+  "Delegate=yes",
+  "TasksMax=infinity",
+  "LimitNPROC=infinity",
+  "# The kernel should take a container first when memory is short.",
+  "OOMScoreAdjust=-500",
+];
+
+function serverLines(dataDirectory: string): string[] {
+  return [
+    ...(dataDirectory === SETTINGS.dataDirectory.fallback
+      ? ["StateDirectory=gantry", "StateDirectoryMode=0700"]
+      : []),
+    `ReadWritePaths=${quote(`-${dataDirectory}`)}`,
+    "# Ports below 1024.",
+    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_DAC_OVERRIDE",
+    "NoNewPrivileges=yes",
+    "ProtectSystem=strict",
+    "ProtectHome=read-only",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectControlGroups=yes",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+  ];
+}
+
+/** Never the root key: a unit is readable by everybody. */
+function flagsOf(settings: Settings): string[] {
+  const { listen, tls } = settings;
+  const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+  const values: Partial<Record<keyof typeof SETTINGS, string | undefined>> = {
+    dataDirectory: settings.dataDirectory,
+    listen: `${host}:${listen.port}`,
+    endpointHost: settings.endpointHost === listen.host ? undefined : settings.endpointHost,
+    tls: tls.kind === "files" ? undefined : tls.kind,
+    ...(tls.kind === "files"
+      ? { tlsCertificate: tls.certificate, tlsKey: tls.key, tlsAuthority: tls.authority }
+      : {}),
+    accountId: settings.accountId,
+    region: settings.region,
+    vpcCidr: settings.vpcCidr,
+    logLevel: settings.logLevel,
+  };
+  return Object.entries(values).flatMap(([name, value]) => {
+    const { flag, fallback } = SETTINGS[name as keyof typeof SETTINGS];
+    return value === undefined || value === fallback ? [] : [`--${flag}`, value];
+  });
+}
+
+/** One word of a unit's command line: systemd.service(5), "Command lines". */
+function quote(word: string): string {
+  const escaped = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /^[\w@%+=:,./$-]+$/.test(escaped)
+    ? escaped
+    : `"${escaped.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}
