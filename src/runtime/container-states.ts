@@ -29,6 +29,7 @@ export async function listContainers(engine: Engine): Promise<readonly Container
       }
       const exit = await settle(engine, container);
       if (exit === "removed") return [];
+      if (exit === "created") return [{ id, labels, status: "created" }];
       if (exit === "running") return [{ id, labels, status: "running" }];
       return [{ id, labels, status: "stopped", exit }];
     });
@@ -46,7 +47,9 @@ export async function waitForExit(
     abort.throwIfAborted();
     const container = await containerd.containers.get(id);
     const exit = container === undefined ? "removed" : await settle(engine, container);
-    if (exit === "removed") throw new RuntimeError(`no such container: ${id}`);
+    if (exit === "removed" || exit === "created") {
+      throw new RuntimeError(`no such container: ${id}`);
+    }
     if (exit !== "running") return exit;
     try {
       await containerd.tasks.wait(id, { signal: abort });
@@ -60,7 +63,10 @@ export async function waitForExit(
 }
 
 /** How the container ended, writing it down if nobody has. */
-function settle(engine: Engine, container: Container): Promise<ExitState | "running" | "removed"> {
+function settle(
+  engine: Engine,
+  container: Container,
+): Promise<ExitState | "created" | "running" | "removed"> {
   const { containerd, exits, locks, options } = engine;
   const { id } = container;
   const taskId = container.labels[TASK_LABEL] ?? id;
@@ -69,6 +75,10 @@ function settle(engine: Engine, container: Container): Promise<ExitState | "runn
     if (process !== undefined && process.status !== "STOPPED") return "running";
     if ((await containerd.containers.get(id)) === undefined) return "removed";
     const known = await exits.get(id);
+    // A program that was killed between the record and the process leaves this.
+    if (process === undefined && known === undefined && !(await exits.wasStarted(id))) {
+      return "created";
+    }
     const exit = known ?? (await exitOf(engine, process, `${taskCgroup(options, taskId)}/${id}`));
     if (known === undefined) await exits.put(id, exit);
     if (process !== undefined) await deleteTask(containerd, id);

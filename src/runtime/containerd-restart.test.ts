@@ -6,11 +6,15 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   eventually,
+  NAMESPACE,
   type RealRuntime,
   reasonToSkip,
   startRealRuntime,
 } from "../../test/images/real-runtime.ts";
+import { systemClock } from "../lib/clock.ts";
+import { createContainerdClient } from "./containerd/client.ts";
 
+const SIGKILL = 9;
 const skip = await reasonToSkip();
 const never = new AbortController().signal;
 let real: RealRuntime;
@@ -56,6 +60,28 @@ test("a new runtime finds what ran and what ended while there was none", { skip 
   assert.equal(states.get("again-b")?.status, "running");
   assert.deepEqual(states.get("again-a")?.labels, { n: "1" });
   for (const id of states.keys()) await real.runtime.remove(id);
+});
+
+test("a container that was made and not started when the agent died has not ended: it can be made again", {
+  skip,
+}, async () => {
+  const spec = real.spec("half-a", ["sh", "-c", "echo once; exit 3"]);
+  await real.runtime.create(spec);
+  const { socketPath } = real;
+  const client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
+  await client.tasks.kill("half-a", SIGKILL, true);
+  await client.tasks.wait("half-a", {});
+  await client.tasks.delete("half-a");
+  client.close();
+  assert.deepEqual(
+    (await real.runtime.list()).map(({ id, status }) => [id, status]),
+    [["half-a", "created"]],
+  );
+  await real.runtime.create(spec);
+  await real.runtime.start("half-a");
+  assert.equal((await real.runtime.wait("half-a", never)).exitCode, 3);
+  assert.equal(await real.output("half-a"), "once\n");
+  await real.runtime.remove("half-a");
 });
 
 test("a container lost with its shim counts as stopped, with Docker's code for that", {

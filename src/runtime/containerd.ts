@@ -62,10 +62,12 @@ export async function createContainerdRuntime(
 
 async function start(engine: Engine, id: string): Promise<void> {
   const { containerd, exits } = engine;
+  await exits.putStarted(id);
   try {
     await containerd.tasks.start(id);
   } catch (error) {
     const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));
+    if (status === undefined) await exits.delete(id);
     if (status === undefined || status === "CREATED") throw asRuntimeError(error);
   }
 }

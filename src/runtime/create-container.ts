@@ -25,7 +25,10 @@ const KILL_MS_MAX = 30_000;
 export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
   const { containerd, exits, changing, locks, options } = engine;
   await locks.run(spec.taskId, async () => {
-    if ((await containerd.tasks.get(spec.id)) ?? (await exits.get(spec.id))) return;
+    if (await exits.get(spec.id)) return;
+    const status = (await containerd.tasks.get(spec.id))?.status;
+    // One that was made and not started may be what a killed program left half-made, without anyone to take its output.
+    if (status !== undefined && status !== "CREATED") return;
     changing.add(spec.id);
     try {
       await removeLocked(engine, spec.id, spec.taskId);

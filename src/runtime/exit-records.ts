@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExitState } from "./runtime.ts";
 
@@ -10,6 +11,12 @@ export interface ExitRecords {
   get(id: string): Promise<ExitState | undefined>;
   /** Durable when it resolves. */
   put(id: string, exit: ExitState): Promise<void>;
+  /**
+   * Writes down that a container is about to start: one without a process that was not started never had one. Outlives
+   * the program, not the machine: after that nothing runs, and a container that may have is started again by who wants it.
+   */
+  putStarted(id: string): Promise<void>;
+  wasStarted(id: string): Promise<boolean>;
   /** An unknown id is a success. */
   delete(id: string): Promise<void>;
 }
@@ -18,6 +25,7 @@ export interface ExitRecords {
 export async function openExitRecords(directory: string): Promise<ExitRecords> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const fileOf = (id: string): string => join(directory, `${id}.json`);
+  const startedFileOf = (id: string): string => join(directory, `${id}.started`);
   return {
     get: async (id) => {
       const text = await readFile(fileOf(id), "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -36,6 +44,11 @@ export async function openExitRecords(directory: string): Promise<ExitRecords> {
       }
       await rename(`${fileOf(id)}.new`, fileOf(id));
     },
-    delete: (id) => rm(fileOf(id), { force: true }),
+    putStarted: (id) => writeFile(startedFileOf(id), "", { mode: 0o600 }),
+    wasStarted: async (id) => existsSync(startedFileOf(id)),
+    delete: async (id) => {
+      await rm(fileOf(id), { force: true });
+      await rm(startedFileOf(id), { force: true });
+    },
   };
 }
