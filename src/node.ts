@@ -5,6 +5,7 @@ import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "./agent/agent.ts";
 import type { ApiFactory, Credentials } from "./agent/agent-deps.ts";
+import { machineDisk } from "./agent/disk.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
@@ -183,6 +184,7 @@ async function openAgent(
     clock: shared.clock,
     random: shared.random,
     log: shared.log.child(label),
+    disk: machineDisk,
     directory,
     credentials: () => key,
     config: {

@@ -3,7 +3,6 @@
  * runtime and the network, and reports. It knows the server by the published agent protocol only. Two agents may share one
  * machine, runtime and network: each touches only the containers that carry its label.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
@@ -17,7 +16,8 @@ import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { handleFrame } from "./acs-handler.ts";
 import type { AgentConfig, ApiClient, ApiFactory, Credentials, Dial } from "./agent-deps.ts";
 import { Assignments } from "./assignments.ts";
-import { Journal } from "./journal.ts";
+import type { Disk } from "./disk.ts";
+import type { Journal } from "./journal.ts";
 import { discoverEndpoint, register } from "./registration.ts";
 import { Reporter } from "./reporter.ts";
 import { RoleCredentialsCache } from "./role-credentials.ts";
@@ -36,6 +36,7 @@ export interface AgentDeps {
   readonly dataplane: Dataplane;
   readonly api: ApiFactory;
   readonly dial: Dial;
+  readonly disk: Disk;
   /** The node's own credentials. */
   readonly credentials: () => Credentials;
   readonly config: AgentConfig;
@@ -69,8 +70,8 @@ export function createAgent(deps: AgentDeps): Agent {
     },
     tasks: () => assignments?.list().map(({ record }) => record) ?? [],
     run: async (signal) => {
-      await mkdir(deps.directory, { recursive: true, mode: 0o700 });
-      using journal = new Journal(join(deps.directory, "journal.sqlite"));
+      await deps.disk.makeDirectory(deps.directory, 0o700);
+      using journal = deps.disk.openJournal(join(deps.directory, "journal.sqlite"));
       // Ends the tasks' loops too when the run ends for another reason than the abort.
       const over = new AbortController();
       const running = new AgentRun(deps, journal, AbortSignal.any([signal, over.signal]));

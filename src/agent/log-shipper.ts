@@ -9,8 +9,8 @@ import type { Clock } from "../lib/clock.ts";
 import { ApiError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import type { Output } from "./disk.ts";
 import { LineSplitter, LogBatch, type LogEvent, type OutputLine } from "./log-lines.ts";
-import type { OutputFile } from "./output-file.ts";
 import { Wake, waitForChange } from "./wake.ts";
 
 /** How long the first line of a batch waits for others. Chosen: a person who follows a log does not notice. */
@@ -27,7 +27,7 @@ const RELEASE_BYTES = 16 * 2 ** 20;
 const BACKLOG_BYTES_MAX = 2 ** 30;
 
 export interface LogShipperDeps {
-  readonly file: OutputFile;
+  readonly file: Output;
   /** Stores events, which are in order. Throws ApiError or UnavailableError. */
   readonly put: (events: readonly LogEvent[], signal: AbortSignal) => Promise<void>;
   /** Of the file, where to begin. */

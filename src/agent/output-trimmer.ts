@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import type { OutputFile } from "./output-file.ts";
+import type { Output } from "./disk.ts";
 
 const LOOK_MS = 10_000;
 /** Trim in steps of this, not with every line. */
@@ -9,7 +9,7 @@ const TRIM_BYTES = 4 * 2 ** 20;
 
 /** Keeps the last `keepBytes` of a file on the disk, until `signal` aborts. */
 export async function trimOutput(
-  deps: { readonly file: OutputFile; readonly clock: Clock; readonly log: Log },
+  deps: { readonly file: Output; readonly clock: Clock; readonly log: Log },
   keepBytes: number,
   signal: AbortSignal,
 ): Promise<void> {

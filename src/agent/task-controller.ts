@@ -165,7 +165,7 @@ export class TaskController {
     >,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, dataplane, directory, permits } = this.#deps;
+    const { clock, dataplane, permits } = this.#deps;
     const { task } = this.#entry.record;
     switch (step.kind) {
       case "stop":
@@ -193,7 +193,7 @@ export class TaskController {
         await this.#logs.down();
         return this.#advance({ logsDown: true });
       case "filesDown":
-        await removeTaskFiles(directory, task.arn);
+        await removeTaskFiles(this.#deps, task.arn);
         return this.#advance({ filesDown: true });
     }
   }

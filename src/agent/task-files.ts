@@ -1,10 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { ElasticNetworkInterface } from "../protocol/acs.ts";
 import type { BindMount } from "../runtime/runtime.ts";
 import { containerIdOf } from "./container-spec.ts";
+import type { Disk } from "./disk.ts";
 import { type DockerSettings, decodeDockerSettings } from "./docker-settings.ts";
 import { type AssignedTask, taskIdOf } from "./task-record.ts";
 
@@ -34,29 +34,32 @@ export function outputPath(directory: string, taskArn: string, name: string): st
 
 /** Writes a container's /etc files and makes the directories it mounts. Returns the mounts of the files. */
 export async function writeContainerFiles(
-  directory: string,
+  { disk, directory }: { readonly disk: Disk; readonly directory: string },
   task: AssignedTask,
   name: string,
 ): Promise<readonly BindMount[]> {
   const files = etcFiles(task, name, {
-    hosts: await readFile("/etc/hosts", "utf8"),
-    "resolv.conf": await readFile("/etc/resolv.conf", "utf8"),
+    hosts: await disk.readText("/etc/hosts"),
+    "resolv.conf": await disk.readText("/etc/resolv.conf"),
     hostname: `${hostname()}\n`,
   });
   const folder = containerDirectory(directory, task.arn, name);
-  await mkdir(folder, { recursive: true });
+  await disk.makeDirectory(folder);
   return Promise.all(
     Object.entries(files).map(async ([file, text]) => {
       const source = join(folder, file);
-      await writeFile(source, text, { mode: 0o644 });
+      await disk.writeText(source, text, 0o644);
       return { source, target: `/etc/${file}`, readonly: false };
     }),
   );
 }
 
 /** Removes all files of a task, its output included. */
-export async function removeTaskFiles(directory: string, taskArn: string): Promise<void> {
-  await rm(taskDirectory(directory, taskArn), { recursive: true, force: true });
+export async function removeTaskFiles(
+  { disk, directory }: { readonly disk: Disk; readonly directory: string },
+  taskArn: string,
+): Promise<void> {
+  await disk.remove(taskDirectory(directory, taskArn));
 }
 
 /** The host name of a container: its interface's in awsvpc, the machine's own (undefined) on the host's network. */

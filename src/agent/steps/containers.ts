@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf } from "../../lib/errors.ts";
 import type { PayloadContainer } from "../../protocol/acs.ts";
@@ -11,6 +10,7 @@ import {
 } from "../../runtime/runtime.ts";
 import type { AgentConfig } from "../agent-deps.ts";
 import { containerIdOf, containerSpec } from "../container-spec.ts";
+import type { Disk } from "../disk.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { hostnameOf, outputPath, writeContainerFiles } from "../task-files.ts";
 import type { AssignedTask, ContainerRecord } from "../task-record.ts";
@@ -19,6 +19,7 @@ import { hostPathOf } from "../unsupported.ts";
 export interface ContainersDeps {
   readonly runtime: Runtime;
   readonly config: AgentConfig;
+  readonly disk: Disk;
   readonly directory: string;
 }
 
@@ -46,30 +47,31 @@ async function prepare(
   const definition = task.containers.find((container) => container.name === name);
   if (definition === undefined) throw new RuntimeError(`no container ${name} in the task`);
   const output = outputPath(deps.directory, task.arn, name);
-  await mkdir(dirname(output), { recursive: true });
-  await writeFile(output, "", { flag: "a", mode: 0o600 });
+  await deps.disk.makeDirectory(dirname(output));
+  await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();
   const spec = containerSpec(task, definition, prepared.image, {
     agentLabel: deps.config.label,
     cluster: deps.config.cluster,
     region: deps.config.region,
     network: prepared.network,
     hostname: hostnameOf(task, name),
-    mounts: await writeContainerFiles(deps.directory, task, name),
+    mounts: await writeContainerFiles(deps, task, name),
     outputPath: output,
   });
-  await makeVolumeDirectories(task, definition);
+  await makeVolumeDirectories(deps.disk, task, definition);
   return spec;
 }
 
 /** Docker makes the directory of a host volume that is not there. */
 async function makeVolumeDirectories(
+  disk: Disk,
   task: AssignedTask,
   definition: PayloadContainer,
 ): Promise<void> {
   for (const { sourceVolume } of definition.mountPoints ?? []) {
     const path = hostPathOf(task, sourceVolume);
     if (path === undefined) continue;
-    await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    await disk.makeDirectory(path).catch((error: unknown) => {
       // A file may be mounted as well.
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     });

@@ -4,6 +4,7 @@ import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { AgentConfig, ApiClient, ApiFactory, Credentials } from "../agent-deps.ts";
 import { containerIdOf } from "../container-spec.ts";
+import type { Disk } from "../disk.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
 import type { Journal } from "../journal.ts";
 import {
@@ -14,7 +15,6 @@ import {
   putLogEvents,
 } from "../log-destination.ts";
 import { LogShipper } from "../log-shipper.ts";
-import { OutputFile } from "../output-file.ts";
 import { trimOutput } from "../output-trimmer.ts";
 import type { RoleCredentialsCache } from "../role-credentials.ts";
 import { TaskFailure } from "../task-failure.ts";
@@ -36,6 +36,7 @@ export interface LogsDeps {
   readonly roleCredentials: RoleCredentialsCache;
   readonly journal: Journal;
   readonly config: AgentConfig;
+  readonly disk: Disk;
   readonly directory: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -119,7 +120,7 @@ export class TaskLogs {
   async #followFile(name: string, ended: Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, journal, log, random } = this.#deps;
     const destination = this.destination(name);
-    await using file = await OutputFile.open(
+    await using file = await this.#deps.disk.openOutput(
       outputPath(this.#deps.directory, this.#task.arn, name),
     );
     if (destination.driver === "file") {

@@ -10,6 +10,7 @@ import type { DockerHostConfig } from "../../protocol/docker-config.ts";
 import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../runtime/fake.ts";
 import { type Agent, type AgentDeps, createAgent } from "../agent.ts";
 import type { AgentConfig } from "../agent-deps.ts";
+import { machineDisk } from "../disk.ts";
 import { CLUSTER_ARN, FakeServer } from "./fake-server.fixture.ts";
 import { passUntil } from "./time.fixture.ts";
 
@@ -93,6 +94,7 @@ export class Rig implements AsyncDisposable {
       dataplane: this.dataplane,
       api: this.server.api,
       dial: this.server.dial,
+      disk: machineDisk,
       credentials: () => ({ accessKeyId: "NODE", secretAccessKey: "secret" }),
       config: TEST_CONFIG,
       directory: this.directory,
