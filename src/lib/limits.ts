@@ -24,8 +24,8 @@ export const JOURNAL_DEAD_ROWS_MIN = 10_000;
 /** Chosen. Rows that the journal's thread copies before it looks for commits to do: about 3 ms. */
 export const JOURNAL_REWRITE_SLICE_ROWS = 256;
 
-/** Chosen. Rows per message while the journal is read at start: about 5 MB of ordinary task records. */
-export const JOURNAL_LOAD_ROWS = 2048;
+/** Chosen. Rows per message while the journal is read at start: about 1.2 MB of ordinary task records. */
+export const JOURNAL_LOAD_ROWS = 512;
 
 /** Chosen. A work queue with more distinct keys is fed by something that never stops. */
 export const WORKQUEUE_KEYS_MAX = 1_000_000;

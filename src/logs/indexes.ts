@@ -1,12 +1,16 @@
-import type { IndexDefinitions } from "../store/cache.ts";
-import { type LogGroup, type LogStream, logsKind } from "./model.ts";
+import { type IndexDefinitions, indexesOf } from "../store/cache-index.ts";
+import type { LogGroup, LogStream } from "./model.ts";
 
 /** The cache's indexes over log groups and streams. */
 export const logsIndexes: IndexDefinitions = {
-  /** A group's id → the group. */
-  logGroupsById: (key, value) => (logsKind(key) === "groups" ? [(value as LogGroup).id] : []),
-  /** A stream's id → the stream. */
-  logStreamsById: (key, value) => (logsKind(key) === "streams" ? [(value as LogStream).id] : []),
-  /** `""` → every stream. */
-  logStreams: (key) => (logsKind(key) === "streams" ? [""] : []),
+  "logs/groups": indexesOf<LogGroup>()(["id"], {
+    /** A group's id → the group. */
+    logGroupsById: ({ id }) => [id],
+  }),
+  "logs/streams": indexesOf<LogStream>()(["id"], {
+    /** A stream's id → the stream. */
+    logStreamsById: ({ id }) => [id],
+    /** `""` → every stream. */
+    logStreams: () => [""],
+  }),
 };

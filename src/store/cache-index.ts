@@ -1,15 +1,84 @@
+import { assert } from "../lib/errors.ts";
 import { OrderedMap } from "./ordered-map.ts";
 import type { StoreRecord } from "./store.ts";
 
-/** The index values of a record. Pure. */
-export type IndexFunction = (key: string, value: unknown) => readonly string[];
+/** What indexes want to know of the records of one kind; see {@link indexesOf}. */
+export interface KindIndexes {
+  /** The top-level members that the functions read. */
+  readonly reads: readonly string[];
+  /** For each index, the values that a document stands under: none, one or several. Pure. */
+  readonly values: Readonly<Record<string, (document: never) => readonly string[]>>;
+}
 
-/** One index of the cache: for each value, the records that stand under it, in key order. */
-export class CacheIndex {
-  readonly #valuesOf: IndexFunction;
+/**
+ * Indexes by kind of record: `<service>/<kind>`, as keys say it (`/<account>/<region>/<service>/<kind>/…`). Names of
+ * indexes are unique over all kinds.
+ */
+export type IndexDefinitions = Readonly<Record<string, KindIndexes>>;
+
+/**
+ * Defines the indexes of documents of type `T`: `indexesOf<Task>()(["id"], { tasksById: ({ id }) => [id] })`. They see the
+ * named members only, so that opening a large store does not have to parse all of it.
+ */
+export function indexesOf<T>(): <M extends keyof T & string>(
+  reads: readonly M[],
+  values: Readonly<Record<string, (document: Pick<T, M>) => readonly string[]>>,
+) => KindIndexes {
+  return (reads, values) => ({ reads, values });
+}
+
+/** All indexes of a cache. */
+export class CacheIndexes {
+  readonly #kinds = new Map<string, Kind>();
+  readonly #indexes = new Map<string, CacheIndex>();
+
+  constructor(definitions: IndexDefinitions) {
+    for (const [kind, { reads, values }] of Object.entries(definitions)) {
+      const indexes = Object.entries(values).map(([name, valuesOf]) => {
+        const index = new CacheIndex(valuesOf);
+        assert(!this.#indexes.has(name), `two indexes are called ${name}`);
+        this.#indexes.set(name, index);
+        return index;
+      });
+      this.#kinds.set(kind, { reads, indexes });
+    }
+  }
+
+  /** The records under `value` in the index of that name, in key order. */
+  lookup(name: string, value: string): readonly StoreRecord[] {
+    const index = this.#indexes.get(name);
+    assert(index !== undefined, `no index is called ${name}`);
+    return index.lookup(value);
+  }
+
+  /** Moves the record of `key` from where it stood before to where it stands now. */
+  replace(key: string, before: StoreRecord | undefined, after: StoreRecord | undefined): void {
+    const kind = this.#kinds.get(kindOf(key));
+    if (kind === undefined) return;
+    const left = before?.members(kind.reads);
+    const entered = after?.members(kind.reads);
+    for (const index of kind.indexes) index.replace(key, left, after, entered);
+  }
+}
+
+interface Kind {
+  readonly reads: readonly string[];
+  readonly indexes: readonly CacheIndex[];
+}
+
+function kindOf(key: string): string {
+  return key.split("/", 5).slice(3).join("/");
+}
+
+type Members = ReturnType<StoreRecord["members"]>;
+const NOWHERE: readonly string[] = [];
+
+/** For each value of one index the records that stand under it. */
+class CacheIndex {
+  readonly #valuesOf: (document: never) => readonly string[];
   readonly #buckets = new Map<string, OrderedMap<StoreRecord>>();
 
-  constructor(valuesOf: IndexFunction) {
+  constructor(valuesOf: (document: never) => readonly string[]) {
     this.#valuesOf = valuesOf;
   }
 
@@ -17,16 +86,24 @@ export class CacheIndex {
     return this.#buckets.get(value)?.valuesBelow("") ?? [];
   }
 
-  /** Moves a record from where it stood before to where it stands now. */
-  replace(before: StoreRecord | undefined, after: StoreRecord | undefined): void {
-    const left = before === undefined ? [] : this.#valuesOf(before.key, before.value);
-    const entered = after === undefined ? [] : this.#valuesOf(after.key, after.value);
-    for (const value of left) {
-      if (before !== undefined && !entered.includes(value)) this.#remove(value, before.key);
+  replace(
+    key: string,
+    left: Members | undefined,
+    after: StoreRecord | undefined,
+    entered: Members | undefined,
+  ): void {
+    const entering = this.#valuesIn(entered);
+    for (const value of this.#valuesIn(left)) {
+      if (!entering.includes(value)) this.#remove(value, key);
     }
-    for (const value of entered) {
-      if (after !== undefined) this.#bucket(value).set(after.key, after);
+    for (const value of entering) {
+      if (after !== undefined) this.#bucket(value).set(key, after);
     }
+  }
+
+  #valuesIn(members: Members | undefined): readonly string[] {
+    // The definition's type says what the members are, as for every document that is read from the store.
+    return members === undefined ? NOWHERE : this.#valuesOf(members as never);
   }
 
   #bucket(value: string): OrderedMap<StoreRecord> {

@@ -2,15 +2,19 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { CompactedError, UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
-import { type Cache, type CacheChange, createCache, type IndexDefinitions } from "./cache.ts";
+import { type Cache, type CacheChange, createCache } from "./cache.ts";
+import { type IndexDefinitions, indexesOf } from "./cache-index.ts";
 import { commit } from "./commit.ts";
+import { plain } from "./contract-model.ts";
 import { openMemoryStore } from "./memory.ts";
 import type { Store } from "./store.ts";
 
-/** Each record under each of the letters of its value. */
+/** Each word under each of its letters. */
 const indexes: IndexDefinitions = {
-  letters: (_key, value) => (typeof value === "string" ? [...value] : []),
+  "test/words": indexesOf<{ text: string }>()(["text"], { letters: ({ text }) => [...text] }),
 };
+
+const WORDS = "/account/region/test/words/";
 
 interface Following {
   readonly store: Store;
@@ -66,7 +70,7 @@ describe("cache", () => {
     assert.equal(following.cache.get("/b")?.value, 1);
     await put(following, "/a", 2);
     await put(following, "/b", undefined);
-    assert.deepEqual(following.cache.list("/"), [{ key: "/a", value: 2, revision: 2 }]);
+    assert.deepEqual(following.cache.list("/").map(plain), [{ key: "/a", value: 2, revision: 2 }]);
     assert.equal(following.cache.revision, 3);
   });
 
@@ -88,18 +92,24 @@ describe("cache", () => {
   it("indexes follow their records, in key order", async (t) => {
     const following = await follow(t);
     const { cache } = following;
-    await put(following, "/2", "ab");
-    await put(following, "/1", "bc");
-    assert.deepEqual(keys(cache.lookup("letters", "b")), ["/1", "/2"]);
-    await put(following, "/1", "c");
-    await put(following, "/2", "bd");
-    assert.deepEqual(keys(cache.lookup("letters", "a")), []);
-    assert.deepEqual(
-      cache.lookup("letters", "b").map(({ value }) => value),
-      ["bd"],
-    );
-    await put(following, "/2", undefined);
-    assert.deepEqual(cache.lookup("letters", "d"), []);
+    const write = (name: string, text: string): Promise<boolean> =>
+      put(following, `${WORDS}${name}`, { length: text.length, text });
+    const under = (letter: string): unknown[] =>
+      cache.lookup("letters", letter).map(({ key, value }) => [key.slice(WORDS.length), value]);
+    await write("2", "ab");
+    await write("1", "bc");
+    await put(following, "/account/region/test/others/1", { text: "b" });
+    const [ab, bc] = [
+      ["2", { length: 2, text: "ab" }],
+      ["1", { length: 2, text: "bc" }],
+    ];
+    assert.deepEqual(under("b"), [bc, ab]);
+    await write("1", "c");
+    await write("2", "bd");
+    assert.deepEqual(under("a"), []);
+    assert.deepEqual(under("b"), [["2", { length: 2, text: "bd" }]]);
+    await put(following, `${WORDS}2`, undefined);
+    assert.deepEqual(under("d"), []);
     assert.throws(() => cache.lookup("unknown", "x"));
   });
 

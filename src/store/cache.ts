@@ -1,11 +1,8 @@
-import { assert, CompactedError, messageOf, UnavailableError } from "../lib/errors.ts";
+import { CompactedError, messageOf, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import { CacheIndex, type IndexFunction } from "./cache-index.ts";
+import { CacheIndexes, type IndexDefinitions } from "./cache-index.ts";
 import { OrderedMap } from "./ordered-map.ts";
 import type { Change, Revision, Store, StoreRecord } from "./store.ts";
-
-/** For each name, the index values of a record; a record may stand under none, one or several. Pure. */
-export type IndexDefinitions = Readonly<Record<string, IndexFunction>>;
 
 /**
  * A readable view of all records, kept current by list + watch. Synchronous and consistent: between two awaits
@@ -49,8 +46,8 @@ export function createCache(options: CacheOptions): Cache {
 class StoreCache implements Cache {
   readonly #store: Store;
   readonly #log: Log;
-  readonly #indexes: ReadonlyMap<string, CacheIndex>;
-  readonly #records = new OrderedMap<StoreRecord>();
+  readonly #indexes: CacheIndexes;
+  #records = new OrderedMap<StoreRecord>();
   readonly #listeners = new Set<(changes: readonly CacheChange[]) => void>();
   #waiters: Waiter[] = [];
   /** -1 until the first list. */
@@ -60,9 +57,7 @@ class StoreCache implements Cache {
   constructor({ store, indexes, log }: CacheOptions) {
     this.#store = store;
     this.#log = log;
-    this.#indexes = new Map(
-      Object.entries(indexes).map(([name, valuesOf]) => [name, new CacheIndex(valuesOf)]),
-    );
+    this.#indexes = new CacheIndexes(indexes);
   }
 
   get revision(): Revision {
@@ -78,9 +73,7 @@ class StoreCache implements Cache {
   }
 
   lookup(name: string, value: string): readonly StoreRecord[] {
-    const index = this.#indexes.get(name);
-    assert(index !== undefined, `no index is called ${name}`);
-    return index.lookup(value);
+    return this.#indexes.lookup(name, value);
   }
 
   reached(revision: Revision): Promise<void> {
@@ -109,7 +102,9 @@ class StoreCache implements Cache {
   /** Lists, then applies changes until `signal` aborts or the history is gone. */
   async #follow(signal: AbortSignal): Promise<void> {
     const { revision, records } = await this.#store.list("/");
-    this.#apply(this.#differenceTo(records), revision);
+    const isFirst = this.#revision < 0 && this.#listeners.size === 0;
+    if (isFirst) this.#fill(records);
+    this.#apply(isFirst ? [] : this.#differenceTo(records), revision);
     try {
       for await (const changes of this.#store.watch("/", revision, signal)) {
         this.#apply(changes, changes.at(-1)?.revision ?? this.#revision);
@@ -120,16 +115,22 @@ class StoreCache implements Cache {
     }
   }
 
+  /** The first list may be long, and nobody is there to be told. */
+  #fill(records: readonly StoreRecord[]): void {
+    this.#records = new OrderedMap(records.map((record) => ({ key: record.key, value: record })));
+    for (const record of records) this.#indexes.replace(record.key, undefined, record);
+  }
+
   /** What has to happen to this view so that it holds exactly `records`. */
   #differenceTo(records: readonly StoreRecord[]): readonly Change[] {
     const listed = new Set(records.map(({ key }) => key));
     const gone = this.#records
       .valuesBelow("")
       .filter(({ key }) => !listed.has(key))
-      .map(({ key, revision }) => ({ key, revision, value: undefined }));
-    const differing = records.filter(
-      ({ key, revision }) => this.#records.get(key)?.revision !== revision,
-    );
+      .map(({ key, revision }) => ({ key, revision, record: undefined }));
+    const differing = records
+      .filter(({ key, revision }) => this.#records.get(key)?.revision !== revision)
+      .map((record) => ({ key: record.key, revision: record.revision, record }));
     return [...gone, ...differing];
   }
 
@@ -140,13 +141,11 @@ class StoreCache implements Cache {
     this.#releaseWaiters();
   }
 
-  #applyOne(change: Change): CacheChange {
-    const { key } = change;
+  #applyOne({ key, record: after }: Change): CacheChange {
     const before = this.#records.get(key);
-    const after = change.value === undefined ? undefined : change;
     if (after === undefined) this.#records.delete(key);
     else this.#records.set(key, after);
-    for (const index of this.#indexes.values()) index.replace(before, after);
+    this.#indexes.replace(key, before, after);
     return { key, before, after };
   }
 

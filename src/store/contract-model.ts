@@ -2,13 +2,41 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
 import type { Backend, StoreFixture } from "./contract.ts";
-import type { Change, Store, StoreRecord, Write } from "./store.ts";
+import type { Change, Revision, Store, StoreRecord, Write } from "./store.ts";
 
 /** What a store should hold, and everything that ever happened to it. */
 interface Model {
-  readonly records: Map<string, StoreRecord>;
-  readonly changes: Change[];
+  readonly records: Map<string, PlainRecord>;
+  readonly changes: PlainRecord[];
   revision: number;
+}
+
+/** A record or a change as it can be compared. */
+export interface PlainRecord {
+  readonly key: string;
+  readonly value: unknown;
+  readonly revision: Revision;
+}
+
+/** A record without what belongs to its class. */
+export function plain({ key, value, revision }: StoreRecord): PlainRecord {
+  return { key, value, revision };
+}
+
+/** A change with the record's value in place of the record. */
+export function plainChange({ key, revision, record }: Change): PlainRecord {
+  assert.equal(record?.key ?? key, key);
+  assert.equal(record?.revision ?? revision, revision);
+  return { key, value: record?.value, revision };
+}
+
+/** What a store holds below a prefix. */
+export async function contents(
+  store: Store,
+  prefix = "/",
+): Promise<{ revision: Revision; records: readonly PlainRecord[] }> {
+  const { revision, records } = await store.list(prefix);
+  return { revision, records: records.map(plain) };
 }
 
 interface Real {
@@ -54,7 +82,7 @@ class Transactions implements Command {
       }));
       const holds = compare.every(({ stale }) => stale === 0);
       if (holds) applyToModel(model, write);
-      expected.push(holds ? { ok: true, revision: model.revision } : { ok: false });
+      expected.push({ ok: holds, revision: model.revision });
       return store.txn(comparisons, write);
     });
     assert.deepEqual(await Promise.all(running), expected);
@@ -80,7 +108,7 @@ class List implements Command {
     const records = [...model.records.values()]
       .filter(({ key }) => key.startsWith(this.prefix))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
-    assert.deepEqual(await store.list(this.prefix), { revision: model.revision, records });
+    assert.deepEqual(await contents(store, this.prefix), { revision: model.revision, records });
   }
 
   toString(): string {
@@ -106,11 +134,11 @@ class Watch implements Command {
     const expected = model.changes.filter(
       ({ key, revision }) => revision > from && key.startsWith(this.prefix),
     );
-    const seen: Change[] = [];
+    const seen: PlainRecord[] = [];
     const abort = new AbortController();
     if (expected.length === 0) return;
     for await (const batch of store.watch(this.prefix, from, abort.signal)) {
-      seen.push(...batch);
+      seen.push(...batch.map(plainChange));
       if (seen.length >= expected.length) abort.abort();
     }
     assert.deepEqual(seen, expected);

@@ -110,7 +110,7 @@ describe("JournaledStore", () => {
     await turn();
     assert.equal(answer, undefined);
     await journal.end();
-    assert.deepEqual(answer, { ok: false });
+    assert.deepEqual(answer, { ok: false, revision: 1 });
   });
 
   it("decides against the last of several pending writes of a record", async () => {

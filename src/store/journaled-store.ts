@@ -7,7 +7,7 @@ import {
   STORE_WATCH_BUFFER_CHANGES_MAX,
 } from "../lib/limits.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { formatDocument, parseDocument } from "./document.ts";
+import { DocumentRecord, formatDocument } from "./document.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import type { OrderedMap } from "./ordered-map.ts";
 import type { Change, Compare, Revision, Store, StoreRecord, TxnResult, Write } from "./store.ts";
@@ -99,7 +99,7 @@ export class JournaledStore implements Store {
     }
     const holds = compare.every(({ key, revision }) => this.#decidedRevisionOf(key) === revision);
     const changes = holds ? this.#stage(write) : [];
-    const result: TxnResult = holds ? { ok: true, revision: this.#decidedRevision } : { ok: false };
+    const result: TxnResult = { ok: holds, revision: this.#decidedRevision };
     // An answer without writes still rests on what it compared: it may not come before that is durable.
     if (changes.length === 0 && this.#committing === undefined) return Promise.resolve(result);
     const settled = Promise.withResolvers<TxnResult>();
@@ -109,8 +109,9 @@ export class JournaledStore implements Store {
   }
 
   #decidedRevisionOf(key: string): Revision {
-    const last = this.#pending.get(key) ?? this.#records.get(key);
-    return last?.value === undefined ? 0 : last.revision;
+    const pending = this.#pending.get(key);
+    const record = pending === undefined ? this.#records.get(key) : pending.record;
+    return record?.revision ?? 0;
   }
 
   /** Gives the writes that have an effect the next revision. */
@@ -156,8 +157,8 @@ export class JournaledStore implements Store {
     const last = staged.at(-1);
     if (last === undefined) return;
     for (const { change } of staged) {
-      if (change.value === undefined) this.#records.delete(change.key);
-      else this.#records.set(change.key, change);
+      if (change.record === undefined) this.#records.delete(change.key);
+      else this.#records.set(change.key, change.record);
       // A later transaction may already have decided on this key again.
       if (this.#pending.get(change.key) === change) this.#pending.delete(change.key);
     }
@@ -180,7 +181,7 @@ export class JournaledStore implements Store {
   }
 }
 
-/** A change, which is also the record it leaves, beside its durable form. */
+/** A change beside its durable form. */
 interface Staged {
   readonly change: Change;
   readonly row: JournalRow;
@@ -192,12 +193,11 @@ interface Decided {
   readonly settled: PromiseWithResolvers<TxnResult>;
 }
 
-/** The value is read back from its text, so that it is the same now and after a restart, whoever mutates the original. */
-function stage(write: Write, revision: Revision): Staged {
-  const { key } = write;
-  const text = write.value === undefined ? undefined : formatDocument(write.value);
-  const value = text === undefined ? undefined : parseDocument(text);
-  return { change: Object.freeze({ key, revision, value }), row: { revision, key, text } };
+/** The record is made of the text, so that it is the same now and after a restart, whoever mutates the original. */
+function stage({ key, value }: Write, revision: Revision): Staged {
+  const text = value === undefined ? undefined : formatDocument(value);
+  const record = text === undefined ? undefined : new DocumentRecord(key, revision, text);
+  return { change: { key, revision, record }, row: { revision, key, text } };
 }
 
 /** Slash first, then printable ASCII: such keys have the same order in every backend. */

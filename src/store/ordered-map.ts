@@ -11,6 +11,15 @@ export class OrderedMap<V> {
   /** None is empty; every key of a chunk is below every key of the next. */
   readonly #chunks: Entry<V>[][] = [];
 
+  /** With these entries, whose keys differ; where they come in order, a fraction of the cost of setting one after the other. */
+  constructor(entries: readonly Entry<V>[] = []) {
+    const sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    for (let at = 0; at < sorted.length; at += CHUNK_ENTRIES_FILLED) {
+      this.#chunks.push(sorted.slice(at, at + CHUNK_ENTRIES_FILLED));
+    }
+    for (const entry of sorted) this.#entries.set(entry.key, entry);
+  }
+
   get size(): number {
     return this.#entries.size;
   }
@@ -69,7 +78,7 @@ export class OrderedMap<V> {
     chunk.splice(lowerBound(chunk, entry.key), 0, entry);
     if (chunk.length <= CHUNK_ENTRIES_MAX) return;
     // Keys often come in ascending order: leaving the left part fuller than the right keeps such chunks well filled.
-    this.#chunks.splice(at + 1, 0, chunk.splice((CHUNK_ENTRIES_MAX * 3) / 4));
+    this.#chunks.splice(at + 1, 0, chunk.splice(CHUNK_ENTRIES_FILLED));
   }
 
   /** The last chunk that begins at or before `key`, else the first. */
@@ -93,6 +102,8 @@ interface Entry<V> {
 
 /** Chosen by measurement: from 128 to 1,024 inserts cost the same, below 128 the list of chunks grows long. */
 const CHUNK_ENTRIES_MAX = 256;
+/** Leaves room for some inserts. */
+const CHUNK_ENTRIES_FILLED = 192;
 
 /** The index of the first entry whose key is not below `key`. */
 function lowerBound<V>(chunk: readonly Entry<V>[], key: string): number {

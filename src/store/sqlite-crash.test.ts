@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
+import { contents } from "./contract-model.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import { killWriter, startWriter, temporaryDirectory } from "./sqlite-testing.ts";
 import type { Store } from "./store.ts";
@@ -83,13 +84,13 @@ describe("sqlite store and the machine", () => {
       );
     }
     await store.txn([], [{ key: "/1", value: undefined }]);
-    const before = await store.list("/");
+    const before = await contents(store);
     await store.close();
     const files = (await readdir(directory)).filter((name) => name.startsWith("state-"));
     assert.equal(files.length, 1);
     assert.notEqual(files[0], "state-00000001.db");
     const again = await openSqliteStore(options);
-    assert.deepEqual(await again.list("/"), before);
+    assert.deepEqual(await contents(again), before);
     await again.close();
   });
 
@@ -108,16 +109,16 @@ describe("sqlite store and the machine", () => {
 
     const full = await fillUp(store);
     assert.ok(full instanceof UnavailableError);
-    const before = await store.list("/");
+    const before = await contents(store);
     await assert.rejects(put(store, "/big", "x".repeat(500_000)), UnavailableError);
-    assert.deepEqual(await store.list("/"), before);
+    assert.deepEqual(await contents(store), before);
 
     await rm(filler);
     assert.equal(await put(store, "/after", "x"), before.revision + 1);
-    const after = await store.list("/");
+    const after = await contents(store);
     await store.close();
     const again = await openSqliteStore({ directory: state, log: silentLog });
-    assert.deepEqual(await again.list("/"), after);
+    assert.deepEqual(await contents(again), after);
     await again.close();
   });
 });

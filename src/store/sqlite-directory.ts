@@ -14,10 +14,12 @@ import {
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, SetupError } from "../lib/errors.ts";
-import { JOURNAL_LOAD_ROWS } from "../lib/limits.ts";
 import type { JournalRow } from "./journal.ts";
-import { Generation } from "./sqlite-generation.ts";
+import { DamagedError, Generation } from "./sqlite-generation.ts";
+import { LiveRows } from "./sqlite-load.ts";
+import type { LivePage } from "./sqlite-protocol.ts";
 import { Rewrite } from "./sqlite-rewrite.ts";
+import type { Revision } from "./store.ts";
 
 export interface JournalDirectoryOptions {
   readonly directory: string;
@@ -39,6 +41,7 @@ export class JournalDirectory {
   #number: number;
   #generation: Generation;
   #rows = 0;
+  #loading: LiveRows | undefined;
   /** Id of the last row that was acknowledged. */
   #lastId: number;
   /** After a failed append the connection, and what reached the file, are in doubt. */
@@ -67,11 +70,18 @@ export class JournalDirectory {
     }
   }
 
-  /** The next rows below id `beforeId`, newest first; none at the end. Read them all before appending. */
-  load(beforeId: number): { rows: JournalRow[]; lowestId: number } {
+  /** Of the last transaction. */
+  get revision(): Revision {
+    return this.#generation.revision;
+  }
+
+  /** Some records; undefined when that was all. Read them all before appending. */
+  loadPage(): LivePage | undefined {
+    this.#loading ??= new LiveRows(this.#generation);
     try {
-      const page = this.#generation.rowsBefore(beforeId, JOURNAL_LOAD_ROWS);
-      this.#rows += page.rows.length;
+      const page = this.#loading.nextPage();
+      this.#rows = this.#loading.rowsRead;
+      if (page === undefined) this.#loading = undefined;
       return page;
     } catch (error) {
       throw setupError(error, this.#options.directory);
@@ -253,7 +263,7 @@ function setupError(error: unknown, directory: string): SetupError {
       cause,
     );
   }
-  if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) {
+  if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB || error instanceof DamagedError) {
     return new SetupError(
       `the state in ${directory} is damaged (${messageOf(error)}): restore that directory from a backup, or move it away to begin anew`,
       cause,

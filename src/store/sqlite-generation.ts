@@ -1,11 +1,16 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { SetupError } from "../lib/errors.ts";
 import type { JournalRow } from "./journal.ts";
+import type { Revision } from "./store.ts";
 
 /** `GNTY`: lets `file` and a wrong path be told apart. */
 const APPLICATION_ID = 0x474e5459;
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
+
+/** A row is not what was written. */
+export class DamagedError extends Error {}
 
 /**
  * One file of the journal: every write in the order of its commit, as rows of JSON text.
@@ -36,11 +41,13 @@ export class Generation {
       `);
       assertFormat(this.database, path);
       this.#insert = this.database.prepare(
-        "INSERT INTO journal (id, revision, key, document) VALUES (?, ?, ?, ?)",
+        "INSERT INTO journal (id, revision, key, document, checksum) VALUES (?, ?, ?, ?, ?)",
       );
       this.#page = this.database.prepare(
-        "SELECT id, revision, key, document FROM journal WHERE id < ? ORDER BY id DESC LIMIT ?",
+        "SELECT id, revision, key, document, checksum FROM journal WHERE id < ? ORDER BY id DESC LIMIT ?",
       );
+      // Arrays are read in three quarters of the time of objects.
+      this.#page.setReturnArrays(true);
       this.#lastId = lastIdOf(this.database);
     } catch (error) {
       this.database.close();
@@ -59,6 +66,14 @@ export class Generation {
     }
   }
 
+  /** Of the last transaction. */
+  get revision(): Revision {
+    const row = this.database
+      .prepare("SELECT revision FROM journal ORDER BY id DESC LIMIT 1")
+      .get();
+    return Number(row?.revision ?? 0);
+  }
+
   get lastId(): number {
     return this.#lastId;
   }
@@ -68,8 +83,9 @@ export class Generation {
     this.database.exec("BEGIN IMMEDIATE");
     try {
       let id = this.#lastId;
-      for (const { revision, key, text } of rows) {
-        this.#insert.run(++id, revision, key, text ?? null);
+      for (const row of rows) {
+        const { revision, key, text } = row;
+        this.#insert.run(++id, revision, key, text ?? null, checksumOf(row));
       }
       this.database.exec("COMMIT");
       this.#lastId = id;
@@ -79,19 +95,16 @@ export class Generation {
     }
   }
 
-  /** Up to `count` rows below id `beforeId`, newest first, and the id of the last one. */
-  rowsBefore(beforeId: number, count: number): { rows: JournalRow[]; lowestId: number } {
-    let lowestId = beforeId;
-    const rows = this.#page.all(beforeId, count).map((row) => {
-      lowestId = Number(row.id);
-      const text = row.document;
-      return {
-        revision: Number(row.revision),
-        key: String(row.key),
-        text: text === null ? undefined : String(text),
-      };
+  /** Up to `count` rows below id `beforeId`, newest first. Throws DamagedError. */
+  rowsBefore(beforeId: number, count: number): readonly (JournalRow & { readonly id: number })[] {
+    return this.#page.all(beforeId, count).map((columns) => {
+      const [id, revision, key, document, checksum] = columns as unknown as PageColumns;
+      const row = { id, revision, key, text: document ?? undefined };
+      if (checksumOf(row) !== checksum) {
+        throw new DamagedError(`the checksum of row ${id} is not that of its content`);
+      }
+      return row;
     });
-    return { rows, lowestId };
   }
 
   /** Removes what an append may have left that was reported as failed. */
@@ -116,7 +129,8 @@ export function prepareFormat(database: DatabaseSync, schema: "main" | "next"): 
       id INTEGER PRIMARY KEY,
       revision INTEGER NOT NULL,
       key TEXT NOT NULL,
-      document TEXT
+      document TEXT,
+      checksum INTEGER NOT NULL
     ) STRICT;
   `);
 }
@@ -134,6 +148,19 @@ function assertFormat(database: DatabaseSync, path: string): void {
 
 function pragma(database: DatabaseSync, name: string): number {
   return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+type PageColumns = readonly [
+  id: number,
+  revision: number,
+  key: string,
+  document: string | null,
+  checksum: number,
+];
+
+/** SQLite has none for its pages. Documents are parsed long after they are read: damage has to show at the start. */
+function checksumOf({ revision, key, text = "" }: JournalRow): number {
+  return crc32(text, crc32(`${revision} ${key}`));
 }
 
 function lastIdOf(database: DatabaseSync): number {

@@ -1,18 +1,29 @@
 import type { JournalRow } from "./journal.ts";
+import type { Revision } from "./store.ts";
 
 /** What passes between the store and its journal's thread. Each request has one reply, in order. */
 export type JournalRequest =
   | { readonly kind: "open" }
-  /** Rows below `beforeId`, newest first. */
-  | { readonly kind: "load"; readonly beforeId: number }
+  /** The next records; before the first append only. */
+  | { readonly kind: "load" }
   | { readonly kind: "append"; readonly rows: readonly JournalRow[]; readonly liveRows: number }
   | { readonly kind: "close" };
 
 export type JournalReply =
   | { readonly kind: "done" }
-  | { readonly kind: "loaded"; readonly rows: readonly JournalRow[]; readonly lowestId: number }
+  /** `revision`: of the last transaction. */
+  | { readonly kind: "opened"; readonly revision: Revision }
+  /** No page: that was all. */
+  | { readonly kind: "loaded"; readonly page: LivePage | undefined }
   /** `setup`: a person has to act. Otherwise trying again may help. */
   | { readonly kind: "failed"; readonly message: string; readonly setup: boolean };
+
+/** Some records, in no order, by column: it passes between threads in half the time of as many objects. */
+export interface LivePage {
+  readonly keys: readonly string[];
+  readonly revisions: readonly Revision[];
+  readonly texts: readonly string[];
+}
 
 /** Unasked for: something worth a line in the log. */
 export interface JournalNotice {

@@ -41,10 +41,10 @@ export class Rewrite {
       "SELECT id, key, document IS NULL AS deleted FROM main.journal WHERE id < ? ORDER BY id DESC LIMIT ?",
     );
     this.#copy = database.prepare(
-      "INSERT INTO next.journal SELECT id, revision, key, document FROM main.journal WHERE id = ?",
+      "INSERT INTO next.journal SELECT * FROM main.journal WHERE id = ?",
     );
     this.#copyTail = database.prepare(
-      "INSERT INTO next.journal SELECT id, revision, key, document FROM main.journal WHERE id > ? ORDER BY id LIMIT ?",
+      "INSERT INTO next.journal SELECT * FROM main.journal WHERE id > ? ORDER BY id LIMIT ?",
     );
   }
 

@@ -25,7 +25,8 @@ function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void 
   };
   const handle = (request: JournalRequest): JournalReply => {
     journal ??= open();
-    if (request.kind === "load") return { kind: "loaded", ...journal.load(request.beforeId) };
+    if (request.kind === "open") return { kind: "opened", revision: journal.revision };
+    if (request.kind === "load") return { kind: "loaded", page: journal.loadPage() };
     if (request.kind === "append") journal.append(request.rows, request.liveRows);
     if (request.kind === "close") journal.close();
     return { kind: "done" };

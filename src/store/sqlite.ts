@@ -1,8 +1,9 @@
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { InvariantError, messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
+import { assert, messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import { JOURNAL_DEAD_ROWS_MIN } from "../lib/limits.ts";
 import type { Log } from "../lib/log.ts";
-import { parseDocument } from "./document.ts";
+import { DocumentRecord } from "./document.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
 import { OrderedMap } from "./ordered-map.ts";
@@ -11,6 +12,7 @@ import type {
   JournalReply,
   JournalRequest,
   JournalThreadData,
+  LivePage,
 } from "./sqlite-protocol.ts";
 import type { Revision, Store, StoreRecord } from "./store.ts";
 
@@ -30,8 +32,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { directory, log, deadRowsMin = JOURNAL_DEAD_ROWS_MIN } = options;
   const thread = new JournalThread({ directory, deadRowsMin }, log);
   try {
-    await thread.ask({ kind: "open" });
-    const { records, revision } = await load(thread, directory);
+    const revision = await thread.open();
+    const records = await load(thread);
     // The next turn of the event loop: what else this one brings shares the commit.
     const gather = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     return new JournaledStore({ journal: thread, records, revision, gather });
@@ -41,36 +43,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-/** Reads the journal backwards, so that only the newest row of each key is ever parsed. */
-async function load(
-  thread: JournalThread,
-  directory: string,
-): Promise<{ records: OrderedMap<StoreRecord>; revision: Revision }> {
+async function load(thread: JournalThread): Promise<OrderedMap<StoreRecord>> {
   const records = new OrderedMap<StoreRecord>();
-  const deleted = new Set<string>();
-  let revision = 0;
-  const absorb = ({ key, revision: at, text }: JournalRow): void => {
-    revision = Math.max(revision, at);
-    if (deleted.has(key) || records.get(key) !== undefined) return;
-    if (text === undefined) deleted.add(key);
-    else records.set(key, Object.freeze({ key, value: parseDocument(text), revision: at }));
-  };
-  let page = await thread.load(Number.MAX_SAFE_INTEGER);
-  while (page.rows.length > 0) {
-    // The thread reads the next page while this one is parsed.
-    const next = thread.load(page.lowestId);
-    try {
-      page.rows.forEach(absorb);
-    } catch (error) {
-      await next;
-      throw new SetupError(
-        `the state in ${directory} is damaged (${messageOf(error)}): restore that directory from a backup, or move it away to begin anew`,
-        { cause: error },
-      );
-    }
+  let page = await thread.load();
+  while (page !== undefined) {
+    // The thread reads the next page while this one is taken in.
+    const next = thread.load();
+    const { keys, revisions, texts } = page;
+    keys.forEach((key, i) => {
+      records.set(key, new DocumentRecord(key, revisions[i] ?? 0, texts[i] ?? ""));
+    });
     page = await next;
   }
-  return { records, revision };
+  return records;
 }
 
 /** The main thread's end of the journal. */
@@ -83,7 +68,7 @@ class JournalThread implements Journal {
 
   constructor(data: JournalThreadData, log: Log) {
     this.#log = log;
-    this.#worker = new Worker(new URL("./sqlite-worker.ts", import.meta.url), { workerData: data });
+    this.#worker = new Worker(workerUrl(), { workerData: data });
     this.#worker.on("message", (message: JournalReply | JournalNotice) => this.#receive(message));
     this.#worker.on("error", (error) => this.#lose(messageOf(error)));
     this.#worker.on("exit", () => this.#lose("it has ended"));
@@ -100,11 +85,18 @@ class JournalThread implements Journal {
     throw reply.setup ? new SetupError(reply.message) : new UnavailableError(reply.message);
   }
 
-  async load(beforeId: number): Promise<{ rows: readonly JournalRow[]; lowestId: number }> {
-    const reply = await this.ask({ kind: "load", beforeId });
-    if (reply.kind !== "loaded")
-      throw new InvariantError("the journal's thread sent another reply");
-    return reply;
+  /** Gives the revision of the last transaction. */
+  async open(): Promise<Revision> {
+    const reply = await this.ask({ kind: "open" });
+    assert(reply.kind === "opened", "the journal's thread sent another reply");
+    return reply.revision;
+  }
+
+  /** The next records, undefined when that was all. */
+  async load(): Promise<LivePage | undefined> {
+    const reply = await this.ask({ kind: "load" });
+    assert(reply.kind === "loaded", "the journal's thread sent another reply");
+    return reply.page;
   }
 
   async append(rows: readonly JournalRow[], liveRows: number): Promise<void> {
@@ -128,4 +120,9 @@ class JournalThread implements Journal {
     this.#gone ??= new UnavailableError(`the journal's thread is gone: ${why}`);
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#gone);
   }
+}
+
+/** Beside this file, which is TypeScript in a clone and JavaScript in the package. */
+function workerUrl(): URL {
+  return new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url);
 }

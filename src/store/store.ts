@@ -8,10 +8,15 @@ export type Revision = number;
 
 export interface StoreRecord {
   readonly key: string;
-  /** A JSON document: plain objects, arrays, strings, finite numbers, booleans, null. Frozen: never mutate it. */
+  /**
+   * A JSON document: plain objects, arrays, strings, finite numbers, booleans, null. Frozen: never mutate it.
+   * Parsed when first asked for, and always the same object from then on.
+   */
   readonly value: unknown;
   /** The transaction that last wrote this record. */
   readonly revision: Revision;
+  /** These top-level members of the document, absent ones left out. Does not parse the rest of one that nobody has read yet. */
+  members(names: readonly string[]): Readonly<Record<string, unknown>>;
 }
 
 /** The record's revision must be exactly this (0: it must not exist). */
@@ -29,17 +34,21 @@ export interface Write {
 export interface Change {
   readonly key: string;
   readonly revision: Revision;
-  /** `undefined` when the record was deleted. */
-  readonly value: unknown;
+  /** What was written; `undefined` when the record was deleted. */
+  readonly record: StoreRecord | undefined;
 }
 
-export type TxnResult = { readonly ok: true; readonly revision: Revision } | { readonly ok: false };
+/** `revision`: of the transaction; where a comparison failed, one at which the store shows why. */
+export interface TxnResult {
+  readonly ok: boolean;
+  readonly revision: Revision;
+}
 
 export interface Store {
   /** All records below `prefix`, in key order, as of `revision`. */
   list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }>;
   /**
-   * All or nothing, durable when it resolves. `{ok: false}`, without effect, if any compared record is at another revision.
+   * All or nothing, durable when it resolves. Not `ok`, without effect, if any compared record is at another revision.
    * Throws UnavailableError when it could not be made durable (disk full): then it has no effect.
    */
   txn(compare: readonly Compare[], write: readonly Write[]): Promise<TxnResult>;

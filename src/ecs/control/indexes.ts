@@ -1,11 +1,20 @@
 import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
 import type { Instance } from "../model/instance.ts";
-import { instanceKey } from "../model/keys.ts";
+import { instanceKey, taskDefinitionKey } from "../model/keys.ts";
 import type { Task } from "../model/task.ts";
+
+const TASK_MEMBERS = [
+  "placement",
+  "lastStatus",
+  "accountId",
+  "region",
+  "family",
+  "revision",
+] as const satisfies readonly (keyof Task)[];
 
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
-  "ecs/tasks": indexesOf<Task>()(["region", "placement", "lastStatus"], {
+  "ecs/tasks": indexesOf<Task>()(TASK_MEMBERS, {
     /** instanceKey → its tasks, whatever their status. */
     tasksByInstance: ({ placement: { instance } }) => [
       instanceKey(instance, instance.clusterName, instance.id),
@@ -13,6 +22,9 @@ export const ecsIndexes: IndexDefinitions = {
     /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
     tasksByHost: ({ region, placement, lastStatus }) =>
       lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],
+    /** taskDefinitionKey → tasks of that revision that are not STOPPED. */
+    liveTasksByDefinition: ({ lastStatus, family, revision, ...scope }) =>
+      lastStatus === "STOPPED" ? [] : [taskDefinitionKey(scope, family, revision)],
     /** `all` → tasks whose next step is control/network-interfaces's. */
     tasksAwaitingNetwork: ({ lastStatus }) =>
       lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],

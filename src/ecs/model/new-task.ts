@@ -55,10 +55,7 @@ export function newTask(
   const { instance, subnetId } = place;
   const { capacityProviderName } = identity;
   return {
-    ...commonOf(spec),
-    id: identity.id,
-    ...(capacityProviderName !== undefined && { capacityProviderName }),
-    networkMode,
+    // What indexes read stands first: opening a store looks no further into a task that nobody asks for.
     placement: {
       instance: {
         accountId: instance.accountId,
@@ -70,9 +67,13 @@ export function newTask(
       availabilityZone: availabilityZoneOf(instance) ?? "",
       ...(subnetId !== undefined && { subnetId, securityGroups: spec.securityGroups }),
     },
-    reserved: needsOf(spec),
     desiredStatus: "RUNNING",
     lastStatus: networkMode === "awsvpc" ? "PROVISIONING" : "PENDING",
+    ...commonOf(spec),
+    id: identity.id,
+    ...(capacityProviderName !== undefined && { capacityProviderName }),
+    networkMode,
+    reserved: needsOf(spec),
     version: 1,
     containers: (document.containerDefinitions ?? []).map((container, index) =>
       newContainer(container, spec.overrides, identity.containerUuids[index] ?? ""),
