@@ -8,11 +8,16 @@ const TOKEN_MS_AFTER_TASKS = HOUR_MS;
 
 /** Whether a client token still stands for what it brought about. `tasks`: those of it that are still recorded. */
 export function isTokenValid(token: RunToken, tasks: readonly Task[], now: number): boolean {
+  return now < tokenExpiresAt(token, tasks, now);
+}
+
+/** When a client token ends if its tasks that live at `now` stop at once: epoch milliseconds. */
+export function tokenExpiresAt(token: RunToken, tasks: readonly Task[], now: number): number {
   const lastLifeAt = Math.max(
     token.createdAt,
     ...tasks.map(({ lastStatus, stoppedAt }) =>
       lastStatus === "STOPPED" ? (stoppedAt ?? token.createdAt) : now,
     ),
   );
-  return now < token.createdAt + TOKEN_AGE_MS_MAX && now < lastLifeAt + TOKEN_MS_AFTER_TASKS;
+  return Math.min(token.createdAt + TOKEN_AGE_MS_MAX, lastLifeAt + TOKEN_MS_AFTER_TASKS);
 }

@@ -13,12 +13,19 @@ export interface TaskDefinition extends Scope {
   /** ARN of the caller. */
   readonly registeredBy: string;
   readonly deregisteredAt?: number;
+  readonly deleteRequestedAt?: number;
   readonly tags: readonly Tag[];
 }
 
 export type TaskDefinitionDocument = Omit<
   AwsTaskDefinition,
-  "taskDefinitionArn" | "status" | "registeredAt" | "registeredBy" | "deregisteredAt" | "revision"
+  | "taskDefinitionArn"
+  | "status"
+  | "registeredAt"
+  | "registeredBy"
+  | "deregisteredAt"
+  | "deleteRequestedAt"
+  | "revision"
 >;
 
 /** Numbers revisions of a family; deleted ones still count. */

@@ -13,16 +13,17 @@ import { presentInstance } from "./present.ts";
 import { clusterResource } from "./resolve.ts";
 
 /** The operations that only agents call. */
-export type EcsAgentOperations = Required<
-  Pick<
-    EcsOperations,
-    | "DiscoverPollEndpoint"
-    | "RegisterContainerInstance"
-    | "SubmitAttachmentStateChanges"
-    | "SubmitContainerStateChange"
-    | "SubmitTaskStateChange"
-  >
->;
+type AgentOperationName =
+  | "DiscoverPollEndpoint"
+  | "RegisterContainerInstance"
+  | "SubmitAttachmentStateChanges"
+  | "SubmitContainerStateChange"
+  | "SubmitTaskStateChange";
+
+/** Their rows, none of which is refused. */
+export type EcsAgentOperations = {
+  readonly [Name in AgentOperationName]: Extract<EcsOperations[Name], { readonly handle: unknown }>;
+};
 
 /** Any text will do: the agent only logs it. */
 const ACKNOWLEDGMENT = "accepted";

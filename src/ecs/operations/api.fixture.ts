@@ -6,7 +6,10 @@ import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../model/keys.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { ecsService } from "./table.ts";
 
-type Row<Name extends keyof EcsOperations> = NonNullable<EcsOperations[Name]>;
+type Row<Name extends keyof EcsOperations> = Extract<
+  EcsOperations[Name],
+  { readonly handle: unknown }
+>;
 type InputOf<Name extends keyof EcsOperations> = Parameters<Row<Name>["handle"]>[0];
 type OutputOf<Name extends keyof EcsOperations> =
   Row<Name> extends { readonly handle: (...args: never) => Promise<infer Output> } ? Output : never;

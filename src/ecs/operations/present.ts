@@ -91,7 +91,7 @@ function statisticsOf(tasks: readonly Task[]): KeyValuePair[] {
 
 /** A revision; tags stand beside it in AWS's answers. */
 export function presentTaskDefinition(definition: TaskDefinition): AwsTaskDefinition {
-  const { family, revision, deregisteredAt } = definition;
+  const { family, revision, deregisteredAt, deleteRequestedAt } = definition;
   return {
     ...definition.document,
     taskDefinitionArn: taskDefinitionArn(definition, family, revision),
@@ -100,6 +100,7 @@ export function presentTaskDefinition(definition: TaskDefinition): AwsTaskDefini
     registeredAt: new Date(definition.registeredAt),
     registeredBy: definition.registeredBy,
     ...(deregisteredAt !== undefined && { deregisteredAt: new Date(deregisteredAt) }),
+    ...(deleteRequestedAt !== undefined && { deleteRequestedAt: new Date(deleteRequestedAt) }),
   };
 }
 

@@ -12,8 +12,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { UnavailableError } from "../../lib/errors.ts";
+import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit, updateRecord } from "../control/update.ts";
 import { taskDefinitionArn } from "../model/arn.ts";
 import {
   definitionsPrefix,
@@ -30,6 +30,7 @@ import { requiredAttributesOf } from "../model/task-definition-attributes.ts";
 import { compatibilitiesOf } from "../model/task-definition-compatibility.ts";
 import { normaliseTaskDefinition } from "../model/task-definition-normalise.ts";
 import { findDefinitionViolation } from "../model/task-definition-rules.ts";
+import { deleteTaskDefinitions } from "./delete-task-definitions.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { pageOf } from "./page.ts";
@@ -62,6 +63,13 @@ export function taskDefinitionOperations(deps: EcsDeps): EcsOperations {
       action: "ecs:DeregisterTaskDefinition",
       resources: () => ["*"],
       handle: (input, call) => deregisterTaskDefinition(deps, input, call),
+    },
+    DeleteTaskDefinitions: {
+      support: "full",
+      action: "ecs:DeleteTaskDefinitions",
+      resources: ({ taskDefinitions }, call) =>
+        (taskDefinitions ?? []).map((text) => definitionResource(call, text)),
+      handle: (input, call) => deleteTaskDefinitions(deps, input, call),
     },
     ListTaskDefinitions: {
       support: "full",
@@ -220,14 +228,22 @@ function listFamilies(
   const names = cache
     .list(familiesPrefix(scope) + familyPrefix)
     .map(({ value }) => (value as Family).name)
-    .filter((name) => status === "ALL" || isActive(cache, scope, name) === (status === "ACTIVE"));
+    .filter((name) => {
+      const found = familyStatus(cache, scope, name);
+      return found !== undefined && (status === "ALL" || found === status);
+    });
   const { items, nextToken } = pageOf(names, input, { keyOf: (name) => name });
   return { families: [...items], ...(nextToken !== undefined && { nextToken }) };
 }
 
-/** ECS: a family is ACTIVE while any revision of it is. */
-function isActive(cache: EcsDeps["cache"], scope: Scope, family: string): boolean {
-  return cache
-    .list(revisionsPrefix(scope, family))
-    .some(({ value }) => (value as TaskDefinition).status === "ACTIVE");
+/** ECS: a family is ACTIVE while any revision of it is. Undefined when all have been deleted. */
+function familyStatus(
+  cache: EcsDeps["cache"],
+  scope: Scope,
+  family: string,
+): "ACTIVE" | "INACTIVE" | undefined {
+  const revisions = cache.list(revisionsPrefix(scope, family));
+  if (revisions.length === 0) return undefined;
+  const isActive = revisions.some(({ value }) => (value as TaskDefinition).status === "ACTIVE");
+  return isActive ? "ACTIVE" : "INACTIVE";
 }
