@@ -3,11 +3,13 @@
  * instances are connected, records it, and wakes the right connection when something about its tasks changes; what is
  * said on a connection is `acs-session.ts`'s.
  */
+
 import type { UpgradeCall, UpgradeDecision, UpgradeRoute } from "../../door/upgrade.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
 import type { CacheChange } from "../../store/cache.ts";
+import { updateRecord } from "../../store/commit.ts";
 import { defined } from "../model/defined.ts";
 import type { Instance } from "../model/instance.ts";
 import { ecsKind, instanceKey } from "../model/keys.ts";
@@ -18,7 +20,6 @@ import { Connections } from "./connections.ts";
 import { DeliveryLedger } from "./delivery-ledger.ts";
 import type { TaskDeliveryDeps } from "./task-delivery.ts";
 import { runTcsSession } from "./tcs-session.ts";
-import { updateRecord } from "./update.ts";
 
 /** Between attempts to record that an agent came or went. */
 const RETRY_MS = 1_000;

@@ -11,6 +11,7 @@ import {
 import { formatAddress, parseAddress, parseCidr } from "../../lib/cidr.ts";
 import { assert, UnavailableError } from "../../lib/errors.ts";
 import type { Cache, CacheChange } from "../../store/cache.ts";
+import { commit } from "../../store/commit.ts";
 import type { Controller } from "../../store/controller.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
 import { advance } from "../model/advance.ts";
@@ -19,7 +20,6 @@ import { ecsKind } from "../model/keys.ts";
 import { requestStop } from "../model/request-stop.ts";
 import type { InterfaceAttachment, Task } from "../model/task.ts";
 import type { EcsDeps } from "./deps.ts";
-import { commit } from "./update.ts";
 
 /** Lost races over an address or a task before the loop's backoff takes over. */
 const ATTEMPTS_MAX = 10;

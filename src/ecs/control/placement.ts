@@ -1,4 +1,5 @@
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { commit } from "../../store/commit.ts";
 import type { Compare, StoreRecord, Write } from "../../store/store.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
@@ -20,7 +21,6 @@ import { type Placements, place } from "../scheduler/place.ts";
 import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
 import type { EcsDeps } from "./deps.ts";
 import { takeSnapshot } from "./placement-snapshot.ts";
-import { commit } from "./update.ts";
 
 /** Tasks that want to be placed. */
 export interface PlaceTasksRequest

@@ -3,6 +3,7 @@
  * asks about tasks it cannot place. Level-driven: every round compares the store with what has been told, so a lost
  * wake-up, a reconnect or a restart cannot lose a task.
  */
+
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   RoleCredentials,
   ServerMessage,
 } from "../../protocol/acs.ts";
+import { updateRecord } from "../../store/commit.ts";
 import { advance } from "../model/advance.ts";
 import { clusterArn, instanceArn, parseArn, taskArn } from "../model/arn.ts";
 import type { Instance } from "../model/instance.ts";
@@ -29,7 +31,6 @@ import {
   rolesOf,
   type SessionMinter,
 } from "./task-credentials.ts";
-import { updateRecord } from "./update.ts";
 
 /** Told but not acknowledged for so long: told again. */
 const ACKNOWLEDGE_MS_MAX = 60_000;

@@ -9,8 +9,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import type { Cache } from "../../store/cache.ts";
+import { commit } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit } from "../control/update.ts";
 import {
   type AccountSetting,
   findSettingNameViolation,

@@ -2,9 +2,9 @@ import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs"
 import type { Call } from "../../door/service.ts";
 import { machineOf } from "../../iam/model.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { commit, updateRecord } from "../../store/commit.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit, updateRecord } from "../control/update.ts";
 import { advance } from "../model/advance.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { defined } from "../model/defined.ts";

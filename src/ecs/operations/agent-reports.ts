@@ -7,8 +7,8 @@ import type {
 import type { Call } from "../../door/service.ts";
 import { machineOf } from "../../iam/model.ts";
 import { ApiError } from "../../lib/errors.ts";
+import { updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { updateRecord } from "../control/update.ts";
 import { advance, type ContainerReport, type TaskReport } from "../model/advance.ts";
 import { parseArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";

@@ -9,8 +9,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { commit } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit } from "../control/update.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { findAttributeViolation, isMeant, putAttributes } from "../model/custom-attributes.ts";

@@ -11,8 +11,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit, updateRecord } from "../control/update.ts";
 import {
   type CapacityProvider,
   FARGATE_PROVIDERS,

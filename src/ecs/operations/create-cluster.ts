@@ -6,8 +6,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import { commit } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { commit } from "../control/update.ts";
 import { settingsPrincipal } from "../model/account-setting.ts";
 import type { Cluster } from "../model/cluster.ts";
 import {

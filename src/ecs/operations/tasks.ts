@@ -8,8 +8,8 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
+import { updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { updateRecord } from "../control/update.ts";
 import { taskArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Instance } from "../model/instance.ts";
