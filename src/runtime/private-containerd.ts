@@ -147,7 +147,8 @@ async function launch(
   const child = spawn(binary, ["--config", paths.config], {
     detached: true,
     stdio: ["ignore", log.fd, log.fd],
-    env: { ...process.env, PATH: SYSTEM_PATH },
+    // Nothing else of ours: shims inherit it, and our environment may hold the root key.
+    env: { PATH: SYSTEM_PATH },
   });
   child.on("error", (error) => options.log.error(`cannot run ${binary}: ${error.message}`));
   await log.close();

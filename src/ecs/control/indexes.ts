@@ -15,10 +15,13 @@ const TASK_MEMBERS = [
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
   "ecs/tasks": indexesOf<Task>()(TASK_MEMBERS, {
-    /** instanceKey → its tasks, whatever their status. */
+    /** instanceKey → its tasks, whatever their status: grows with all that ever ran. For rare questions only. */
     tasksByInstance: ({ placement: { instance } }) => [
       instanceKey(instance, instance.clusterName, instance.id),
     ],
+    /** instanceKey → its tasks that are not STOPPED. */
+    liveTasksByInstance: ({ lastStatus, placement: { instance } }) =>
+      lastStatus === "STOPPED" ? [] : [instanceKey(instance, instance.clusterName, instance.id)],
     /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
     tasksByHost: ({ region, placement, lastStatus }) =>
       lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],

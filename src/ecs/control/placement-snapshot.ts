@@ -46,10 +46,10 @@ function candidateFor(cache: Cache, spec: TaskSpec, instance: Instance): Candida
   };
 }
 
-/** An instance's tasks, whatever their status. */
+/** An instance's tasks that are not STOPPED. */
 export function tasksOf(cache: Cache, instance: Instance): readonly Task[] {
   const key = instanceKey(instance, instance.clusterName, instance.id);
-  return cache.lookup("tasksByInstance", key).map(({ value }) => value as Task);
+  return cache.lookup("liveTasksByInstance", key).map(({ value }) => value as Task);
 }
 
 /** What all tasks on an instance's machine take of it, those of its other registrations included. */

@@ -155,7 +155,7 @@ export class TaskDelivery {
   /** Tasks that the agent should know of, those to stop first: they make room for the others. */
   #taskKeys(): readonly string[] {
     return this.#deps.cache
-      .lookup("tasksByInstance", this.#key)
+      .lookup("liveTasksByInstance", this.#key)
       .filter(({ value }) => isAgents(value as Task))
       .toSorted((a, b) => priority(a.value as Task) - priority(b.value as Task))
       .map(({ key }) => key);

@@ -162,7 +162,7 @@ function findForgotten(
 
 /** Before the instance itself ends: a crash in between leaves the agent to register, and us to do this, again. */
 async function loseTasks(deps: EcsDeps, key: string): Promise<void> {
-  for (const { key: taskKey } of deps.cache.lookup("tasksByInstance", key)) {
+  for (const { key: taskKey } of deps.cache.lookup("liveTasksByInstance", key)) {
     await updateRecord<Task>(deps, taskKey, (task) => {
       if (task.lastStatus === "STOPPED") return task;
       const now = deps.clock.now();

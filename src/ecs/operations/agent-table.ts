@@ -91,7 +91,7 @@ function presentRegistered({ cache }: EcsDeps, instance: Instance): ContainerIns
   return presentInstance(
     instance,
     takenBy(tasksUnder("tasksByHost", host)),
-    tasksUnder("tasksByInstance", key),
+    tasksUnder("liveTasksByInstance", key),
     instance.tags,
   );
 }
