@@ -1,18 +1,21 @@
-import type {
-  ContainerDefinition,
-  PortMapping,
-  RegisterTaskDefinitionRequest,
-} from "@aws-sdk/client-ecs";
+import { isIP } from "node:net";
+import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "@aws-sdk/client-ecs";
+import {
+  hasGoodLinuxParameters,
+  hasGoodSecurity,
+  hasGoodSystemControls,
+  hasGoodUlimits,
+} from "./linux-rules.ts";
+import { hasGoodFirelens, hasGoodLog } from "./log-rules.ts";
 import { isName } from "./names.ts";
-
-/** The definition a container stands in. */
-type Surroundings = Pick<RegisterTaskDefinitionRequest, "networkMode" | "memory">;
-type Rule = (container: ContainerDefinition, task: Surroundings) => string | undefined;
+import { hasGoodPorts } from "./port-rules.ts";
+import { about, type ContainerRule as Rule } from "./rule.ts";
+import { hasGoodEnvironment } from "./secret-rules.ts";
 
 /** The first thing that is wrong with one container, as the message of a ClientException. */
 export function findContainerViolation(
   container: ContainerDefinition,
-  task: Surroundings,
+  task: RegisterTaskDefinitionRequest,
 ): string | undefined {
   for (const rule of RULES) {
     const violation = rule(container, task);
@@ -25,18 +28,18 @@ export function findContainerViolation(
 const MEMORY_MIB_MIN = 4;
 /** ECS: of an image's name; a digest after `@` comes on top. */
 const IMAGE_LENGTH_MAX = 255;
-const PORT_MAX = 65_535;
-/** ECS: container port ranges of one container. */
-const PORT_RANGES_MAX = 100;
 
 const hasNameAndImage: Rule = ({ name, image }) => {
   if (!name) return "Container.name should not be null or empty.";
   if (!isName(name)) return "Container.name contains invalid characters.";
   if (!image) return "Container.image should not be null or empty.";
-  if ((image.split("@")[0] ?? "").length > IMAGE_LENGTH_MAX) {
+  const [reference = "", digest] = image.split("@");
+  if (reference.length > IMAGE_LENGTH_MAX) {
     return `Container.image has more than ${IMAGE_LENGTH_MAX} characters.`;
   }
-  return /\s/.test(image) ? "Container.image contains invalid characters." : undefined;
+  const isGood =
+    !/\s/.test(image) && (digest === undefined || /^sha256:[0-9a-f]{64}$/.test(digest));
+  return isGood ? undefined : "Container.image contains invalid characters.";
 };
 
 const hasMemory: Rule = (container, task) => {
@@ -77,90 +80,6 @@ function findAwsvpcViolation(container: ContainerDefinition): string | undefined
   return found && `${found[1]} not supported on container when networkMode=awsvpc.`;
 }
 
-const hasGoodPorts: Rule = (container, { networkMode }) => {
-  const mappings = container.portMappings ?? [];
-  for (const mapping of mappings) {
-    const violation = findPortViolation(container, mapping, networkMode);
-    if (violation !== undefined) return violation;
-  }
-  const isTwofold = mappings.some((mapping, index) =>
-    mappings.some(
-      (other, otherIndex) =>
-        otherIndex < index &&
-        mapping.containerPort !== undefined &&
-        other.containerPort === mapping.containerPort &&
-        (other.protocol ?? "tcp") !== (mapping.protocol ?? "tcp"),
-    ),
-  );
-  if (isTwofold) return about(container, "A container port is mapped with two protocols.");
-  const ranges = mappings.filter(({ containerPortRange }) => containerPortRange !== undefined);
-  return ranges.length > PORT_RANGES_MAX
-    ? about(container, `It has more than ${PORT_RANGES_MAX} port ranges.`)
-    : undefined;
-};
-
-function findPortViolation(
-  container: ContainerDefinition,
-  mapping: PortMapping,
-  networkMode: Surroundings["networkMode"],
-): string | undefined {
-  const { containerPort, containerPortRange, hostPort } = mapping;
-  if (containerPortRange !== undefined) return findRangeViolation(container, mapping, networkMode);
-  if (!isPort(containerPort)) {
-    return about(container, `'containerPort' must be a number from 1 to ${PORT_MAX}.`);
-  }
-  if (hostPort !== undefined && hostPort !== 0 && !isPort(hostPort)) {
-    return about(container, `'hostPort' must be a number from 0 to ${PORT_MAX}.`);
-  }
-  const isSamePort = networkMode === "awsvpc" || networkMode === "host";
-  return isSamePort && hostPort !== undefined && hostPort !== containerPort
-    ? `When networkMode=${networkMode}, the host ports and container ports in port mappings must match.`
-    : undefined;
-}
-
-function findRangeViolation(
-  container: ContainerDefinition,
-  { containerPort, containerPortRange = "", hostPort }: PortMapping,
-  networkMode: Surroundings["networkMode"],
-): string | undefined {
-  if (networkMode === "host" || networkMode === "none") {
-    return about(
-      container,
-      `'containerPortRange' is not supported with networkMode=${networkMode}.`,
-    );
-  }
-  if (containerPort !== undefined || hostPort !== undefined) {
-    return about(container, "'containerPortRange' stands alone, without other ports.");
-  }
-  const [first = 0, last = 0] = /^\d+-\d+$/.test(containerPortRange)
-    ? containerPortRange.split("-").map(Number)
-    : [];
-  return isPort(first) && isPort(last) && first < last
-    ? undefined
-    : about(container, `'containerPortRange' must be two ports, as in 8000-8010.`);
-}
-
-function isPort(port: number | undefined): boolean {
-  return port !== undefined && Number.isInteger(port) && port >= 1 && port <= PORT_MAX;
-}
-
-const hasGoodEnvironment: Rule = (container) => {
-  const { environment = [], secrets = [] } = container;
-  const names = new Set(environment.map(({ name }) => name));
-  for (const { name, valueFrom } of secrets) {
-    if (!name || !valueFrom) return about(container, "A secret needs 'name' and 'valueFrom'.");
-    if (names.has(name)) {
-      return `The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '${name}'.`;
-    }
-    names.add(name);
-  }
-  const files = container.environmentFiles ?? [];
-  if (files.length > 10) return about(container, "It can have at most 10 environment files.");
-  return files.some(({ value }) => !/^arn:[^:]+:s3:::.+\.env$/.test(value ?? ""))
-    ? about(container, "An environment file is the ARN of an S3 object that ends in .env.")
-    : undefined;
-};
-
 /** ECS: bounds of health check and restart settings, in seconds or times. */
 const BOUNDS: readonly {
   readonly name: string;
@@ -186,12 +105,6 @@ const BOUNDS: readonly {
   },
   { name: "startTimeout", min: 2, max: 2 ** 31 - 1, of: (c) => c.startTimeout },
   { name: "stopTimeout", min: 0, max: 2 ** 31 - 1, of: (c) => c.stopTimeout },
-  {
-    name: "linuxParameters.swappiness",
-    min: 0,
-    max: 100,
-    of: (c) => c.linuxParameters?.swappiness,
-  },
 ];
 
 const isWithinBounds: Rule = (container) => {
@@ -206,12 +119,39 @@ const isWithinBounds: Rule = (container) => {
     : undefined;
 };
 
-const hasGoodLog: Rule = ({ logConfiguration: log }) => {
-  if (log?.logDriver !== "awslogs") return undefined;
-  const missing = ["awslogs-group", "awslogs-region"].filter((name) => !log.options?.[name]);
-  return missing.length > 0
-    ? `Log driver awslogs requires options: ${missing.join(", ")}`
+/** ECS: of search domains of names. */
+const SEARCH_DOMAIN = /^[a-zA-Z0-9-.]{0,253}[a-zA-Z0-9]$/;
+
+const hasGoodNames: Rule = (container) => {
+  const { dnsSearchDomains = [], extraHosts = [], links = [] } = container;
+  if (dnsSearchDomains.some((domain) => !SEARCH_DOMAIN.test(domain))) {
+    return about(container, `'dnsSearchDomains' must match ${SEARCH_DOMAIN.source}.`);
+  }
+  if (extraHosts.some(({ hostname, ipAddress = "" }) => !hostname || isIP(ipAddress) === 0)) {
+    return about(container, "An extra host needs a 'hostname' and an 'ipAddress'.");
+  }
+  return links.some((link) => !/^[A-Za-z0-9_-]+(:[A-Za-z0-9_.-]+)?$/.test(link))
+    ? about(container, "A link is the name of a container, or name:alias.")
     : undefined;
+};
+
+/** ECS no longer has inference accelerators; GPUs are counted, all of them, or shared. */
+const hasGoodDevices: Rule = (container) => {
+  for (const { type, value, sharingStrategy } of container.resourceRequirements ?? []) {
+    if (type === "InferenceAccelerator") {
+      return about(container, "Inference accelerators are no longer available.");
+    }
+    if ((value === undefined) === (sharingStrategy === undefined)) {
+      return about(
+        container,
+        "A resource requirement has either a 'value' or a 'sharingStrategy'.",
+      );
+    }
+    if (value !== undefined && !/^([1-9]\d*|ALL)$/.test(value)) {
+      return about(container, `The value of a resource requirement is a number or ALL.`);
+    }
+  }
+  return undefined;
 };
 
 const RULES: readonly Rule[] = [
@@ -219,11 +159,14 @@ const RULES: readonly Rule[] = [
   hasMemory,
   fitsNetworkMode,
   hasGoodPorts,
+  hasGoodNames,
   hasGoodEnvironment,
   isWithinBounds,
   hasGoodLog,
+  hasGoodFirelens,
+  hasGoodLinuxParameters,
+  hasGoodUlimits,
+  hasGoodSystemControls,
+  hasGoodSecurity,
+  hasGoodDevices,
 ];
-
-function about({ name }: ContainerDefinition, what: string): string {
-  return `Invalid setting for container '${name}'. ${what}`;
-}

@@ -45,6 +45,10 @@ function taskAttributes(document: TaskDefinitionDocument): string[] {
       document.volumes?.some(({ s3filesVolumeConfiguration }) => s3filesVolumeConfiguration),
       `${ECS}.storage.s3-files`,
     ],
+    [
+      document.volumes?.some((volume) => volume.fsxWindowsFileServerVolumeConfiguration),
+      `${ECS}.fsxWindowsFileServer`,
+    ],
     ...(document.volumes ?? []).flatMap(({ dockerVolumeConfiguration }): Feature[] =>
       dockerVolumeConfiguration
         ? [[true, `${ECS}.docker-plugin.${dockerVolumeConfiguration.driver ?? "local"}`]]
@@ -76,6 +80,8 @@ function containerAttributes(
       `${ECS}.container-ordering`,
     ],
     [container.environmentFiles?.length, `${ECS}.env-files.s3`],
+    [hasCredentialSpec(container, "credentialspec"), `${ECS}.gmsa`],
+    [hasCredentialSpec(container, "credentialspecdomainless"), `${ECS}.gmsa-domainless`],
     ...firelensAttributes(container),
     [container.restartPolicy?.enabled, `${ECS}.container-restart-policy`],
     [
@@ -122,6 +128,11 @@ function firelensAttributes(container: ContainerDefinition): Feature[] {
     [true, `${ECS}.firelens.${firelens.type}`],
     [fileType, `${ECS}.firelens.options.config.${fileType}`],
   ];
+}
+
+function hasCredentialSpec(container: ContainerDefinition, kind: string): boolean {
+  const given = [...(container.credentialSpecs ?? []), ...(container.dockerSecurityOptions ?? [])];
+  return given.some((text) => text.startsWith(`${kind}:`));
 }
 
 /** Whether an image comes from a private ECR registry. */

@@ -42,6 +42,12 @@ const hasFargateSize: Rule = ({ cpu, memory }) =>
     ? undefined
     : `No Fargate configuration exists for given values: ${cpu} CPU, ${memory} memory. See the Amazon ECS documentation for the valid values.`;
 
+/** ECS: Windows needs a whole vCPU on Fargate. */
+const hasFargateWindows: Rule = ({ runtimePlatform, cpu }) =>
+  runtimePlatform?.operatingSystemFamily?.startsWith("WINDOWS") && Number(cpu) < 1024
+    ? `No Fargate configuration exists for given values: ${cpu} CPU with Windows. See the Amazon ECS documentation for the valid values.`
+    : undefined;
+
 const hasFargateNamespaces: Rule = ({ pidMode, ipcMode }) => {
   if (pidMode === "host") {
     return "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.";
@@ -127,9 +133,18 @@ const hasFargateTimeouts = eachContainer(({ name, startTimeout = 0, stopTimeout 
     : undefined,
 );
 
-const isForExternal: Rule = ({ networkMode, volumes, proxyConfiguration }) => {
+const isForExternal: Rule = ({
+  networkMode,
+  volumes,
+  proxyConfiguration,
+  containerDefinitions,
+}) => {
   if (networkMode === "awsvpc") return "External instances do not support network mode 'awsvpc'.";
   if (proxyConfiguration) return "External instances do not support proxyConfiguration.";
+  const isShared = containerDefinitions?.some(({ resourceRequirements }) =>
+    resourceRequirements?.some(({ sharingStrategy }) => sharingStrategy),
+  );
+  if (isShared) return "External instances do not support sharing GPUs.";
   const isRemote = volumes?.some(
     (volume) =>
       volume.efsVolumeConfiguration ||
@@ -158,6 +173,7 @@ const RULES: readonly (readonly [Compatibility, readonly Rule[]])[] = [
         networkMode === "awsvpc" ? undefined : "Fargate only supports network mode ‘awsvpc’.",
       hasTaskSize,
       hasFargateSize,
+      hasFargateWindows,
       hasFargateNamespaces,
       hasFargateVolumes,
       hasFargateContainer,

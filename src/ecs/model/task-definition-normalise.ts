@@ -52,10 +52,15 @@ function normaliseContainer(
   };
 }
 
-/** ECS: a volume that says nothing else is a directory of the machine that lives as long as the task. */
+/**
+ * ECS: a volume that says nothing else is a directory of the machine that lives as long as the task, and one on EFS begins
+ * at the file system's root.
+ */
 function normaliseVolume(volume: Volume): Volume {
   const isSaid = VOLUME_KINDS.some((kind) => volume[kind] !== undefined);
-  return isSaid ? volume : { ...volume, host: {} };
+  if (!isSaid) return { ...volume, host: {} };
+  const efs = volume.efsVolumeConfiguration;
+  return efs ? { ...volume, efsVolumeConfiguration: { rootDirectory: "/", ...efs } } : volume;
 }
 
 /** What a volume can be: exactly one of these. */

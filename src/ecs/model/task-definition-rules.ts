@@ -1,10 +1,13 @@
-import type { RegisterTaskDefinitionRequest, Volume } from "@aws-sdk/client-ecs";
+import type { RegisterTaskDefinitionRequest } from "@aws-sdk/client-ecs";
 import { findContainerViolation } from "./container-rules.ts";
 import { findDependencyViolation } from "./dependency-rules.ts";
+import { findRouterViolation } from "./log-rules.ts";
 import { isName } from "./names.ts";
+import { findSharedPortViolation } from "./port-rules.ts";
 import { EXPRESSION_LENGTH_MAX } from "./query-parse.ts";
-import { VOLUME_KINDS } from "./task-definition-normalise.ts";
+import { firstDuplicate } from "./rule.ts";
 import { parseTaskCpu, parseTaskMemory } from "./task-size.ts";
+import { findVolumesViolation } from "./volume-rules.ts";
 
 /** ECS: containers of one definition. */
 const CONTAINERS_MAX = 10;
@@ -80,20 +83,6 @@ const hasUniqueNames: Rule = ({ containerDefinitions = [], volumes = [] }) => {
   return volume === undefined ? undefined : `Volume name '${volume}' is used more than once.`;
 };
 
-/** In one network namespace a port is there once. */
-const hasUniquePorts: Rule = ({ containerDefinitions = [], networkMode }) => {
-  if (networkMode !== "awsvpc" && networkMode !== "host") return undefined;
-  const ports = containerDefinitions.flatMap(({ portMappings = [] }) =>
-    portMappings.flatMap(({ containerPort, protocol = "tcp" }) =>
-      containerPort === undefined ? [] : [`${containerPort}/${protocol}`],
-    ),
-  );
-  const port = firstDuplicate(ports);
-  return port === undefined
-    ? undefined
-    : `Port ${port} is mapped more than once: with networkMode=${networkMode} all containers of a task share their ports.`;
-};
-
 /** What containers ask for must fit into what the task as a whole has. */
 const fitsContainers: Rule = ({ containerDefinitions = [], cpu, memory }) => {
   const cpuUnits = cpu === undefined ? Number.POSITIVE_INFINITY : (parseTaskCpu(cpu) ?? 0);
@@ -115,21 +104,6 @@ const fitsContainers: Rule = ({ containerDefinitions = [], cpu, memory }) => {
     : undefined;
 };
 
-const hasGoodVolumes: Rule = ({ volumes = [], containerDefinitions = [] }) => {
-  for (const volume of volumes) {
-    if (!volume.name || !isName(volume.name)) return "Volume name contains invalid characters.";
-    if (kindsOf(volume) > 1) return `Volume '${volume.name}' has more than one configuration.`;
-  }
-  if (volumes.filter(({ configuredAtLaunch }) => configuredAtLaunch).length > 1) {
-    return "Only one volume can be configured at launch.";
-  }
-  const known = new Set(volumes.map(({ name }) => name));
-  const unknown = containerDefinitions
-    .flatMap(({ mountPoints = [] }) => mountPoints)
-    .find(({ sourceVolume }) => !known.has(sourceVolume));
-  return unknown && `Unknown volume '${unknown.sourceVolume ?? ""}'.`;
-};
-
 const hasGoodEphemeralStorage: Rule = ({ ephemeralStorage }) => {
   const sizeInGiB = ephemeralStorage?.sizeInGiB;
   if (sizeInGiB === undefined) return undefined;
@@ -141,13 +115,24 @@ const hasGoodEphemeralStorage: Rule = ({ ephemeralStorage }) => {
     : undefined;
 };
 
+/** App Mesh: one of each is needed. */
+const PROXY_PROPERTIES: readonly (readonly string[])[] = [
+  ["IgnoredUID", "IgnoredGID"],
+  ["AppPorts"],
+  ["ProxyIngressPort"],
+  ["ProxyEgressPort"],
+];
+
 const hasGoodProxy: Rule = ({ proxyConfiguration, networkMode, containerDefinitions = [] }) => {
   if (!proxyConfiguration) return undefined;
   if (networkMode !== "awsvpc")
     return "proxyConfiguration is only supported with networkMode=awsvpc.";
-  return containerDefinitions.some(({ name }) => name === proxyConfiguration.containerName)
-    ? undefined
-    : `The proxy container '${proxyConfiguration.containerName}' is not in the task definition.`;
+  if (!containerDefinitions.some(({ name }) => name === proxyConfiguration.containerName)) {
+    return `The proxy container '${proxyConfiguration.containerName}' is not in the task definition.`;
+  }
+  const given = new Set(proxyConfiguration.properties?.map(({ name }) => name));
+  const missing = PROXY_PROPERTIES.find((names) => !names.some((name) => given.has(name)));
+  return missing && `proxyConfiguration requires the property ${missing.join(" or ")}.`;
 };
 
 const hasGoodConstraints: Rule = ({ placementConstraints = [] }) => {
@@ -163,10 +148,27 @@ const hasGoodConstraints: Rule = ({ placementConstraints = [] }) => {
     : undefined;
 };
 
-const hasOneFirelens: Rule = ({ containerDefinitions = [] }) =>
-  containerDefinitions.filter(({ firelensConfiguration }) => firelensConfiguration).length > 1
-    ? "Only one container of a task can have a firelensConfiguration."
+/** ECS: namespaces are shared on Linux only. */
+const hasGoodPlatform: Rule = ({ pidMode, ipcMode, runtimePlatform }) => {
+  const isWindows = runtimePlatform?.operatingSystemFamily?.startsWith("WINDOWS");
+  if (!isWindows) return undefined;
+  if (pidMode) return "pidMode is not supported for Windows containers.";
+  return ipcMode && "ipcMode is not supported for Windows containers.";
+};
+
+const hasNoAccelerators: Rule = ({ inferenceAccelerators }) =>
+  inferenceAccelerators?.length ? "Inference accelerators are no longer available." : undefined;
+
+/** ECS: containers of a task have GPUs of their own, or share them, but not both. */
+const hasOneGpuKind: Rule = ({ containerDefinitions = [] }) => {
+  const kinds = containerDefinitions
+    .flatMap(({ resourceRequirements = [] }) => resourceRequirements)
+    .filter(({ type }) => type === "GPU")
+    .map(({ sharingStrategy }) => sharingStrategy !== undefined);
+  return new Set(kinds).size > 1
+    ? "All containers of a task must use the same option for GPUs: 'value' or 'sharingStrategy'."
     : undefined;
+};
 
 const RULES: readonly Rule[] = [
   hasFamily,
@@ -176,20 +178,15 @@ const RULES: readonly Rule[] = [
   hasGoodContainers,
   hasUniqueNames,
   hasEssentialContainer,
-  hasUniquePorts,
+  findSharedPortViolation,
   fitsContainers,
-  hasGoodVolumes,
+  findVolumesViolation,
   findDependencyViolation,
   hasGoodEphemeralStorage,
   hasGoodProxy,
   hasGoodConstraints,
-  hasOneFirelens,
+  findRouterViolation,
+  hasGoodPlatform,
+  hasNoAccelerators,
+  hasOneGpuKind,
 ];
-
-function kindsOf(volume: Volume): number {
-  return VOLUME_KINDS.filter((kind) => volume[kind] !== undefined && volume[kind] !== false).length;
-}
-
-function firstDuplicate<T>(values: readonly T[]): T | undefined {
-  return values.find((value, index) => values.indexOf(value) !== index);
-}

@@ -18,11 +18,15 @@ const EVERYTHING: RegisterTaskDefinitionRequest = {
   enableFaultInjection: true,
   requiresCompatibilities: ["EC2"],
   placementConstraints: [{ type: "memberOf", expression: "attribute:stack == prod" }],
-  inferenceAccelerators: [{ deviceName: "device", deviceType: "eia1.medium" }],
   proxyConfiguration: {
     type: "APPMESH",
     containerName: "proxy",
-    properties: [{ name: "AppPorts", value: "80" }],
+    properties: [
+      { name: "IgnoredUID", value: "1337" },
+      { name: "AppPorts", value: "80" },
+      { name: "ProxyIngressPort", value: "15000" },
+      { name: "ProxyEgressPort", value: "15001" },
+    ],
   },
   volumes: [
     { name: "host", host: { sourcePath: "/srv" } },
@@ -105,7 +109,10 @@ const EVERYTHING: RegisterTaskDefinitionRequest = {
       },
       systemControls: [{ namespace: "net.core.somaxconn", value: "1024" }],
       resourceRequirements: [{ type: "GPU", value: "1" }],
-      firelensConfiguration: { type: "fluentbit", options: { "config-file-type": "file" } },
+      firelensConfiguration: {
+        type: "fluentbit",
+        options: { "config-file-type": "file", "config-file-value": "/etc/fluent.conf" },
+      },
       credentialSpecs: ["credentialspec:arn"],
     },
     {
