@@ -35,5 +35,5 @@ prepare_debian() {
 prepare() {
   prepare_npm
   prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft awscli=aws busybox-static=busybox \
-    curl=curl e2fsprogs=mkfs.ext4 util-linux=nsenter procps=pgrep
+    curl=curl e2fsprogs=mkfs.ext4 util-linux=nsenter procps=pgrep openssl=openssl
 }

@@ -21,8 +21,8 @@ const TIERS: readonly Tier[] = [
   { name: "unit", what: "units, properties, contracts", files: UNIT_FILES, isolation: "process" },
   {
     name: "conformance",
-    what: "real SDK and CLI",
-    files: ["test/conformance/**/*.test.ts"],
+    what: "real SDK and CLI; the gantry command and its package",
+    files: ["test/conformance/**/*.test.ts", "test/cli/**/*.test.ts"],
     isolation: "process",
   },
   { name: "e2e", what: "real containers", files: ["test/e2e/**/*.test.ts"], isolation: "process" },

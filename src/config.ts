@@ -28,6 +28,7 @@ export type SettingName =
   | "rootAccessKeyId"
   | "rootSecretAccessKey"
   | "vpcCidr"
+  | "taskRetention"
   | "logLevel";
 
 /** Every setting of Gantry. Help, completion and the systemd unit are made from this table. */
@@ -130,6 +131,14 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     reason:
       "AWS's own default VPC, unless the machine's routes use it; asked at the first start only",
   },
+  taskRetention: {
+    flag: "task-retention",
+    variable: "GANTRY_TASK_RETENTION",
+    fallback: "7d",
+    form: "hours or days, such as 36h or 7d, from 1h to 3650d",
+    meaning: "how long a stopped task can still be described",
+    reason: "a week to look into what happened; ECS promises an hour, which is the least",
+  },
   logLevel: {
     flag: "log-level",
     variable: "GANTRY_LOG_LEVEL",
@@ -160,6 +169,7 @@ export interface Settings {
   readonly region: string;
   readonly rootKey: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   readonly vpcCidr: string | undefined;
+  readonly taskRetentionMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -195,6 +205,7 @@ export function readSettings(
     region: matching("region", /^[a-z]{2,}(-[a-z0-9]+)+$/),
     rootKey: parseRootKey(text("rootAccessKeyId"), text("rootSecretAccessKey")),
     vpcCidr: text("vpcCidr") && matching("vpcCidr", /^\d+(\.\d+){3}\/16$/),
+    taskRetentionMs: parseRetention(text("taskRetention") ?? ""),
     logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };
 }
@@ -209,6 +220,13 @@ function parseListen(value: string): { host: string; port: number } {
   const port = Number(match?.groups?.port ?? Number.NaN);
   if (!(port >= 0 && port <= 65_535)) throw invalid("listen", value);
   return { host: (match?.groups?.host ?? "").replace(/^\[|\]$/g, ""), port };
+}
+
+function parseRetention(value: string): number {
+  const match = /^(?<count>\d{1,5})(?<unit>[hd])$/.exec(value);
+  const hours = Number(match?.groups?.count) * (match?.groups?.unit === "d" ? 24 : 1);
+  if (!(hours >= 1 && hours <= 3650 * 24)) throw invalid("taskRetention", value);
+  return hours * 3_600_000;
 }
 
 function parseHost(value: string | undefined): string | undefined {

@@ -11,6 +11,8 @@ import { ensureFleetCluster } from "./ecs/control/fleet.ts";
 import { ecsIndexes } from "./ecs/control/indexes.ts";
 import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
+import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
+import { createTaskReaper } from "./ecs/control/task-reaper.ts";
 import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
@@ -46,6 +48,8 @@ export interface ServerOptions {
   readonly rootKey: Settings["rootKey"];
   /** Asked when the default VPC is made, and never again. */
   readonly chooseVpcCidr: () => Promise<string>;
+  /** How long a STOPPED task can still be described. */
+  readonly taskRetentionMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -101,9 +105,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const nodeFeed = createNodeFeed(deps);
   loops.start("dispatcher", (signal) => dispatcher.run(signal));
   loops.start("node feed", (signal) => nodeFeed.run(signal));
-  const interfaces = createNetworkInterfacesController(deps);
-  loops.start(interfaces.name, (signal) => runController(interfaces, deps, signal));
-
+  const controllers = [
+    createNetworkInterfacesController(deps),
+    createTaskDefinitionReaper(deps),
+    createTaskReaper(deps, { retentionMs: options.taskRetentionMs }),
+  ];
+  for (const controller of controllers)
+    loops.start(controller.name, (signal) => runController(controller, deps, signal));
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
   const gateway = createGateway({

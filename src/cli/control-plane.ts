@@ -46,6 +46,7 @@ export async function openControlPlane(
       accountId,
       region,
       rootKey,
+      taskRetentionMs: settings.taskRetentionMs,
       chooseVpcCidr: async () => settings.vpcCidr ?? (await freeVpcCidr(log)),
       clock: systemClock,
       random: systemRandom,

@@ -1,4 +1,13 @@
-import { mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  statfs,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
@@ -17,7 +26,7 @@ const FREE_BYTES_MIN = 16 * 1024 * 1024;
 /** Makes the directory (0700) and its identity on first use. Throws SetupError if it cannot be used. */
 export async function openDataDirectory(directory: string, random: Random): Promise<Identity> {
   try {
-    await refuseFullDisk(directory);
+    await refuseUnfitPlace(directory);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const existing = await readIdentity(directory);
     if (existing !== undefined) return existing;
@@ -77,8 +86,10 @@ export async function nearestExisting(path: string): Promise<string> {
   }
 }
 
-async function refuseFullDisk(directory: string): Promise<void> {
+/** Before anything is made. */
+async function refuseUnfitPlace(directory: string): Promise<void> {
   const place = await nearestExisting(directory);
+  await access(place, constants.W_OK);
   const { bavail, bsize } = await statfs(place);
   if (bavail * bsize >= FREE_BYTES_MIN) return;
   throw new SetupError(

@@ -108,12 +108,18 @@ function flagsOf(settings: Settings): string[] {
     accountId: settings.accountId,
     region: settings.region,
     vpcCidr: settings.vpcCidr,
+    taskRetention: hoursOrDays(settings.taskRetentionMs),
     logLevel: settings.logLevel,
   };
   return Object.entries(values).flatMap(([name, value]) => {
     const { flag, fallback } = SETTINGS[name as keyof typeof SETTINGS];
     return value === undefined || value === fallback ? [] : [`--${flag}`, value];
   });
+}
+
+function hoursOrDays(ms: number): string {
+  const hours = ms / 3_600_000;
+  return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
 }
 
 /** One word of a unit's command line: systemd.service(5), "Command lines". */

@@ -31,15 +31,16 @@ export class Generation {
     this.database = new DatabaseSync(path, { timeout: 0 });
     try {
       // Exclusive: the directory's lock keeps others out anyway, and SQLite then needs no shared memory.
+      this.database.exec("PRAGMA locking_mode = EXCLUSIVE");
+      // Before anything that writes: what is not ours stays as it is.
+      assertFormat(this.database, path);
       // Small checkpoints: appended pages are written once however often, and a commit waits less behind one.
       this.database.exec(`
-        PRAGMA locking_mode = EXCLUSIVE;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;
         PRAGMA wal_autocheckpoint = 512;
         PRAGMA journal_size_limit = 16777216;
       `);
-      assertFormat(this.database, path);
       this.#insert = this.database.prepare(
         "INSERT INTO journal (id, revision, key, document, checksum) VALUES (?, ?, ?, ?, ?)",
       );

@@ -65,12 +65,15 @@ export async function until<T>(
 /** One system: data directory, process, clients. */
 export class GantryKit {
   readonly directory: string;
+  readonly #program: string;
   #process: ChildProcess | undefined;
   #output = "";
   #ecs: ECSClient | undefined;
   #logs: CloudWatchLogsClient | undefined;
 
-  constructor() {
+  /** `program`: another gantry than this clone's. */
+  constructor(program = "bin/gantry") {
+    this.#program = program;
     this.directory = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
   }
 
@@ -95,7 +98,7 @@ export class GantryKit {
   /** Starts `gantry up` and waits until it says that it is ready. */
   async start(...flags: readonly string[]): Promise<void> {
     this.#output = "";
-    const child = spawn("bin/gantry", ["up", ...flags], {
+    const child = spawn(this.#program, ["up", ...flags], {
       env: { ...process.env, PATH, ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -152,7 +155,7 @@ export class GantryKit {
 
   /** `gantry …` on this system's data directory. */
   gantry(...args: readonly string[]): Promise<CommandResult> {
-    return command("bin/gantry", args, this.environment);
+    return command(this.#program, args, this.environment);
   }
 
   async loadImage(archive: string): Promise<void> {
