@@ -11,14 +11,68 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Ref, ShapesFile, ShapeTuple, Traits } from "../src/door/shapes-file.ts";
+import { isDeepStrictEqual } from "node:util";
+import {
+  type Ref,
+  SENTINEL,
+  type ShapesFile,
+  type ShapeTuple,
+  type Traits,
+} from "../src/door/shapes-file.ts";
 import { assert, messageOf } from "../src/lib/errors.ts";
 
-/** One row per service: our name, and the SDK package it is taken from. */
-const SERVICES: readonly { readonly name: string; readonly package: string }[] = [
+/** Where a service's shapes come from. */
+export interface Source {
+  /** Our folder's name and the file's. */
+  readonly name: string;
+  /** The SDK package it is taken from. */
+  readonly package: string;
+  /** Operations whose shapes are kept; of the others only the names. Default: all. */
+  readonly keep?: RegExp;
+}
+
+/** Every service of the door, by name. */
+export const SOURCES: readonly Source[] = [
+  { name: "acm", package: "@aws-sdk/client-acm" },
+  { name: "appmesh", package: "@aws-sdk/client-app-mesh" },
+  { name: "application-autoscaling", package: "@aws-sdk/client-application-auto-scaling" },
+  { name: "autoscaling", package: "@aws-sdk/client-auto-scaling" },
+  { name: "cloudwatch", package: "@aws-sdk/client-cloudwatch" },
+  { name: "ec2", package: "@aws-sdk/client-ec2", keep: keptOfEc2() },
+  { name: "ecr", package: "@aws-sdk/client-ecr" },
   { name: "ecs", package: "@aws-sdk/client-ecs" },
+  { name: "elbv2", package: "@aws-sdk/client-elastic-load-balancing-v2" },
+  { name: "events", package: "@aws-sdk/client-eventbridge" },
+  { name: "iam", package: "@aws-sdk/client-iam" },
+  { name: "kms", package: "@aws-sdk/client-kms" },
   { name: "logs", package: "@aws-sdk/client-cloudwatch-logs" },
+  { name: "scheduler", package: "@aws-sdk/client-scheduler" },
+  { name: "secretsmanager", package: "@aws-sdk/client-secrets-manager" },
+  { name: "servicediscovery", package: "@aws-sdk/client-servicediscovery" },
+  { name: "ssm", package: "@aws-sdk/client-ssm" },
+  { name: "sts", package: "@aws-sdk/client-sts" },
+  { name: "xray", package: "@aws-sdk/client-xray" },
 ];
+
+/**
+ * EC2 has 811 operations and as much JSON as all other services together. Kept are the nouns that ECS, its load
+ * balancers and Terraform's VPC resources stand on.
+ */
+function keptOfEc2(): RegExp {
+  const nouns = [
+    "(Default)?Vpcs?(Attribute|Tenancy|CidrBlock)?|(Default)?Subnets?(Attribute|CidrBlock)?",
+    "SecurityGroups?(Ingress|Egress|Rules|References|RuleDescriptions(Ingress|Egress))?",
+    "NetworkInterfaces?(Attribute)?|(PrivateIp|Ipv6)?Addresses|Address|AddressesAttribute",
+    "Instances?(Attribute|Status|Types|TypeOfferings|MetadataOptions)?|IamInstanceProfile(Associations?)?",
+    "Tags|AvailabilityZones|Regions|AccountAttributes|Images|KeyPairs?",
+    "RouteTables?|Routes?|NetworkAcls?(Entry|Association)?|(Internet|Nat)Gateways?|DhcpOptions",
+    "LaunchTemplates?(Versions?)?|PrefixLists|ManagedPrefixLists",
+  ];
+  const verbs =
+    "Create|Delete|Describe|Modify|Update|Reset|Associate|Disassociate|Attach|Detach|Assign|Unassign|" +
+    "Allocate|Release|Authorize|Revoke|Replace|Run|Start|Stop|Reboot|Terminate";
+  return new RegExp(`^(${verbs})(${nouns.join("|")})$`);
+}
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -27,17 +81,23 @@ type SdkModule = Readonly<Record<string, unknown>>;
 type SdkSchema = readonly [number, string, string, Traits, ...unknown[]];
 
 /** Our own text of the shapes of `service`, always the same for the same package version. */
-export async function generateShapes(service: { name: string; package: string }): Promise<string> {
-  const directory = join(ROOT, "node_modules", service.package);
+export async function generateShapes(source: Source): Promise<string> {
+  const directory = join(ROOT, "node_modules", source.package);
   const sdk = (await import(pathToFileURL(join(directory, "dist-cjs/index.js")).href)) as SdkModule;
   const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
   const extractor = new Extractor(sdk, enumLinks(readDeclarations(directory), sdk));
-  for (const name of Object.keys(sdk).sort()) {
-    if (name.endsWith("$") && isSchema(sdk[name])) extractor.add(sdk[name]);
+  const nameOnly: string[] = [];
+  for (const key of Object.keys(sdk).sort()) {
+    const schema = sdk[key];
+    if (!key.endsWith("$") || !isSchema(schema)) continue;
+    const [kind, , name] = schema;
+    if (source.keep === undefined || (kind === 9 && source.keep.test(name))) extractor.add(schema);
+    else if (kind === 9) nameOnly.push(name);
   }
   return format({
-    source: `${service.package}@${version}`,
+    source: `${source.package}@${version}`,
     ...protocolFacts(sdk),
+    ...(nameOnly.length > 0 ? { nameOnly } : {}),
     operations: extractor.operations,
     shapes: extractor.shapes,
   });
@@ -61,7 +121,8 @@ class Extractor {
     const [kind, namespace, name, traits, ...rest] = schema;
     if (namespace.startsWith("smithy.ts.sdk.synthetic.")) return name;
     const seen = this.#seen.get(name);
-    assert(seen === undefined || seen === schema, `two schemas are called ${name}`);
+    // Small schemas without references stand in the package more than once.
+    assert(!seen || isDeepStrictEqual(seen, schema), `two schemas are called ${name}`);
     if (seen !== undefined) return name;
     this.#seen.set(name, schema);
     checkTraits(traits, name);
@@ -79,6 +140,7 @@ class Extractor {
     switch (kind) {
       case 0:
         assert(schema.length === 5 && typeof first === "number", `simple ${name} is odd`);
+        checkSentinel(first, name);
         return [0, traits, first];
       case 1:
         assert(schema.length === 5, `list ${name} has ${schema.length} elements`);
@@ -105,7 +167,10 @@ class Extractor {
   }
 
   #ref(ref: unknown, where: string): Ref {
-    if (typeof ref === "number") return ref;
+    if (typeof ref === "number") {
+      checkSentinel(ref, where);
+      return ref;
+    }
     if (ref === "unit") return "Unit";
     if (typeof ref === "function") return this.#ref((ref as () => unknown)(), where);
     if (isSchema(ref)) return this.add(ref);
@@ -125,13 +190,11 @@ class Extractor {
   /** `ref` with the plain string inside it replaced by the enum that the `.d.ts` names. */
   #withEnum(ref: Ref, link: EnumLink, where: string): Ref {
     if (Array.isArray(ref)) return [this.#withEnum(ref[0], link, where), ref[1]];
-    if (link.of === "value" && ref === 0) return link.name;
+    if (link.of === "value" && (ref === 0 || ref === link.name)) return link.name;
     if (link.of === "list" && ref === 64) return `${link.name}[]`;
     const shape = typeof ref === "string" ? this.shapes[ref] : undefined;
     if (link.of === "list" && shape?.[0] === 1) {
-      const item = shape[2];
-      const linked =
-        item === link.name ? item : this.#withEnum(item, { ...link, of: "value" }, where);
+      const linked = this.#withEnum(shape[2], { ...link, of: "value" }, where);
       this.shapes[ref as string] = [1, shape[1], linked];
       return ref;
     }
@@ -180,37 +243,58 @@ function readDeclarations(directory: string): string {
 }
 
 /** What the client's own configuration says about its wire protocol. */
-function protocolFacts(sdk: SdkModule): Pick<ShapesFile, "protocol" | "target" | "version"> {
+function protocolFacts(
+  sdk: SdkModule,
+): Omit<ShapesFile, "source" | "operations" | "shapes" | "nameOnly"> {
   const clients = Object.keys(sdk).filter((name) => /^[A-Z]\w*Client$/.test(name));
   assert(clients.length === 1, `expected one client class, found ${clients.join(", ")}`);
   const Client = sdk[clients[0] as string] as new (
     options: object,
-  ) => {
-    config: {
-      protocol: { getShapeId(): string };
-      protocolSettings: { serviceTarget: string; version: string };
-    };
-  };
+  ) => { config: { protocol: { getShapeId(): string }; protocolSettings: ProtocolSettings } };
   const { config } = new Client({ region: "us-east-1" });
-  const { serviceTarget, version } = config.protocolSettings;
+  const { serviceTarget, version, defaultNamespace, xmlNamespace } = config.protocolSettings;
   const protocol = config.protocol.getShapeId().replace("aws.protocols#", "");
-  assert(serviceTarget && version && protocol, "the client does not name its protocol");
-  return { protocol, target: serviceTarget, version };
+  assert(serviceTarget && version && protocol && defaultNamespace, "the client is not configured");
+  return {
+    protocol,
+    target: serviceTarget,
+    version,
+    namespace: defaultNamespace,
+    ...(xmlNamespace === undefined ? {} : { xmlNamespace }),
+  };
 }
 
+interface ProtocolSettings {
+  readonly serviceTarget: string;
+  readonly version: string;
+  readonly defaultNamespace: string;
+  readonly xmlNamespace?: string;
+}
+
+/** What the door knows. `endpoint` (a host prefix) is for the client; the others are read in `shape.ts`. */
 const KNOWN_TRAITS: ReadonlySet<string> = new Set(
-  (
-    "awsQueryError ec2QueryName endpoint error http httpError httpHeader httpPrefixHeaders httpQuery " +
-    "jsonName mediaType sparse streaming xmlAttribute xmlFlattened xmlName xmlNamespace"
-  ).split(" "),
+  "awsQueryError ec2QueryName endpoint error http httpError httpQuery idempotencyToken streaming xmlName".split(
+    " ",
+  ),
 );
 
 function checkTraits(traits: unknown, where: string): void {
-  if (typeof traits === "number") return;
+  if (typeof traits === "number") {
+    // httpResponseCode 32 and httpQueryParams 64 are in no service here.
+    assert(traits < 32, `${where} has the unknown traits ${traits}`);
+    return;
+  }
   assert(typeof traits === "object" && traits !== null, `${where} has odd traits`);
   for (const trait of Object.keys(traits)) {
     assert(KNOWN_TRAITS.has(trait), `${where} has the unknown trait ${trait}`);
   }
+}
+
+function checkSentinel(sentinel: number, where: string): void {
+  const { listOf, mapOf, ...known } = SENTINEL;
+  const plain = sentinel & ~(listOf | mapOf);
+  const isKnown = Object.values<number>(known).includes(plain);
+  assert(isKnown && sentinel < listOf + mapOf, `${where} has the unknown kind ${sentinel}`);
 }
 
 function isSchema(value: unknown): value is SdkSchema {
@@ -241,11 +325,11 @@ function format(file: ShapesFile): string {
 /** Writes every file, or with `check` compares: answers the names of the files that differ. */
 export async function generateAll(options: { check: boolean }): Promise<string[]> {
   const stale: string[] = [];
-  for (const service of SERVICES) {
-    const file = join(ROOT, `src/door/shapes/${service.name}.json`);
-    const text = await generateShapes(service);
+  for (const source of SOURCES) {
+    const file = join(ROOT, `src/door/shapes/${source.name}.json`);
+    const text = await generateShapes(source);
     if (!options.check) writeFileSync(file, text);
-    else if (readFileSync(file, "utf8") !== text) stale.push(`${service.name}.json`);
+    else if (readFileSync(file, "utf8") !== text) stale.push(`${source.name}.json`);
   }
   return stale;
 }

@@ -5,8 +5,8 @@ import type { Authorize, FindIdentity } from "../src/door/authorize.ts";
 import { createGateway, type Gateway } from "../src/door/gateway.ts";
 import { serveHttp } from "../src/door/http.ts";
 import type { RawReply, RawRequest } from "../src/door/raw.ts";
-import type { Principal, Service } from "../src/door/service.ts";
-import { SERVICE_TABLE } from "../src/door/service-table.ts";
+import type { Operation, Principal, Service } from "../src/door/service.ts";
+import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
 import type { UpgradeRoute } from "../src/door/upgrade.ts";
 import { type AwsJsonClient, createAwsJsonClient } from "../src/lib/aws-json-client.ts";
 import { type Clock, systemClock } from "../src/lib/clock.ts";
@@ -217,10 +217,52 @@ export function presignedRequest(options: {
   };
 }
 
-/** `{__type, message}` of an error reply, with its status. */
+/** The body of a reply as text. */
+export function textOf(reply: RawReply): string {
+  return Buffer.from(reply.body).toString();
+}
+
+/** `{__type, message}` of a JSON service's error, with its status. */
 export function errorOf(reply: RawReply): { status: number; code: string; message: string } {
-  const { __type: code, message } = JSON.parse(reply.body);
+  const { __type: code, message } = JSON.parse(textOf(reply));
   return { status: reply.status, code, message };
+}
+
+export interface Echo {
+  readonly service: Service;
+  /** What the next call is answered with, and what it brought. */
+  output: unknown;
+  input: unknown;
+}
+
+/** A service in which every operation notes its input and answers what it was told to. */
+export function echoService(name: string): Echo {
+  const operation: Operation<unknown> = {
+    support: "full",
+    action: `${name}:Any`,
+    resources: () => ["*"],
+    handle: async (input) => {
+      echo.input = input;
+      return echo.output;
+    },
+  };
+  const names = loadShapes(name).operationNames();
+  const operations = Object.fromEntries(names.map((each) => [each, operation]));
+  const echo: Echo = { service: { name, operations }, output: undefined, input: undefined };
+  return echo;
+}
+
+/** Prototypes, the class of byte arrays and members that are undefined are not part of a value. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (value instanceof Date || typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return new Map(
+    Object.entries(value)
+      .filter(([, element]) => element !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, element]) => [key, plain(element)]),
+  );
 }
 
 function targetOf(service: string): string {

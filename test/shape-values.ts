@@ -1,20 +1,32 @@
 /** fast-check values of any shape of a service: what the round trips are fed with. */
 import fc from "fast-check";
-import type { Shape, StructureShape } from "../src/door/shape.ts";
+import type { Member, Shape, StructureShape } from "../src/door/shape.ts";
 
+/** What can carry the values: some things only some formats can say. */
 export interface ValueOptions {
-  /** Also values that JSON can carry and the SDK's client cannot: NaN, odd map keys. */
-  readonly hostile: boolean;
+  /**
+   * `any`: whatever a reader understands. `sdk`: what the SDK's clients can send and take. `xml`: also what XML 1.0
+   * can say. `query` and `ec2`: also what a form can say, which is nothing empty but lists, and for EC2 not these.
+   */
+  readonly within: "any" | "sdk" | "xml" | "query" | "ec2";
+  /** Names of members that are never set. */
+  readonly without?: readonly string[];
 }
 
 /** Characters that encodings get wrong: quotes, controls, two, three and four bytes of UTF-8. */
-const CHARACTERS = [..."aZ09 -_.~/+%&=?:\"\\'<>{}[]\0\n\r\t\u007f\u0085\u2028éÄ€語😀"];
+const XML_CHARACTERS = [..."aZ09 -_.~/+%&=?:\"\\'<>{}[]é€語😀"];
+const CHARACTERS = [...XML_CHARACTERS, ..."\0\n\r\t\u007f\u0085\u2028Ä"];
 
 /** Short texts of every kind of character. */
 export const texts: fc.Arbitrary<string> = fc.string({
   unit: fc.constantFrom(...CHARACTERS),
   maxLength: 12,
 });
+
+/** Without what XML readers trim: clients take the spaces of a text for indentation. */
+const xmlTexts = fc
+  .string({ unit: fc.constantFrom(...XML_CHARACTERS), maxLength: 12 })
+  .map((text) => text.trim());
 
 /** Below this depth only required members are set. */
 const OPTIONAL_DEPTH_MAX = 5;
@@ -36,20 +48,19 @@ function valuesAt(shape: Shape, options: ValueOptions, depth: number): fc.Arbitr
     case "list":
       return fc.array(
         fc.constant(0).chain(() => valuesAt(shape.item, options, depth + 1)),
-        { maxLength: 2 },
+        { minLength: options.within === "ec2" ? 1 : 0, maxLength: 2 },
       );
     case "map":
       return fc.dictionary(
         keys(options),
         fc.constant(0).chain(() => valuesAt(shape.value, options, depth + 1)),
-        { maxKeys: 2, noNullPrototype: true },
+        { minKeys: isForm(options) ? 1 : 0, maxKeys: 2, noNullPrototype: true },
       );
     case "string":
-      return texts;
+      return options.within === "any" || options.within === "sdk" ? texts : xmlTexts;
     case "enum":
       return fc.constantFrom(...shape.values);
     case "number":
-    case "bigDecimal":
       return numbers(options);
     case "boolean":
       return fc.boolean();
@@ -61,8 +72,6 @@ function valuesAt(shape: Shape, options: ValueOptions, depth: number): fc.Arbitr
       });
     case "blob":
       return fc.uint8Array({ maxLength: 12 });
-    case "bigInteger":
-      return fc.maxSafeInteger().map(BigInt);
     case "document":
       return fc.dictionary(keys(options), fc.oneof(fc.string(), fc.boolean()), { maxKeys: 2 });
   }
@@ -73,43 +82,68 @@ function structureValues(
   options: ValueOptions,
   depth: number,
 ): fc.Arbitrary<Record<string, unknown>> {
-  const member = (name: string): fc.Arbitrary<unknown> =>
+  const members = shape.members.filter((member) => canBeSet(member, options));
+  const value = (member: Member): fc.Arbitrary<unknown> =>
     fc.constant(0).chain(() => {
-      const found = shape.byName.get(name);
-      if (found === undefined) throw new Error(`no member ${name}`);
-      return valuesAt(found.shape, options, depth);
+      // A path has no room for nothing, nor for dots that mean another path.
+      if (member.location === "label") return texts.filter((text) => !/^\.{0,2}$/.test(text));
+      // The query of a URL cannot say an empty list, just like EC2's forms.
+      const isQuery = member.location === "query" && options.within !== "any";
+      return valuesAt(member.shape, isQuery ? { within: "ec2" } : options, depth);
     });
-  const names = shape.members.map(({ name }) => name);
   if (shape.kind === "union") {
     return fc
-      .constantFrom(...names)
-      .chain((name) => member(name).map((value) => ({ [name]: value })));
+      .constantFrom(...members)
+      .chain((member) => value(member).map((one) => ({ [member.name]: one })));
   }
-  // The SDK invents an idempotency token where none is given.
-  const required = shape.members
-    .filter(({ required, traits }) => required || traits === IDEMPOTENCY_TOKEN)
-    .map(({ name }) => name);
-  const kept = depth > OPTIONAL_DEPTH_MAX ? required : names;
-  return fc.record(Object.fromEntries(kept.map((name) => [name, member(name)])), {
-    requiredKeys: required,
+  const required = members.filter(isAlwaysSet);
+  if (required.length === 0 && isForm(options) && depth > 0) {
+    const [least] = members.toSorted((a, b) => weight(a) - weight(b));
+    if (least !== undefined) required.push(least);
+  }
+  const kept = depth > OPTIONAL_DEPTH_MAX ? required : members;
+  return fc.record(Object.fromEntries(kept.map((member) => [member.name, value(member)])), {
+    requiredKeys: required.map(({ name }) => name),
     noNullPrototype: true,
   }) as fc.Arbitrary<Record<string, unknown>>;
 }
 
-function keys({ hostile }: ValueOptions): fc.Arbitrary<string> {
+/** The SDK invents an idempotency token where none is given. */
+function isAlwaysSet({ required, traits }: Member): boolean {
+  const isToken =
+    typeof traits === "number" ? (traits & IDEMPOTENCY_TOKEN) !== 0 : "idempotencyToken" in traits;
+  return required || isToken;
+}
+
+/** A form cannot say a structure that has no members. */
+function canBeSet({ name, shape }: Member, options: ValueOptions): boolean {
+  if (options.without?.includes(name)) return false;
+  return !(isForm(options) && shape.kind === "structure" && shape.members.length === 0);
+}
+
+function weight({ shape }: Member): number {
+  if (shape.kind === "structure" || shape.kind === "union") return 2;
+  return shape.kind === "list" || shape.kind === "map" ? 1 : 0;
+}
+
+function isForm({ within }: ValueOptions): boolean {
+  return within === "query" || within === "ec2";
+}
+
+function keys({ within }: ValueOptions): fc.Arbitrary<string> {
   const plain = fc.stringMatching(/^[\w.-]{1,8}$/).filter((key) => key !== "__proto__");
-  if (!hostile) return plain;
+  if (within !== "any") return plain;
   return fc.oneof(plain, fc.constantFrom("__proto__", "constructor", "toString", ""), texts);
 }
 
-function numbers({ hostile }: ValueOptions): fc.Arbitrary<number> {
+function numbers({ within }: ValueOptions): fc.Arbitrary<number> {
   // Beyond this the SDK's client answers a bigint for what has no fraction.
-  const bound = hostile ? Number.MAX_VALUE : 2 ** 50;
+  const bound = within === "any" ? Number.MAX_VALUE : 2 ** 50;
   const finite = fc.oneof(
     fc.maxSafeInteger(),
     // Plus zero, because JSON has no negative one.
     fc.double({ min: -bound, max: bound, noNaN: true }).map((value) => value + 0),
   );
-  if (!hostile) return finite;
+  if (within !== "any") return finite;
   return fc.oneof(finite, fc.constantFrom(Number.NaN, Infinity, -Infinity));
 }

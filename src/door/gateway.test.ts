@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { errorOf, ROOT_PRINCIPAL, rawRequest, testGateway } from "../../test/door-kit.ts";
+import { errorOf, ROOT_PRINCIPAL, rawRequest, testGateway, textOf } from "../../test/door-kit.ts";
 import { ApiError, UnavailableError } from "../lib/errors.ts";
 import { createLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
@@ -48,7 +48,7 @@ describe("gateway.handle()", () => {
     assert.equal(reply.status, 200);
     assert.equal(reply.headers["content-type"], "application/x-amz-json-1.1");
     assert.match(reply.headers["x-amzn-requestid"] ?? "", /^[0-9a-f-]{36}$/);
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(textOf(reply)), {
       tasks: [{ taskArn: "arn:1", createdAt: 1.5 }],
       failures: [{ reason: "count 3" }],
     });
@@ -83,9 +83,6 @@ describe("gateway.handle()", () => {
       ListClusters: {
         support: "refused",
         why: "nobody asked for it",
-        action: "ecs:ListClusters",
-        resources: () => ["*"],
-        handle: async () => assert.fail(),
       },
     });
     const reply = await testGateway({ services: [refused] }).handle(rawRequest());
@@ -102,10 +99,17 @@ describe("gateway.handle()", () => {
     }
   });
 
-  test("answers UnknownOperationException for a service that is not served", async () => {
+  test("answers 501 for every operation of a service that only AWS has", async () => {
     const reply = await testGateway({ services: [runTask] }).handle(
       rawRequest({ service: "logs", operation: "DescribeLogGroups" }),
     );
+    assert.equal(reply.status, 501);
+    assert.equal(errorOf(reply).message, "Gantry does not implement logs:DescribeLogGroups.");
+  });
+
+  test("answers UnknownOperationException for a service that nobody has", async () => {
+    const headers = { "x-amz-target": "Coffee_20260101.Brew" };
+    const reply = await testGateway({ services: [runTask] }).handle(rawRequest({ headers }));
     assert.equal(errorOf(reply).code, "UnknownOperationException");
   });
 
@@ -179,7 +183,7 @@ describe("gateway.handle()", () => {
     });
     const reply = await testGateway({ services: [service] }).handle(rawRequest());
     assert.equal(reply.status, 400);
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(textOf(reply)), {
       __type: "ConflictException",
       resourceIds: ["a"],
       message: "in use",
@@ -199,7 +203,7 @@ describe("gateway.handle()", () => {
     const reply = await testGateway({ services: [service], log }).handle(rawRequest());
     const requestId = reply.headers["x-amzn-requestid"] ?? "";
     assert.equal(reply.status, 500);
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(textOf(reply)), {
       __type: "ServerException",
       message: `Internal error. Request id: ${requestId}`,
     });

@@ -10,27 +10,24 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { parseQuery } from "../lib/sigv4.ts";
 import type { Authorize, FindIdentity } from "./authorize.ts";
+import { toWireError } from "./error-reply.ts";
 import {
   accessDenied,
   bodyTooLarge,
   internalFailure,
-  invalidSignature,
   notImplemented,
   refusedOperation,
   serialization,
   unavailable,
-  unknownOperation,
 } from "./errors.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { type RawReply, type RawRequest, splitTarget } from "./raw.ts";
-import type { Call, Operation, Principal, Service } from "./service.ts";
-import { loadShapes, SERVICE_TABLE, type ServiceRow } from "./service-table.ts";
-import type { OperationShape, ServiceShapes } from "./shape.ts";
-import type { Traits } from "./shapes-file.ts";
+import { checkScope, type Dialect, type Route, Router } from "./route.ts";
+import type { Call, Principal, Service } from "./service.ts";
 import { SignatureVerifier, type Verified } from "./sigv4.ts";
 import type { UpgradeCall } from "./upgrade.ts";
-import { findViolations } from "./validate.ts";
-import { readJson, writeJson, writeJsonError } from "./wire/json.ts";
+import { coralText, ec2Error, findViolations } from "./validate.ts";
+import type { ReplyContext } from "./wire/protocol.ts";
 
 /** The websockets of the agent protocol are signed as calls of this service. */
 const UPGRADE_SIGNING_NAME = "ecs";
@@ -44,10 +41,10 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** How callers reach the door. Default: `http`. */
-  readonly scheme?: "http" | "https";
   /** In tests: a handler that answers members which the schema does not know fails with a 500. */
   readonly strict?: boolean;
+  /** How callers reach the door. Default: `http`. */
+  readonly scheme?: "http" | "https";
 }
 
 /** A verified and permitted websocket handshake, or the refusal to write. */
@@ -55,56 +52,31 @@ export type UpgradeOutcome =
   | { readonly ok: true; readonly call: UpgradeCall }
   | { readonly ok: false; readonly reply: RawReply };
 
-/** A service as the gateway keeps it: its row, its handlers, and its shapes once they are needed. */
-class LoadedService {
-  readonly row: ServiceRow;
-  readonly service: Service;
-  #shapes: ServiceShapes | undefined;
-
-  constructor(row: ServiceRow, service: Service) {
-    this.row = row;
-    this.service = service;
-  }
-
-  get shapes(): ServiceShapes {
-    this.#shapes ??= loadShapes(this.row.name);
-    return this.#shapes;
-  }
-}
-
-/** Where a request goes. */
-interface Route {
-  readonly service: LoadedService;
-  readonly shape: OperationShape;
-}
-
 export class Gateway {
   readonly #deps: GatewayDeps;
   readonly #verifier: SignatureVerifier;
-  readonly #byTarget = new Map<string, LoadedService>();
+  readonly #router: Router;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     this.#verifier = new SignatureVerifier(deps);
-    for (const service of deps.services) {
-      const row = SERVICE_TABLE.find(({ name }) => name === service.name);
-      if (row === undefined) throw new Error(`no row in the service table for ${service.name}`);
-      this.#byTarget.set(row.target, new LoadedService(row, service));
-    }
+    this.#router = new Router(deps.services);
   }
 
   /** Answers one request. Never rejects. */
   async handle(raw: RawRequest): Promise<RawReply> {
     const requestId = this.#deps.random.uuid();
+    const dialect = this.#router.recognise(raw);
     try {
       const caller = this.#verifier.verify(raw);
-      const body = await unpackedBody(raw);
-      const { service, shape } = this.#route(raw, caller);
+      const body = isPacked(raw) ? await unpacked(raw) : raw.body;
+      const route = this.#router.route(dialect, { raw, body, caller });
       const call = new GatewayCall(raw, caller, requestId, this.#deps.scheme ?? "http");
-      const output = await this.#invoke(service, shape, body, call);
-      return jsonReply(raw, requestId, 200, writeJson(shape.output, output, this.#strict));
+      const output = await this.#invoke(route, call);
+      const context = this.#replyContext(dialect, requestId);
+      return dialect.protocol.writeOutput(route.shape, output, context);
     } catch (error) {
-      return this.#errorReply(raw, requestId, error);
+      return this.#errorReply(raw, dialect, requestId, error);
     }
   }
 
@@ -120,48 +92,33 @@ export class Gateway {
       const query = new URLSearchParams(parseQuery(splitTarget(raw.target).query));
       return { ok: true, call: { principal, region, query, requestId } };
     } catch (error) {
-      return { ok: false, reply: this.#errorReply(raw, requestId, error) };
+      const dialect = this.#router.recognise(raw);
+      return { ok: false, reply: this.#errorReply(raw, dialect, requestId, error) };
     }
   }
 
   /** The reply to a request that gets no further, in the form of its service. Logs what is not an ApiError. */
   reject(raw: RawRequest, error: unknown): RawReply {
-    return this.#errorReply(raw, this.#deps.random.uuid(), error);
+    const requestId = this.#deps.random.uuid();
+    return this.#errorReply(raw, this.#router.recognise(raw), requestId, error);
   }
 
-  get #strict(): boolean {
-    return this.#deps.strict ?? false;
-  }
-
-  #route(raw: RawRequest, caller: Verified): Route {
-    const target = raw.headers["x-amz-target"] ?? "";
-    const dot = target.indexOf(".");
-    const service = this.#byTarget.get(target.slice(0, Math.max(dot, 0)));
-    const shape = service?.shapes.operation(target.slice(dot + 1));
-    if (raw.method !== "POST" || service === undefined || shape === undefined) {
-      throw unknownOperation(target || `${raw.method} ${splitTarget(raw.target).path}`);
-    }
-    checkScope(caller, service.row.signingName);
-    return { service, shape };
-  }
-
-  async #invoke(
-    service: LoadedService,
-    shape: OperationShape,
-    body: Uint8Array,
-    call: Call,
-  ): Promise<unknown> {
+  async #invoke({ service, shape, readInput }: Route, call: Call): Promise<unknown> {
     const { row } = service;
-    const operation = findOperation(service.service, shape.name);
+    const operation = service.operation(shape.name);
     if (operation === undefined) throw notImplemented(row.name, shape.name);
     if (operation.support === "refused") {
       throw refusedOperation(row.name, shape.name, operation.why);
     }
     // The one place where a row's type is forgotten: `shape` is what says what `input` is.
-    const input = readJson(shape.input, body) as never;
+    const input = readInput() as never;
     if (operation.validatesItself !== true) {
       const violations = findViolations(shape.input, input);
-      if (violations !== undefined) throw new ApiError(row.validationError, violations);
+      const [first] = violations;
+      if (first !== undefined) {
+        if (row.name === "ec2") throw ec2Error(first);
+        throw new ApiError(row.validationError, coralText(violations));
+      }
     }
     this.#authorize(call, operation.action, operation.resources(input, call), call.sourceIp);
     return operation.handle(input, call);
@@ -180,29 +137,38 @@ export class Gateway {
   }
 
   /** The error in its wire form. What is not an {@link ApiError} is logged, and only its request id is told. */
-  #errorReply(raw: RawRequest, requestId: string, thrown: unknown): RawReply {
+  #errorReply(raw: RawRequest, dialect: Dialect, requestId: string, thrown: unknown): RawReply {
+    const context = this.#replyContext(dialect, requestId);
+    const write = (error: ApiError, strict: boolean): RawReply => {
+      const wantsQueryCode = raw.headers["x-amzn-query-mode"] === "true";
+      const wire = toWireError(error, dialect.protocol, context.shapes, wantsQueryCode);
+      return dialect.protocol.writeError(wire, { ...context, strict });
+    };
     try {
-      const error = this.#toApiError(raw, requestId, thrown);
-      const service = this.#byTarget.get(raw.headers["x-amz-target"]?.split(".")[0] ?? "");
-      const shape = service?.shapes.exception(error.code);
-      const status = statusOf(error, shape?.traits);
-      return jsonReply(raw, requestId, status, writeJsonError(error, shape, this.#strict));
+      return write(this.#toApiError(raw, dialect, requestId, thrown), context.strict);
     } catch (broken) {
-      const error = this.#toApiError(raw, requestId, broken);
-      return jsonReply(raw, requestId, 500, writeJsonError(error, undefined, false));
+      return write(this.#toApiError(raw, dialect, requestId, broken), false);
     }
   }
 
-  #toApiError(raw: RawRequest, requestId: string, thrown: unknown): ApiError {
+  #toApiError(raw: RawRequest, dialect: Dialect, requestId: string, thrown: unknown): ApiError {
     if (thrown instanceof ApiError) return thrown;
-    const target = raw.headers["x-amz-target"];
-    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    const target = raw.headers["x-amz-target"] ?? splitTarget(raw.target).path;
+    const service = dialect.service?.row.name;
     if (thrown instanceof UnavailableError) {
-      this.#deps.log.warn("unavailable", { requestId, target, error: thrown.message });
+      const facts = { requestId, service, target, error: thrown.message };
+      this.#deps.log.warn("unavailable", facts);
       return unavailable(requestId);
     }
-    this.#deps.log.error("request failed", { requestId, target, error: text });
-    return internalFailure(requestId);
+    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    this.#deps.log.error("request failed", { requestId, service, target, error: text });
+    const failure = internalFailure(requestId);
+    const code = dialect.service?.row.internalError;
+    return code === undefined ? failure : new ApiError(code, failure.message, { status: 500 });
+  }
+
+  #replyContext({ service }: Dialect, requestId: string): ReplyContext {
+    return { requestId, shapes: service?.shapes, strict: this.#deps.strict ?? false };
   }
 }
 
@@ -234,46 +200,19 @@ class GatewayCall implements Call {
   }
 }
 
-function findOperation(service: Service, name: string): Operation | undefined {
-  return Object.hasOwn(service.operations, name) ? service.operations[name] : undefined;
-}
-
-/** A signature for one service is not good for another. */
-function checkScope(caller: Verified, signingName: string): void {
-  if (caller.service === signingName) return;
-  throw invalidSignature(`Credential should be scoped to correct service: '${signingName}'.`);
+function isPacked({ headers }: RawRequest): boolean {
+  const encoding = headers["content-encoding"];
+  return encoding !== undefined && encoding !== "identity";
 }
 
 /** SDKs compress some bodies. The signature covers the compressed form, so this comes after its verification. */
-async function unpackedBody(raw: RawRequest): Promise<Uint8Array> {
+async function unpacked(raw: RawRequest): Promise<Uint8Array> {
   const encoding = raw.headers["content-encoding"];
-  if (encoding === undefined || encoding === "identity") return raw.body;
-  if (encoding !== "gzip") throw serialization(`Unknown content encoding: ${encoding}`);
+  if (encoding !== "gzip") throw serialization("Only gzip is a known content encoding");
   try {
     return await unpack(raw.body, { maxOutputLength: BODY_BYTES_MAX });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
-      throw bodyTooLarge(BODY_BYTES_MAX);
-    }
-    throw serialization("The request body is not valid gzip");
+    const isTooLarge = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    throw isTooLarge ? bodyTooLarge() : serialization("The request body is not valid gzip");
   }
-}
-
-/** The status that the exception's shape fixes, else the error's own, else by whose fault it is. */
-function statusOf(error: ApiError, traits: Traits | undefined): number {
-  const modelled = typeof traits === "object" ? traits : {};
-  if (typeof modelled.httpError === "number") return modelled.httpError;
-  return error.status ?? (modelled.error === "server" ? 500 : 400);
-}
-
-function jsonReply(raw: RawRequest, requestId: string, status: number, body: string): RawReply {
-  const isVersion10 = raw.headers["content-type"]?.startsWith("application/x-amz-json-1.0");
-  return {
-    status,
-    headers: {
-      "content-type": `application/x-amz-json-${isVersion10 ? "1.0" : "1.1"}`,
-      "x-amzn-requestid": requestId,
-    },
-    body,
-  };
 }

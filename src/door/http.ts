@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream/promises";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -18,6 +19,7 @@ import {
   REQUEST_MS_MAX,
 } from "./limits.ts";
 import { NodeRequest } from "./node-request.ts";
+import type { RawReply } from "./raw.ts";
 import type { UpgradeRoute } from "./upgrade.ts";
 import { UpgradeHandler } from "./upgrade-handler.ts";
 
@@ -95,14 +97,37 @@ async function serve(
   const body = await readBody(request);
   const raw = new NodeRequest(request, body ?? NO_BODY, response);
   const reply =
-    body === undefined
-      ? gateway.reject(raw, bodyTooLarge(BODY_BYTES_MAX))
-      : await gateway.handle(raw);
+    body === undefined ? gateway.reject(raw, bodyTooLarge()) : await gateway.handle(raw);
   if (isClosing()) response.shouldKeepAlive = false;
+  if (reply.stream !== undefined) return stream(gateway, raw, response, reply, reply.stream);
   const length = Buffer.byteLength(reply.body);
   response.writeHead(reply.status, { ...reply.headers, "content-length": length });
   // A string goes out in one piece with the headers; a buffer would be a second one.
   response.end(reply.body);
+}
+
+/** Ends early, telling whoever makes the stream, when the reader goes away. */
+async function stream(
+  gateway: Gateway,
+  raw: NodeRequest,
+  response: ServerResponse,
+  reply: RawReply,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  response.writeHead(reply.status, reply.headers);
+  response.flushHeaders();
+  try {
+    await pipeline(chunks, response);
+  } catch (error) {
+    if (!isGone(error)) gateway.reject(raw, error);
+    response.destroy();
+  }
+}
+
+/** Whether a stream failed because its reader left, which is not a fault. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 const NO_BODY = new Uint8Array();

@@ -36,8 +36,17 @@ export const PRESIGNED_SECONDS_MAX: number = 7 * 24 * 3600;
 /** Chosen. One entry per access key, day, region and service in use: some hundred kilobytes. */
 export const SIGNING_KEYS_MAX: number = 1024;
 
-/** Chosen. Keeps free-form documents from overflowing the stack of whoever walks them later. */
-export const DOCUMENT_DEPTH_MAX: number = 100;
+/**
+ * Chosen, far above any real input. Shapes may refer to themselves, and free-form documents have no shape: without it
+ * an input could overflow the stack of whoever walks it.
+ */
+export const VALUE_DEPTH_MAX: number = 100;
+
+/**
+ * Chosen. Names and indices in the keys of a form; PutMetricData at AWS's limit of 1 MB has some 60,000. Each costs
+ * more memory than its bytes.
+ */
+export const FORM_NODES_MAX: number = 200_000;
 
 /** Chosen. An input can hold any number of mistakes, and nobody reads more than a few. */
 export const VIOLATIONS_MAX: number = 20;

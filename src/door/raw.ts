@@ -16,7 +16,10 @@ export interface RawRequest {
 export interface RawReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** A string goes out in one piece with the headers. */
+  readonly body: string | Uint8Array;
+  /** What follows the body, written as it comes and at the reader's pace. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 /** `target` split at its first question mark; the query without it. */

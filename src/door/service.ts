@@ -33,8 +33,7 @@ export interface Call {
 /** How much of an AWS operation is here. `docs/compatibility.md` is made from these rows. */
 export type Support =
   | { readonly support: "full" }
-  | { readonly support: "partial"; readonly missing: string }
-  | { readonly support: "refused"; readonly why: string };
+  | { readonly support: "partial"; readonly missing: string };
 
 /** One row of a service's operation table. */
 export type Operation<Input = never, Output = unknown> = Support & {
@@ -46,6 +45,13 @@ export type Operation<Input = never, Output = unknown> = Support & {
   readonly validatesItself?: boolean;
   readonly handle: (input: Input, call: Call) => Promise<Output>;
 };
+
+/** The row of an operation that this program has decided not to offer. */
+export interface Refusal {
+  readonly support: "refused";
+  /** A sentence, for the caller and for `docs/compatibility.md`. */
+  readonly why: string;
+}
 
 /**
  * The input and output types of every operation of an SDK package `M` (use with `typeof import("@aws-sdk/client-ecs")`).
@@ -64,13 +70,13 @@ export type Operations<M> = {
     // biome-ignore lint/suspicious/noExplicitAny: matches any SDK middleware
     resolveMiddleware(...args: any[]): (args: any) => Promise<{ output: infer O }>;
   }
-    ? Operation<I, Omit<O, "$metadata">>
+    ? Operation<I, Omit<O, "$metadata">> | Refusal
     : never;
 };
 
 /** One AWS service as the door serves it. */
 export interface Service {
-  /** Our folder's name and the shapes' file name: `ecs`, `logs`, … */
+  /** The AWS CLI's name for it: `ecs`, `elbv2`, … */
   readonly name: string;
-  readonly operations: Readonly<Record<string, Operation | undefined>>;
+  readonly operations: Readonly<Record<string, Operation | Refusal | undefined>>;
 }

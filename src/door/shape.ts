@@ -15,6 +15,9 @@ export type Shape = StructureShape | ListShape | MapShape | SimpleShape;
 
 type Resolve = (ref: Ref) => Shape;
 
+/** Where in an HTTP request a member stands; in the RPC protocols everything is `body`. */
+export type Location = "body" | "label" | "query" | "payload";
+
 /** One member of a structure. Getters, here and below, because shapes may refer to themselves. */
 export class Member {
   readonly name: string;
@@ -36,18 +39,44 @@ export class Member {
     this.#shape ??= this.#resolve(this.#ref);
     return this.#shape;
   }
+
+  /** The element's name in the XML of the query protocols, and the key's in forms of awsQuery. */
+  get xmlName(): string {
+    return textTrait(this.traits, "xmlName") ?? this.name;
+  }
+
+  /** The key's name in forms of ec2Query. */
+  get ec2Name(): string {
+    const { xmlName } = this;
+    const capitalised = xmlName.charAt(0).toUpperCase() + xmlName.slice(1);
+    return textTrait(this.traits, "ec2QueryName") ?? capitalised;
+  }
+
+  get location(): Location {
+    if (typeof this.traits !== "number") return this.queryKey === undefined ? "body" : "query";
+    if (this.traits & LABEL_BIT) return "label";
+    return this.traits & PAYLOAD_BIT ? "payload" : "body";
+  }
+
+  /** The parameter of the URL's query, for members that stand there. */
+  get queryKey(): string | undefined {
+    return textTrait(this.traits, "httpQuery");
+  }
 }
+
+const LABEL_BIT = 1;
+const PAYLOAD_BIT = 16;
 
 export class ListShape {
   readonly kind = "list";
-  /** Whether `null` is an element and not an absent one. */
-  readonly sparse: boolean;
+  /** Of each element in XML, and in the keys of awsQuery forms. */
+  readonly itemName: string;
   readonly #ref: Ref;
   readonly #resolve: Resolve;
   #item: Shape | undefined;
 
-  constructor(item: Ref, resolve: Resolve, traits: Traits = 0) {
-    this.sparse = isSparse(traits);
+  constructor(item: Ref, resolve: Resolve) {
+    this.itemName = (typeof item === "object" && textTrait(item[1], "xmlName")) || "member";
     this.#ref = item;
     this.#resolve = resolve;
   }
@@ -61,13 +90,11 @@ export class ListShape {
 /** Keys are always strings in the services here; an enum's values are not enforced on them. */
 export class MapShape {
   readonly kind = "map";
-  readonly sparse: boolean;
   readonly #ref: Ref;
   readonly #resolve: Resolve;
   #value: Shape | undefined;
 
-  constructor(value: Ref, resolve: Resolve, traits: Traits = 0) {
-    this.sparse = isSparse(traits);
+  constructor(value: Ref, resolve: Resolve) {
     this.#ref = value;
     this.#resolve = resolve;
   }
@@ -88,34 +115,51 @@ export interface StructureShape {
 }
 
 export type SimpleShape =
-  | { readonly kind: "string" | "number" | "boolean" | "bigInteger" | "bigDecimal" }
-  | { readonly kind: "blob" | "document" }
-  | { readonly kind: "enum"; readonly values: ReadonlySet<string> }
-  | { readonly kind: "timestamp"; readonly format: TimestampFormat };
-
-/** `default`: whatever the protocol uses where the model says nothing. */
-export type TimestampFormat = "default" | "dateTime" | "httpDate" | "epochSeconds";
+  | { readonly kind: "string" | "number" | "boolean" | "timestamp" | "blob" | "document" }
+  | { readonly kind: "enum"; readonly values: ReadonlySet<string> };
 
 export interface OperationShape {
   readonly name: string;
-  readonly traits: Traits;
   readonly input: StructureShape;
   readonly output: StructureShape;
+  /** For REST. */
+  readonly http: HttpBinding | undefined;
+  /** The member of the output that is a stream of events. */
+  readonly eventStream: Member | undefined;
+}
+
+export interface HttpBinding {
+  readonly method: string;
+  /** `/v20190125/meshes/{meshName}`. */
+  readonly path: string;
+  readonly status: number;
+}
+
+/** What a model says of an exception beside its members. */
+export interface ExceptionTraits {
+  readonly fault: "client" | "server";
+  readonly httpStatus: number | undefined;
+  /** Code and status in the query protocols, where they differ from the shape's name and `httpStatus`. */
+  readonly query: readonly [code: string, status: number] | undefined;
+}
+
+/** The traits of an exception's shape. */
+export function exceptionTraits({ traits }: StructureShape): ExceptionTraits {
+  const { error, httpError, awsQueryError } = typeof traits === "object" ? traits : {};
+  return {
+    fault: error === "server" ? "server" : "client",
+    httpStatus: httpError as number | undefined,
+    query: awsQueryError as ExceptionTraits["query"],
+  };
 }
 
 const SIMPLE: ReadonlyMap<number, SimpleShape> = new Map<number, SimpleShape>([
   [SENTINEL.string, { kind: "string" }],
   [SENTINEL.number, { kind: "number" }],
   [SENTINEL.boolean, { kind: "boolean" }],
-  [SENTINEL.timestamp, { kind: "timestamp", format: "default" }],
-  [SENTINEL.dateTime, { kind: "timestamp", format: "dateTime" }],
-  [SENTINEL.httpDate, { kind: "timestamp", format: "httpDate" }],
-  [SENTINEL.epochSeconds, { kind: "timestamp", format: "epochSeconds" }],
+  [SENTINEL.timestamp, { kind: "timestamp" }],
   [SENTINEL.document, { kind: "document" }],
-  [SENTINEL.bigInteger, { kind: "bigInteger" }],
-  [SENTINEL.bigDecimal, { kind: "bigDecimal" }],
   [SENTINEL.blob, { kind: "blob" }],
-  [SENTINEL.streamingBlob, { kind: "blob" }],
 ]);
 
 const UNIT: StructureShape = {
@@ -130,7 +174,11 @@ const UNIT: StructureShape = {
 export class ServiceShapes {
   readonly target: string;
   readonly protocol: string;
+  readonly version: string;
+  readonly namespace: string;
+  readonly xmlNamespace: string;
   readonly #file: ShapesFile;
+  readonly #nameOnly: ReadonlySet<string>;
   readonly #operations = new Map<string, OperationShape>();
   readonly #shapes = new Map<string, Shape>();
 
@@ -138,24 +186,40 @@ export class ServiceShapes {
     this.#file = file;
     this.target = file.target;
     this.protocol = file.protocol;
+    this.version = file.version;
+    this.namespace = file.namespace;
+    this.xmlNamespace = file.xmlNamespace ?? "";
+    this.#nameOnly = new Set(file.nameOnly);
   }
 
-  /** The names of all operations that AWS has, sorted. */
+  /** The names of all operations whose shapes are here, sorted. */
   operationNames(): readonly string[] {
     return Object.keys(this.#file.operations);
   }
 
-  /** `undefined` when AWS has no such operation. */
+  /** The names of the operations that AWS has beside those, sorted. */
+  nameOnlyOperations(): readonly string[] {
+    return [...this.#nameOnly];
+  }
+
+  /** Whether AWS has the operation, though its shapes were left out. */
+  isNameOnly(name: string): boolean {
+    return this.#nameOnly.has(name);
+  }
+
+  /** `undefined` when AWS has no such operation, or its shapes were left out. */
   operation(name: string): OperationShape | undefined {
     const known = this.#operations.get(name);
     if (known !== undefined) return known;
     if (!Object.hasOwn(this.#file.operations, name)) return undefined;
-    const [traits, input, output] = this.#file.operations[name] ?? [0, "Unit", "Unit"];
+    const [traits, inputRef, outputRef] = this.#file.operations[name] ?? [0, "Unit", "Unit"];
+    const [input, output] = [this.#structure(inputRef), this.#structure(outputRef)];
     const shape = {
       name,
-      traits,
-      input: this.#structure(input),
-      output: this.#structure(output),
+      input,
+      output,
+      http: httpBinding(traits),
+      eventStream: output.members.find((member) => isEventStream(member.shape)),
     };
     this.#operations.set(name, shape);
     return shape;
@@ -196,9 +260,9 @@ export class ServiceShapes {
       case "enum":
         return { kind: "enum", values: new Set(tuple[2]) };
       case 1:
-        return new ListShape(tuple[2], resolve, tuple[1]);
+        return new ListShape(tuple[2], resolve);
       case 2:
-        return new MapShape(tuple[3], resolve, tuple[1]);
+        return new MapShape(tuple[3], resolve);
       default:
         return structure(name, tuple, resolve);
     }
@@ -227,6 +291,17 @@ function resolveSentinel(sentinel: number, resolve: Resolve): Shape {
   return simple;
 }
 
-function isSparse(traits: Traits): boolean {
-  return typeof traits === "object" && traits.sparse !== undefined;
+function httpBinding(traits: Traits): HttpBinding | undefined {
+  const http = typeof traits === "object" ? traits.http : undefined;
+  if (http === undefined) return undefined;
+  const [method, path, status] = http as readonly [string, string, number];
+  return { method, path, status };
+}
+
+function isEventStream(shape: Shape): boolean {
+  return shape.kind === "union" && typeof shape.traits === "object" && "streaming" in shape.traits;
+}
+
+function textTrait(traits: Traits, name: string): string | undefined {
+  return typeof traits === "object" ? (traits[name] as string | undefined) : undefined;
 }

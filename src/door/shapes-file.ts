@@ -1,8 +1,7 @@
 /** The form of `shapes/<service>.json`, written by `scripts/generate-shapes.ts` and read by `shape.ts`. */
 
 /**
- * Bits: httpLabel 1, idempotent 2, idempotencyToken 4, sensitive 8, httpPayload 16, httpResponseCode 32,
- * httpQueryParams 64. As an object: the traits that carry a value. Source: `StaticSchema` of `@smithy/types`.
+ * Bits: httpLabel 1, idempotent 2, idempotencyToken 4, sensitive 8, httpPayload 16. As an object: the traits that carry a value. Source: `StaticSchema` of `@smithy/types`.
  */
 export type Traits = number | Readonly<Record<string, unknown>>;
 
@@ -16,16 +15,10 @@ export const SENTINEL = {
   string: 0,
   number: 1,
   boolean: 2,
-  /** In the protocol's own format. */
+  /** In the protocol's own format: no service here asks for another. */
   timestamp: 4,
-  dateTime: 5,
-  httpDate: 6,
-  epochSeconds: 7,
   document: 15,
-  bigInteger: 17,
-  bigDecimal: 19,
   blob: 21,
-  streamingBlob: 42,
   listOf: 64,
   mapOf: 128,
 } as const;
@@ -52,6 +45,12 @@ export interface ShapesFile {
   readonly target: string;
   /** API version: `2014-11-13`. */
   readonly version: string;
+  /** What stands before `#` in the error types of awsJson 1.0 and CBOR: `com.amazonaws.ecs`. */
+  readonly namespace: string;
+  /** Of the replies of the query protocols. */
+  readonly xmlNamespace?: string;
+  /** Operations that AWS has and whose shapes are not kept. */
+  readonly nameOnly?: readonly string[];
   readonly operations: Readonly<Record<string, readonly [traits: Traits, input: Ref, output: Ref]>>;
   readonly shapes: Readonly<Record<string, ShapeTuple>>;
 }

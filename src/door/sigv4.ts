@@ -118,6 +118,17 @@ export class SignatureVerifier {
   }
 }
 
+/** The service that a request's signature claims to be for: good for the form of an error, not for any decision. */
+export function claimedService(raw: RawRequest): string | undefined {
+  const { authorization } = raw.headers;
+  const text = authorization ?? decodeQuery(splitTarget(raw.target).query);
+  return /Credential=[^\s,&/]*\/\d{8}\/[a-z0-9-]{1,64}\/([a-z0-9-]{1,64})\//.exec(text)?.[1];
+}
+
+function decodeQuery(query: string): string {
+  return query.replaceAll(/%2f/gi, "/");
+}
+
 function headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
   const [, credential, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
   if (credential === undefined || signedHeaders === undefined || signature === undefined) {

@@ -13,7 +13,7 @@ import type { UpgradeRoute } from "./upgrade.ts";
 interface Refusal {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Uint8Array;
 }
 
 /** All websockets of one door. */
@@ -88,12 +88,14 @@ export class UpgradeHandler {
 }
 
 function refuse(socket: Duplex, refusal: Refusal): void {
+  const body = Buffer.from(refusal.body);
   const headers = {
     ...refusal.headers,
-    "content-length": String(Buffer.byteLength(refusal.body)),
+    "content-length": String(body.length),
     connection: "close",
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const status = `${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}`;
-  socket.end(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n${refusal.body}`);
+  socket.write(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n`);
+  socket.end(body);
 }

@@ -1,33 +1,71 @@
 /** The generic check of an input against its shape: required members and enum values, in the words of AWS (coral). */
+import { ApiError } from "../lib/errors.ts";
 import { SHOWN_VALUE_LENGTH_MAX, VIOLATIONS_MAX } from "./limits.ts";
 import type { Shape, StructureShape } from "./shape.ts";
 
-/** `undefined` when `input` is valid, else "2 validation errors detected: Value null at 'a' failed to …; …". */
-export function findViolations(shape: StructureShape, input: object): string | undefined {
-  const found: string[] = [];
-  checkStructure(shape, input as Record<string, unknown>, "", found);
-  if (found.length === 0) return undefined;
-  const noun = found.length === 1 ? "error" : "errors";
-  return `${found.length} validation ${noun} detected: ${found.join("; ")}`;
+/** A required member that is missing, or a value outside its enum. */
+export interface Violation {
+  /** `containerDefinitions.2.member.name`: coral writes the first letter of every member small. */
+  readonly path: string;
+  /** `undefined`: the member is missing. */
+  readonly value: string | undefined;
+  /** What it may be, for an enum. */
+  readonly allowed: ReadonlySet<string>;
 }
+
+/** What is wrong with `input`, up to a limit; empty when it is valid. */
+export function findViolations(shape: StructureShape, input: object): readonly Violation[] {
+  const found: Violation[] = [];
+  checkStructure(shape, input as Record<string, unknown>, "", found);
+  return found;
+}
+
+/** "2 validation errors detected: Value null at 'a' failed to satisfy constraint: Member must not be null; …" */
+export function coralText(violations: readonly Violation[]): string {
+  const noun = violations.length === 1 ? "error" : "errors";
+  const texts = violations.map(({ path, value, allowed }) => {
+    const shown = value === undefined ? "null" : `'${value.slice(0, SHOWN_VALUE_LENGTH_MAX)}'`;
+    const must =
+      value === undefined ? "not be null" : `satisfy enum value set: [${[...allowed].join(", ")}]`;
+    return `Value ${shown} at '${path}' failed to satisfy constraint: Member must ${must}`;
+  });
+  return `${violations.length} validation ${noun} detected: ${texts.join("; ")}`;
+}
+
+/** EC2 names the first parameter that is wrong. */
+export function ec2Error({ path, value }: Violation): ApiError {
+  const parameter = path.replaceAll(/(^|\.)([a-z])/g, (part) => part.toUpperCase());
+  if (value === undefined) {
+    return new ApiError("MissingParameter", `The request must contain the parameter ${parameter}`);
+  }
+  const shown = value.slice(0, SHOWN_VALUE_LENGTH_MAX);
+  return new ApiError(
+    "InvalidParameterValue",
+    `Value (${shown}) for parameter ${parameter} is invalid.`,
+  );
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 function checkStructure(
   shape: StructureShape,
   value: Record<string, unknown>,
   path: string,
-  found: string[],
+  found: Violation[],
 ): void {
   for (const member of shape.members) {
     const element = value[member.name];
     if (element === undefined) {
-      if (member.required) violation(found, "null", join(path, member.name), "not be null");
+      if (member.required && found.length < VIOLATIONS_MAX) {
+        found.push({ path: join(path, member.name), value: undefined, allowed: NOTHING });
+      }
     } else if (mayViolate(member.shape)) {
       check(member.shape, element, join(path, member.name), found);
     }
   }
 }
 
-function check(shape: Shape, value: unknown, path: string, found: string[]): void {
+function check(shape: Shape, value: unknown, path: string, found: Violation[]): void {
   if (found.length >= VIOLATIONS_MAX) return;
   switch (shape.kind) {
     case "structure":
@@ -36,19 +74,17 @@ function check(shape: Shape, value: unknown, path: string, found: string[]): voi
       return;
     case "list":
       for (const [index, element] of (value as unknown[]).entries()) {
-        if (element !== null) check(shape.item, element, `${path}.${index + 1}.member`, found);
+        check(shape.item, element, `${path}.${index + 1}.member`, found);
       }
       return;
     case "map":
       for (const [key, element] of Object.entries(value as Record<string, unknown>)) {
-        if (element !== null) check(shape.value, element, `${path}.${key}.member`, found);
+        check(shape.value, element, `${path}.${key}.member`, found);
       }
       return;
     case "enum":
       if (!shape.values.has(value as string)) {
-        const shown = `'${String(value).slice(0, SHOWN_VALUE_LENGTH_MAX)}'`;
-        const set = [...shape.values].join(", ");
-        violation(found, shown, path, `satisfy enum value set: [${set}]`);
+        found.push({ path, value: value as string, allowed: shape.values });
       }
       return;
     default:
@@ -63,12 +99,6 @@ function mayViolate(shape: Shape): boolean {
   return shape.kind === "structure" || shape.kind === "union" || shape.kind === "enum";
 }
 
-function violation(found: string[], shown: string, path: string, must: string): void {
-  if (found.length >= VIOLATIONS_MAX) return;
-  found.push(`Value ${shown} at '${path}' failed to satisfy constraint: Member must ${must}`);
-}
-
-/** Coral writes the first letter of every member small, whatever the model says. */
 function join(path: string, member: string): string {
   const name = member.charAt(0).toLowerCase() + member.slice(1);
   return path === "" ? name : `${path}.${name}`;

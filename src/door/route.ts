@@ -1,0 +1,195 @@
+/** From a request to the operation it asks for, in each protocol's way. */
+import { assert } from "../lib/errors.ts";
+import { parseQuery } from "../lib/sigv4.ts";
+import { invalidSignature, notImplemented, unknownOperation } from "./errors.ts";
+import { LoadedService } from "./loaded-service.ts";
+import { type RawRequest, splitTarget } from "./raw.ts";
+import type { Service } from "./service.ts";
+import { SERVICE_TABLE } from "./service-table.ts";
+import type { OperationShape } from "./shape.ts";
+import { claimedService, type Verified } from "./sigv4.ts";
+import { AWS_JSON_1_0, AWS_JSON_1_1 } from "./wire/aws-json.ts";
+import { readCbor } from "./wire/cbor.ts";
+import { EC2_DIALECT, formTree, parseForm, QUERY_DIALECT, readForm } from "./wire/form.ts";
+import { readJson } from "./wire/json.ts";
+import type { Protocol, ProtocolName } from "./wire/protocol.ts";
+import { AWS_QUERY, EC2_QUERY } from "./wire/query.ts";
+import { REST_JSON_1, readRest } from "./wire/rest-json.ts";
+import { RPC_V2_CBOR } from "./wire/rpc-cbor.ts";
+
+/** What a request says of itself before its signature is verified: enough to answer it in its own form. */
+export interface Dialect {
+  readonly protocol: Protocol;
+  /** `undefined`: none of ours. */
+  readonly service: LoadedService | undefined;
+}
+
+/** Where a verified request goes. */
+export interface Route {
+  readonly service: LoadedService;
+  readonly shape: OperationShape;
+  readonly readInput: () => Record<string, unknown>;
+}
+
+/** A request whose signature is verified and whose body is unpacked. */
+export interface VerifiedRequest {
+  readonly raw: RawRequest;
+  readonly body: Uint8Array;
+  readonly caller: Verified;
+}
+
+const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
+  awsJson1_0: AWS_JSON_1_0,
+  awsJson1_1: AWS_JSON_1_1,
+  rpcv2Cbor: RPC_V2_CBOR,
+  awsQuery: AWS_QUERY,
+  ec2Query: EC2_QUERY,
+  restJson1: REST_JSON_1,
+};
+
+/** `/service/<target>/operation/<name>`. */
+const CBOR_PATH = /^\/service\/(\w+)\/operation\/(\w+)$/;
+
+const FORM_TYPE = "application/x-www-form-urlencoded";
+const JSON_1_0_TYPE = "application/x-amz-json-1.0";
+
+export class Router {
+  readonly #byTarget = new Map<string, LoadedService>();
+  readonly #bySigningName = new Map<string, LoadedService>();
+
+  constructor(services: readonly Service[]) {
+    for (const { name } of services) {
+      const isKnown = SERVICE_TABLE.some((row) => row.name === name);
+      assert(isKnown, `no row in the service table for ${name}`);
+    }
+    for (const row of SERVICE_TABLE) {
+      const service = services.find(({ name }) => name === row.name);
+      const loaded = new LoadedService(row, service);
+      this.#byTarget.set(row.target, loaded);
+      this.#bySigningName.set(row.signingName, loaded);
+    }
+  }
+
+  /** The protocol of a request and the service it is meant for, by its headers and URL alone. */
+  recognise(raw: RawRequest): Dialect {
+    const { headers } = raw;
+    const target = headers["x-amz-target"];
+    if (target !== undefined) {
+      const isVersion10 = headers["content-type"]?.startsWith(JSON_1_0_TYPE);
+      const service = this.#byTarget.get(beforeDot(target));
+      return { protocol: isVersion10 ? AWS_JSON_1_0 : AWS_JSON_1_1, service };
+    }
+    if (headers["smithy-protocol"] === "rpc-v2-cbor") {
+      const [, name = ""] = CBOR_PATH.exec(splitTarget(raw.target).path) ?? [];
+      return { protocol: RPC_V2_CBOR, service: this.#byTarget.get(name) };
+    }
+    const service = this.#bySigningName.get(claimedService(raw) ?? "");
+    const own = service?.row.protocols[0];
+    if (own !== "restJson1" && isForm(raw)) {
+      return { protocol: own === "ec2Query" ? EC2_QUERY : AWS_QUERY, service };
+    }
+    return { protocol: own === undefined ? REST_JSON_1 : PROTOCOLS[own], service };
+  }
+
+  /** Throws the errors of unknown operations, of signatures for another service, and of bodies that cannot be read. */
+  route(dialect: Dialect, request: VerifiedRequest): Route {
+    const { service, protocol } = dialect;
+    const { raw, caller } = request;
+    if (service === undefined) throw unknownOperation(unknownText(raw));
+    checkScope(caller, service.row.signingName);
+    switch (protocol.errorFamily) {
+      case "json":
+        return routeRpc(service, protocol, request);
+      case "query":
+      case "ec2":
+        return routeForm(service, protocol, request);
+      case "rest":
+        return routeRest(service, request);
+    }
+  }
+}
+
+/** A signature for one service is not good for another. */
+export function checkScope(caller: Verified, signingName: string): void {
+  if (caller.service === signingName) return;
+  throw invalidSignature(`Credential should be scoped to correct service: '${signingName}'.`);
+}
+
+function routeRpc(service: LoadedService, protocol: Protocol, request: VerifiedRequest): Route {
+  const { raw, body } = request;
+  const target = raw.headers["x-amz-target"];
+  const isCbor = protocol === RPC_V2_CBOR;
+  const { path } = splitTarget(raw.target);
+  const name = isCbor ? CBOR_PATH.exec(path)?.[2] : afterDot(target ?? "");
+  // awsJson 1.0 and 1.1 read alike: the content type decides only about the reply.
+  const isSpoken = service.row.protocols.some((one) =>
+    isCbor ? one === "rpcv2Cbor" : one === "awsJson1_0" || one === "awsJson1_1",
+  );
+  if (raw.method !== "POST" || !isSpoken || name === undefined) {
+    throw unknownOperation(unknownText(raw));
+  }
+  const shape = findShape(service, name, () => unknownText(raw));
+  const read = isCbor ? readCbor : readJson;
+  return { service, shape, readInput: () => read(shape.input, body) };
+}
+
+/** A presigned request has its parameters in the query, others in the body: both count. */
+function routeForm(service: LoadedService, protocol: Protocol, request: VerifiedRequest): Route {
+  const { raw, body } = request;
+  const { path, query } = splitTarget(raw.target);
+  const tree = formTree(parseQuery(query), isFormType(raw) ? parseForm(body) : []);
+  const name = tree.children?.get("Action")?.value ?? "";
+  const version = tree.children?.get("Version")?.value ?? service.row.version;
+  const isOurs = service.row.protocols.includes(protocol.name) && version === service.row.version;
+  const isCall = (raw.method === "POST" || raw.method === "GET") && path === "/";
+  const unknown = (): string =>
+    protocol === EC2_QUERY
+      ? `The action ${shown(name)} is not valid for this web service.`
+      : `Could not find operation ${shown(name)} for version ${shown(version)}`;
+  if (!isOurs || !isCall) throw unknownOperation(unknown());
+  const shape = findShape(service, name, unknown);
+  const dialect = protocol === EC2_QUERY ? EC2_DIALECT : QUERY_DIALECT;
+  return { service, shape, readInput: () => readForm(shape.input, tree, dialect) };
+}
+
+function routeRest(service: LoadedService, { raw, body }: VerifiedRequest): Route {
+  const { path, query } = splitTarget(raw.target);
+  const match = service.restRoutes.match(raw.method, path);
+  if (match === undefined) throw unknownOperation(unknownText(raw));
+  const { shape, labels } = match;
+  const parts = { labels, query: parseQuery(query), body };
+  return { service, shape, readInput: () => readRest(shape.input, parts) };
+}
+
+function findShape(service: LoadedService, name: string, unknown: () => string): OperationShape {
+  const shape = service.shapes.operation(name);
+  if (shape !== undefined) return shape;
+  if (service.shapes.isNameOnly(name)) throw notImplemented(service.row.name, name);
+  throw unknownOperation(unknown());
+}
+
+function isForm(raw: RawRequest): boolean {
+  return isFormType(raw) || /[?&]Action=/.test(raw.target);
+}
+
+function isFormType(raw: RawRequest): boolean {
+  return raw.headers["content-type"]?.startsWith(FORM_TYPE) ?? false;
+}
+
+function unknownText(raw: RawRequest): string {
+  const { path } = splitTarget(raw.target);
+  return `Unknown operation: ${shown(raw.headers["x-amz-target"] || `${raw.method} ${path}`)}`;
+}
+
+/** Error texts repeat what was sent, but not any amount of it. */
+function shown(text: string): string {
+  return text.slice(0, 200);
+}
+
+function beforeDot(target: string): string {
+  return target.slice(0, Math.max(target.indexOf("."), 0));
+}
+
+function afterDot(target: string): string {
+  return target.slice(target.indexOf(".") + 1);
+}
