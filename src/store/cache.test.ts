@@ -137,6 +137,22 @@ describe("cache", () => {
     );
   });
 
+  it("tells who subscribed before the first list what is in it", async () => {
+    const store = openMemoryStore();
+    await store.txn([], [{ key: "/a", value: 1 }]);
+    const cache = createCache({ store, indexes, log: silentLog });
+    const heard: string[] = [];
+    cache.subscribe((changes) => {
+      for (const { key } of changes) heard.push(key);
+    });
+    const abort = new AbortController();
+    const ended = cache.run(abort.signal);
+    await cache.reached(0);
+    assert.deepEqual(heard, ["/a"]);
+    abort.abort();
+    await ended;
+  });
+
   it("a listener that throws stops neither the view nor other listeners", async (t) => {
     const following = await follow(t);
     let heard = 0;

@@ -19,7 +19,7 @@ export function formatDocument(value: unknown): string {
 
 /**
  * A record that begins as text and lets go of it when it is first read. Most records of a large store are never read
- * again; parsing them all would make opening it five times as slow and three times as large.
+ * again, and parsing them all made opening it three times as slow.
  */
 export class DocumentRecord implements StoreRecord {
   readonly key: string;

@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
-import { OrderedMap } from "./ordered-map.ts";
 import type { Store, TxnResult } from "./store.ts";
 
 /** A journal whose commits end when the test says so. */
@@ -31,7 +30,7 @@ class ManualJournal implements Journal {
 function open(): { journal: ManualJournal; store: Store } {
   const journal = new ManualJournal();
   const gather = (): Promise<void> => Promise.resolve();
-  const store = new JournaledStore({ journal, records: new OrderedMap(), revision: 0, gather });
+  const store = new JournaledStore({ journal, records: new Map(), revision: 0, gather });
   return { journal, store };
 }
 

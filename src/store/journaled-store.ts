@@ -9,13 +9,12 @@ import {
 import { ChangeFeed } from "./change-feed.ts";
 import { DocumentRecord, formatDocument } from "./document.ts";
 import type { Journal, JournalRow } from "./journal.ts";
-import type { OrderedMap } from "./ordered-map.ts";
 import type { Change, Compare, Revision, Store, StoreRecord, TxnResult, Write } from "./store.ts";
 
 export interface JournaledStoreOptions {
   readonly journal: Journal;
   /** The state to begin with; the store owns it from here on. */
-  readonly records: OrderedMap<StoreRecord>;
+  readonly records: Map<string, StoreRecord>;
   readonly revision: Revision;
   /** Resolves when a first commit should begin: what is decided until then shares it. */
   readonly gather: () => Promise<void>;
@@ -33,7 +32,8 @@ export interface JournaledStoreOptions {
  */
 export class JournaledStore implements Store {
   readonly #journal: Journal;
-  readonly #records: OrderedMap<StoreRecord>;
+  /** In no order: only caches list, once, and keep an order of their own. */
+  readonly #records: Map<string, StoreRecord>;
   readonly #feed: ChangeFeed;
   readonly #gather: () => Promise<void>;
   /** Of the last durable transaction. */
@@ -62,7 +62,8 @@ export class JournaledStore implements Store {
 
   async list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }> {
     this.#assertOpen();
-    return { revision: this.#revision, records: this.#records.valuesBelow(prefix) };
+    const records = [...this.#records.values()].filter(({ key }) => key.startsWith(prefix));
+    return { revision: this.#revision, records: records.sort((a, b) => (a.key < b.key ? -1 : 1)) };
   }
 
   // Not `async`: a commit's answer should reach the caller without a further turn of the microtask queue.

@@ -1,27 +1,27 @@
 /**
- * Some top-level members of the JSON text of an object; an empty object for any other text. Costs a quarter of parsing
- * the whole text, less when they stand near its beginning. `text` must be as `JSON.stringify` writes it: valid, and
- * without white space.
+ * At least the named top-level members of the JSON text of an object, as far as it has them; an empty object for any other
+ * text. Parses no further than the last of them: where they stand at the beginning, it costs a fraction of the whole text.
+ * `text` must be as `JSON.stringify` writes it: valid, and without white space.
  */
 export function readMembers(text: string, names: readonly string[]): Record<string, unknown> {
-  const members: Record<string, unknown> = {};
-  if (text.charCodeAt(0) !== OPEN_BRACE) return members;
+  if (text.charCodeAt(0) !== OPEN_BRACE) return {};
   let missing = names.length;
-  // Each round begins behind the object's brace or a member's comma.
-  for (let at = 1; missing > 0 && text.charCodeAt(at) === QUOTE; ) {
-    const nameEnd = endOfString(text, at + 1);
-    const valueStart = nameEnd + 2;
-    const valueEnd = endOfValue(text, valueStart);
-    const name = names.find(
-      (one) => at + 1 + one.length === nameEnd && text.startsWith(one, at + 1),
-    );
-    if (name !== undefined) {
-      members[name] = JSON.parse(text.slice(valueStart, valueEnd));
-      missing--;
-    }
-    at = valueEnd + 1;
+  let at = 0;
+  // Each round begins at the brace or comma before a member.
+  while (missing > 0 && text.charCodeAt(at + 1) === QUOTE) {
+    const nameStart = at + 2;
+    const nameEnd = endOfString(text, nameStart);
+    if (isOneOf(names, text, nameStart, nameEnd)) missing--;
+    at = endOfValue(text, nameEnd + 2);
   }
-  return members;
+  return JSON.parse(at === 0 ? "{}" : `${text.slice(0, at)}}`);
+}
+
+function isOneOf(names: readonly string[], text: string, start: number, end: number): boolean {
+  for (const name of names) {
+    if (name.length === end - start && text.startsWith(name, start)) return true;
+  }
+  return false;
 }
 
 const QUOTE = 0x22;

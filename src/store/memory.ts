@@ -1,5 +1,4 @@
 import { JournaledStore, type JournaledStoreOptions } from "./journaled-store.ts";
-import { OrderedMap } from "./ordered-map.ts";
 import type { Store } from "./store.ts";
 
 export type MemoryStoreOptions = Pick<
@@ -15,7 +14,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new JournaledStore({
     ...options,
     journal: { append: () => Promise.resolve(), close: () => Promise.resolve() },
-    records: new OrderedMap(),
+    records: new Map(),
     revision: 0,
     gather: () => Promise.resolve(),
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
@@ -60,6 +61,20 @@ describe("sqlite store and the machine", () => {
     await assert.rejects(
       openSqliteStore({ directory, log: silentLog }),
       (error) => error instanceof SetupError && /damaged.*backup/.test(error.message),
+    );
+  });
+
+  it("a row that is not what was written is noticed at the start", async (t) => {
+    const directory = await directoryFor(t);
+    const store = await openSqliteStore({ directory, log: silentLog });
+    await put(store, "/a", { owner: "alice" });
+    await store.close();
+    const database = new DatabaseSync(join(directory, "state-00000001.db"));
+    database.exec("UPDATE journal SET document = replace(document, 'alice', 'malice')");
+    database.close();
+    await assert.rejects(
+      openSqliteStore({ directory, log: silentLog }),
+      (error) => error instanceof SetupError && /damaged.*checksum.*backup/.test(error.message),
     );
   });
 

@@ -6,7 +6,6 @@ import type { Log } from "../lib/log.ts";
 import { DocumentRecord } from "./document.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
-import { OrderedMap } from "./ordered-map.ts";
 import type {
   JournalNotice,
   JournalReply,
@@ -43,8 +42,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-async function load(thread: JournalThread): Promise<OrderedMap<StoreRecord>> {
-  const records = new OrderedMap<StoreRecord>();
+async function load(thread: JournalThread): Promise<Map<string, StoreRecord>> {
+  const records = new Map<string, StoreRecord>();
   let page = await thread.load();
   while (page !== undefined) {
     // The thread reads the next page while this one is taken in.

@@ -15,7 +15,7 @@ export interface StoreRecord {
   readonly value: unknown;
   /** The transaction that last wrote this record. */
   readonly revision: Revision;
-  /** These top-level members of the document, absent ones left out. Does not parse the rest of one that nobody has read yet. */
+  /** At least these top-level members of the document, as far as it has them. Does not parse the rest of one that nobody has read yet. */
   members(names: readonly string[]): Readonly<Record<string, unknown>>;
 }
 

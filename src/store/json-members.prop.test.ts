@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import fc from "fast-check";
+import { readMembers } from "./json-members.ts";
+
+const NAMES = ["id", "lastStatus", "placement"];
+
+it("readMembers() gives the members that parsing the whole text would give", () => {
+  // Texts full of what could lead astray: quotes, backslashes, brackets, and the wanted names in the wrong places.
+  const text = fc.oneof(
+    fc.string(),
+    fc.stringMatching(/^[\\"{}[\],:]*$/),
+    fc.constantFrom(...NAMES),
+  );
+  const { document } = fc.letrec<{ document: unknown }>((tie) => ({
+    document: fc.oneof(
+      { depthSize: "small" },
+      text,
+      fc.constantFrom(0, -1.5e-7, true, null, {}, []),
+      fc.array(tie("document"), { maxLength: 4 }),
+      fc.dictionary(text, tie("document"), { maxKeys: 6 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(document, (drawn) => {
+      const json = JSON.stringify(drawn);
+      const whole: unknown = JSON.parse(json);
+      const isObject = typeof whole === "object" && whole !== null && !Array.isArray(whole);
+      const expected = isObject ? (whole as Record<string, unknown>) : {};
+      const read = readMembers(json, NAMES);
+      for (const name of NAMES) assert.deepEqual(read[name], expected[name]);
+      for (const name in read) assert.deepEqual(read[name], expected[name]);
+    }),
+    { numRuns: 500 },
+  );
+});
