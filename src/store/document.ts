@@ -19,7 +19,7 @@ export function formatDocument(value: unknown): string {
 
 /**
  * A record that begins as text and lets go of it when it is first read. Most records of a large store are never read
- * again, and parsing them all made opening it three times as slow.
+ * again, and parsing them all was most of the time that opening took.
  */
 export class DocumentRecord implements StoreRecord {
   readonly key: string;
