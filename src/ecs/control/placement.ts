@@ -20,6 +20,7 @@ import { placementAttributesOf } from "../model/task-definition-attributes.ts";
 import { type Placements, place } from "../scheduler/place.ts";
 import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
 import type { EcsDeps } from "./deps.ts";
+import { InstanceLoads } from "./instance-loads.ts";
 import { takeSnapshot } from "./placement-snapshot.ts";
 
 /** Tasks that want to be placed. */
@@ -50,6 +51,10 @@ export type PlaceTasksResult =
   /** The client token stands for an earlier request, equal to this one or not: nothing was done. */
   | { readonly outcome: "tokenSeen"; readonly token: RunToken };
 
+interface PlacementDeps extends EcsDeps {
+  readonly loads: InstanceLoads;
+}
+
 /** Lost races in a row against other servers. */
 const ATTEMPTS_MAX = 5;
 /** Chosen: requests that wait for their turn; at some thousand placements a second, seconds of work. */
@@ -64,12 +69,12 @@ const FAILURES_MAX = 1000;
  * the same machines and all but one would have to start over.
  */
 export class Placer {
-  readonly #deps: EcsDeps;
+  readonly #deps: PlacementDeps;
   #turn: Promise<unknown> = Promise.resolve();
   #waitingCount = 0;
 
   constructor(deps: EcsDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, loads: new InstanceLoads(deps.cache) };
   }
 
   /**
@@ -92,7 +97,10 @@ export class Placer {
   }
 }
 
-async function placeTasks(deps: EcsDeps, request: PlaceTasksRequest): Promise<PlaceTasksResult> {
+async function placeTasks(
+  deps: PlacementDeps,
+  request: PlaceTasksRequest,
+): Promise<PlaceTasksResult> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const tokenRecord = findToken(deps, request);
     if (tokenRecord && isStillValid(deps, request, tokenRecord)) {
@@ -146,9 +154,9 @@ function usableDefinition(deps: EcsDeps, { definition }: TaskSpec): StoreRecord 
   throw new ApiError("ClientException", "TaskDefinition not found.");
 }
 
-function decide(deps: EcsDeps, request: PlaceTasksRequest): Placements {
+function decide(deps: PlacementDeps, request: PlaceTasksRequest): Placements {
   const { spec, instanceIds, count, subnets, constraints, strategies } = request;
-  const snapshot = takeSnapshot(deps.cache, spec, instanceIds);
+  const snapshot = takeSnapshot(deps.cache, deps.loads, spec, instanceIds);
   if (snapshot.candidates.length === 0 && spec.launchType === "EC2") {
     throw new ApiError(
       "InvalidParameterException",

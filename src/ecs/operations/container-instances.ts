@@ -14,7 +14,7 @@ import type { Call } from "../../door/service.ts";
 import { UnavailableError } from "../../lib/errors.ts";
 import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { takenOn, tasksOf } from "../control/placement-snapshot.ts";
+import { takenOn, tasksOf } from "../control/instance-tasks.ts";
 import { advance } from "../model/advance.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";

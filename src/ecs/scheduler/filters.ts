@@ -1,7 +1,6 @@
 import { availabilityZoneOf } from "../model/instance.ts";
 import { matchesQuery } from "../model/query.ts";
-import { remainingOf } from "../model/resources.ts";
-import type { Candidate, PlacementRequest } from "./snapshot.ts";
+import { type Candidate, type PlacementRequest, remainingAmount } from "./snapshot.ts";
 
 /** One thing an instance must be or have to take a task. */
 export interface Filter {
@@ -30,8 +29,7 @@ const hasCpu = hasAmount("cpuUnits", "RESOURCE:CPU", "CPU units");
 const hasMemory = hasAmount("memoryMiB", "RESOURCE:MEMORY", "MiB");
 
 function hasAmount(amount: "cpuUnits" | "memoryMiB", reason: string, unit: string): Filter {
-  const remaining = ({ instance, taken }: Candidate): number =>
-    remainingOf(instance, taken)[amount];
+  const remaining = (candidate: Candidate): number => remainingAmount(candidate, amount);
   return {
     check: (candidate, { needs }) => needs[amount] === 0 || needs[amount] <= remaining(candidate),
     explain: (candidate, { needs }) => ({
@@ -47,8 +45,10 @@ const hasPortsUdp = hasFree("portsUdp", "RESOURCE:PORTS_UDP", "UDP");
 function hasFree(kind: "ports" | "portsUdp", reason: string, protocol: string): Filter {
   const clashes = (candidate: Candidate, request: PlacementRequest): readonly number[] => {
     if (request.needs[kind].length === 0) return [];
-    const used = new Set(remainingOf(candidate.instance, candidate.taken)[kind]);
-    return request.needs[kind].filter((port) => used.has(port));
+    const { instance, taken } = candidate;
+    return request.needs[kind].filter(
+      (port) => instance.registered[kind].includes(port) || taken[kind].includes(port),
+    );
   };
   return {
     check: (candidate, request) => clashes(candidate, request).length === 0,

@@ -18,6 +18,14 @@ export interface Candidate {
   readonly groups: ReadonlyMap<string, number>;
 }
 
+/** CPU units or MiB that a candidate's machine has left. */
+export function remainingAmount(
+  { instance, taken }: Candidate,
+  amount: "cpuUnits" | "memoryMiB",
+): number {
+  return instance.registered[amount] - taken[amount];
+}
+
 /** Equal tasks that want a place. */
 export interface PlacementRequest {
   readonly count: number;

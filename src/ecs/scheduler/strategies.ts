@@ -1,7 +1,6 @@
 import type { Random } from "../../lib/random.ts";
 import { attributeOf } from "../model/instance.ts";
-import { remainingOf } from "../model/resources.ts";
-import { type Candidate, type PlacementRequest, pick } from "./snapshot.ts";
+import { type Candidate, type PlacementRequest, pick, remainingAmount } from "./snapshot.ts";
 
 /**
  * The candidate that the request's strategies like best, of those that could take the task. Each strategy narrows the
@@ -31,7 +30,7 @@ function costOf(
     case "random":
       return () => 0;
     case "binpack":
-      return ({ instance, taken }) => remainingOf(instance, taken)[strategy.resource];
+      return (candidate) => remainingAmount(candidate, strategy.resource);
     case "spread": {
       const counts = new Map<string, number>();
       for (const candidate of all) {
