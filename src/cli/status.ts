@@ -28,7 +28,8 @@ export async function status(settings: Settings): Promise<number> {
   }
   const lines = processLines(running, systemClock);
   try {
-    const client = await readClientFile(dataDirectory);
+    // While it starts, the file is still that of the run before.
+    const client = { ...(await readClientFile(dataDirectory)), endpoint: running.endpoint };
     lines.push(...workLines(client, await countWork(await connect(client))));
   } catch (error) {
     process.stdout.write([...lines, ...disk, ""].join("\n"));

@@ -7,7 +7,7 @@ import { systemRandom } from "../lib/random.ts";
 import type { GantryNode } from "../node.ts";
 import type { Invocation } from "./command.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { nearestExisting } from "./data-directory.ts";
+import { nearestExisting, readIdentity } from "./data-directory.ts";
 import { aborted, enterForeground } from "./foreground.ts";
 import { unit } from "./unit.ts";
 
@@ -15,12 +15,13 @@ import { unit } from "./unit.ts";
 export async function up({ settings, switches }: Invocation): Promise<number> {
   if (switches.has("print-unit")) return unit("up", settings);
   const { log, stop } = enterForeground(settings.logLevel);
-  // The checks wait for other programs: meanwhile the server's modules load.
-  const [{ openControlPlane }] = await Promise.all([
-    import("./control-plane.ts"),
-    refuseUnfitHost(settings.dataDirectory),
-  ]);
+  // These wait for other programs: meanwhile modules load, and the door opens where that makes nothing new.
+  const checked = refuseUnfitHost(settings.dataDirectory);
+  checked.catch(() => undefined);
+  const { openControlPlane } = await import("./control-plane.ts");
+  if (!(await isInUse(settings.dataDirectory))) await checked;
   await using plane = await openControlPlane(settings, { command: "up", log });
+  await checked;
   await using node = await openNode(settings, plane, log);
   await Promise.race([node.connected(stop), plane.server.failed]);
   if (!stop.aborted) {
@@ -48,6 +49,14 @@ async function openNode(settings: Settings, plane: ControlPlane, log: Log): Prom
     random: systemRandom,
     log,
   });
+}
+
+/** Whether a Gantry has been started on it that this user may start again. */
+async function isInUse(dataDirectory: string): Promise<boolean> {
+  return readIdentity(dataDirectory).then(
+    (identity) => identity !== undefined,
+    () => false,
+  );
 }
 
 async function refuseUnfitHost(dataDirectory: string): Promise<void> {

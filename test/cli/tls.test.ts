@@ -97,7 +97,7 @@ describe("a certificate made here", () => {
       assert.ok(subjectAltName.split(", ").includes(name), subjectAltName);
   });
 
-  test("our own node registers over HTTPS and runs its tasks", { skip }, async () => {
+  test("our own node registers and stays connected over HTTPS", { skip }, async () => {
     await using kit = new GantryKit();
     await kit.start(...GENERATE);
     assert.match(kit.output, /node\/ec2: connected to the server/);
