@@ -1,6 +1,6 @@
 import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
 import type { Instance } from "../model/instance.ts";
-import { instanceKey, taskDefinitionKey } from "../model/keys.ts";
+import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
 import type { Task } from "../model/task.ts";
 
 const TASK_MEMBERS = [
@@ -8,6 +8,7 @@ const TASK_MEMBERS = [
   "lastStatus",
   "accountId",
   "region",
+  "clusterName",
   "family",
   "revision",
 ] as const satisfies readonly (keyof Task)[];
@@ -22,6 +23,9 @@ export const ecsIndexes: IndexDefinitions = {
     /** instanceKey → its tasks that are not STOPPED. */
     liveTasksByInstance: ({ lastStatus, placement: { instance } }) =>
       lastStatus === "STOPPED" ? [] : [instanceKey(instance, instance.clusterName, instance.id)],
+    /** clusterKey → its tasks that are not STOPPED. */
+    liveTasksByCluster: ({ lastStatus, clusterName, ...scope }) =>
+      lastStatus === "STOPPED" ? [] : [clusterKey(scope, clusterName)],
     /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
     tasksByHost: ({ region, placement, lastStatus }) =>
       lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],

@@ -20,7 +20,7 @@ import { requireNoNamespace } from "./create-cluster.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { invalid } from "./invalid.ts";
 import { clusterResource, requireCluster, scopeOf } from "./resolve.ts";
-import { showCluster, tasksOfCluster } from "./show-cluster.ts";
+import { liveTasksOf, showCluster } from "./show-cluster.ts";
 
 /** The rows of operations that change a cluster. */
 export function clusterUpdateOperations(deps: EcsDeps): EcsOperations {
@@ -87,9 +87,8 @@ function requireUnused(deps: EcsDeps, cluster: Cluster, capacity: ClusterCapacit
   const kept = new Set(capacity.capacityProviders);
   const removed = (cluster.capacityProviders ?? []).filter((name) => !kept.has(name));
   if (removed.length === 0) return;
-  const isUsed = tasksOfCluster(deps, cluster).some(
-    ({ lastStatus, capacityProviderName = "" }) =>
-      lastStatus !== "STOPPED" && removed.includes(capacityProviderName),
+  const isUsed = liveTasksOf(deps, cluster).some(({ capacityProviderName = "" }) =>
+    removed.includes(capacityProviderName),
   );
   if (!isUsed) return;
   throw new ApiError(

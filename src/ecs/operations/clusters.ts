@@ -14,13 +14,12 @@ import { clusterArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { clusterKey, clustersPrefix } from "../model/keys.ts";
 import { DEFAULT_CLUSTER } from "../model/names.ts";
-import type { Task } from "../model/task.ts";
 import { createCluster } from "./create-cluster.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { requireBatch } from "./invalid.ts";
 import { pageOf } from "./page.ts";
 import { clusterNameOf, clusterResource, findCluster, scopeOf } from "./resolve.ts";
-import { instancesOf, showCluster, tasksOfCluster } from "./show-cluster.ts";
+import { instancesOf, liveTasksOf, showCluster } from "./show-cluster.ts";
 
 /** The rows of cluster operations. */
 export function clusterOperations(deps: EcsDeps): EcsOperations {
@@ -123,8 +122,7 @@ function requireEmpty(deps: EcsDeps, cluster: Cluster): void {
       "The Cluster cannot be deleted while Container Instances are active or draining.",
     );
   }
-  const isActive = ({ lastStatus }: Task): boolean => lastStatus !== "STOPPED";
-  if (tasksOfCluster(deps, cluster).some(isActive)) {
+  if (liveTasksOf(deps, cluster).length > 0) {
     throw new ApiError(
       "ClusterContainsTasksException",
       "The Cluster cannot be deleted while Tasks are active.",

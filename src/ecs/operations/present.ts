@@ -32,7 +32,7 @@ export function countTasks(tasks: readonly Task[]): TaskCounts {
   };
 }
 
-/** `tasks`: all of the cluster. `include`: what the caller asks to see beyond the ordinary. */
+/** `tasks`: those of the cluster that are not STOPPED. `include`: what the caller asks to see beyond the ordinary. */
 export function presentCluster(
   cluster: Cluster,
   tasks: readonly Task[],

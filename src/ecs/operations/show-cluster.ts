@@ -2,7 +2,7 @@ import type { Cluster as AwsCluster, ClusterField } from "@aws-sdk/client-ecs";
 import type { EcsDeps } from "../control/deps.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Instance } from "../model/instance.ts";
-import { instancesPrefix, tasksPrefix } from "../model/keys.ts";
+import { clusterKey, instancesPrefix } from "../model/keys.ts";
 import type { Task } from "../model/task.ts";
 import { presentCluster } from "./present.ts";
 
@@ -21,7 +21,7 @@ export function showCluster(
   include: readonly ClusterField[] = ALL_BUT_STATISTICS,
 ): AwsCluster {
   const instanceCount = instancesOf(deps, cluster).length;
-  return presentCluster(cluster, tasksOfCluster(deps, cluster), instanceCount, include);
+  return presentCluster(cluster, liveTasksOf(deps, cluster), instanceCount, include);
 }
 
 /** The instances of a cluster that are not INACTIVE. */
@@ -32,7 +32,8 @@ export function instancesOf({ cache }: EcsDeps, cluster: Cluster): readonly Inst
     .filter(({ status }) => status !== "INACTIVE");
 }
 
-/** The tasks of a cluster, whatever their status. */
-export function tasksOfCluster({ cache }: EcsDeps, cluster: Cluster): readonly Task[] {
-  return cache.list(tasksPrefix(cluster, cluster.name)).map(({ value }) => value as Task);
+/** The tasks of a cluster that are not STOPPED: of those that are, a cluster may have kept very many. */
+export function liveTasksOf({ cache }: EcsDeps, cluster: Cluster): readonly Task[] {
+  const records = cache.lookup("liveTasksByCluster", clusterKey(cluster, cluster.name));
+  return records.map(({ value }) => value as Task);
 }
