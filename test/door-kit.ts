@@ -3,7 +3,7 @@ import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { ECSClient } from "@aws-sdk/client-ecs";
 import type { Authorize, FindIdentity } from "../src/door/authorize.ts";
 import { createGateway, type Gateway } from "../src/door/gateway.ts";
-import { serveHttp } from "../src/door/http.ts";
+import { type Patience, serveHttp } from "../src/door/http.ts";
 import type { RawReply, RawRequest } from "../src/door/raw.ts";
 import type { Operation, Principal, Service } from "../src/door/service.ts";
 import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
@@ -59,6 +59,7 @@ export interface DoorOptions {
   readonly log?: Log;
   /** Default: yes. */
   readonly strict?: boolean;
+  readonly patience?: Partial<Patience>;
 }
 
 /** A gateway without a socket. */
@@ -108,6 +109,7 @@ export async function startDoor(options: DoorOptions = {}): Promise<TestDoor> {
     listen: { host: "127.0.0.1", port: 0 },
     log: options.log ?? silentLog,
     clock: systemClock,
+    patience: options.patience ?? {},
   });
   const client = { endpoint: http.url, region: REGION, credentials: ROOT_KEY, maxAttempts: 1 };
   const ecs = new ECSClient(client);
@@ -177,19 +179,51 @@ export function rawRequest(call: RawCall = {}): RawRequest {
   };
 }
 
-/** A GET whose signature is in its query, for a service that is called by URL. */
+export interface SignedRequest {
+  /** The signing name. */
+  readonly service: string;
+  readonly method?: string;
+  readonly target?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly credentials?: Credentials;
+  /** Epoch milliseconds. */
+  readonly now?: number;
+}
+
+/** A signed request of any service and protocol as bytes. Default: a POST to `/`. */
+export function signedRequest(request: SignedRequest): RawRequest {
+  const { service, method = "POST", target = "/", body = "" } = request;
+  const headers = signRequest({
+    method,
+    url: new URL(`http://127.0.0.1:4566${target}`),
+    headers: request.headers ?? {},
+    body,
+    credentials: request.credentials ?? ROOT_KEY,
+    service,
+    region: REGION,
+    now: request.now ?? systemClock.now(),
+  });
+  const signal = new AbortController().signal;
+  return { method, target, headers, body: Buffer.from(body), sourceIp: "127.0.0.1", signal };
+}
+
+/** A GetCallerIdentity whose signature is in its query. Default: a GET, for ECS. */
 export function presignedRequest(options: {
   readonly now: number;
   readonly expiresSeconds: number;
   readonly credentials?: Credentials;
+  readonly service?: string;
+  readonly method?: string;
 }): RawRequest {
+  const { service = "ecs", method = "GET" } = options;
   const { accessKeyId, secretAccessKey, sessionToken } = options.credentials ?? ROOT_KEY;
   const timestamp = amzTimestamp(options.now);
-  const scope = { date: timestamp.slice(0, 8), region: REGION, service: "ecs" };
+  const scope = { date: timestamp.slice(0, 8), region: REGION, service };
   const pairs: [string, string][] = [
     ["Action", "GetCallerIdentity"],
     ["X-Amz-Algorithm", SIGNING_ALGORITHM],
-    ["X-Amz-Credential", `${accessKeyId}/${scope.date}/${REGION}/ecs/aws4_request`],
+    ["X-Amz-Credential", `${accessKeyId}/${scope.date}/${REGION}/${service}/aws4_request`],
     ["X-Amz-Date", timestamp],
     ["X-Amz-Expires", String(options.expiresSeconds)],
     ["X-Amz-SignedHeaders", "host"],
@@ -198,7 +232,7 @@ export function presignedRequest(options: {
   const headers = { host: "127.0.0.1:4566" };
   const query = canonicalQuery(pairs);
   const canonical = canonicalRequest({
-    method: "GET",
+    method,
     path: "/",
     query,
     headers,
@@ -208,7 +242,7 @@ export function presignedRequest(options: {
   const key = signingKey(secretAccessKey, scope);
   const signature = sign(key, stringToSign(timestamp, scope, canonical));
   return {
-    method: "GET",
+    method,
     target: `/?${query}&X-Amz-Signature=${signature}`,
     headers,
     body: new Uint8Array(),

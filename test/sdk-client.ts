@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from "@aws-sdk/core/protocols";
 import { SOURCES } from "../scripts/generate-shapes.ts";
-import type { Gateway } from "../src/door/gateway.ts";
+import type { RawReply, RawRequest } from "../src/door/raw.ts";
 import type { ProtocolName } from "../src/door/wire/protocol.ts";
 import { uriEncode } from "../src/lib/sigv4.ts";
 import { REGION, ROOT_KEY } from "./door-kit.ts";
@@ -21,6 +21,11 @@ interface SdkRequest {
   readonly body: string | Uint8Array | undefined;
 }
 
+/** Whatever answers requests: a gateway, or something before one. */
+export interface Answerer {
+  handle(raw: RawRequest): Promise<RawReply>;
+}
+
 /** What a client is asked for in place of its own protocol. */
 const OTHER_PROTOCOLS: Partial<Record<ProtocolName, unknown>> = {
   awsQuery: AwsQueryProtocol,
@@ -29,7 +34,7 @@ const OTHER_PROTOCOLS: Partial<Record<ProtocolName, unknown>> = {
 
 /** A client of `service` that speaks its first protocol, or `protocol`. */
 export async function sdkSender(
-  gateway: Gateway,
+  gateway: Answerer,
   service: string,
   protocol?: ProtocolName,
 ): Promise<Send> {
@@ -58,7 +63,7 @@ export async function sdkSender(
   };
 }
 
-async function handle(gateway: Gateway, request: SdkRequest): Promise<{ response: object }> {
+async function handle(gateway: Answerer, request: SdkRequest): Promise<{ response: object }> {
   const reply = await gateway.handle({
     method: request.method,
     target: request.path + queryString(request.query),

@@ -2,24 +2,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { pipeline } from "node:stream/promises";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import { bodyTooLarge } from "./errors.ts";
+import { answer } from "./answer.ts";
 import type { Gateway } from "./gateway.ts";
 import {
-  BODY_BYTES_MAX,
   CLOSE_GRACE_MS,
   CONNECTIONS_MAX,
-  DISCARDED_BYTES_MAX,
   HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
   KEEP_ALIVE_MS,
+  OVERDUE_CHECK_MS,
+  REPLY_MS_MAX,
   REQUEST_MS_MAX,
 } from "./limits.ts";
-import { NodeRequest } from "./node-request.ts";
-import type { RawReply } from "./raw.ts";
 import type { UpgradeRoute } from "./upgrade.ts";
 import { UpgradeHandler } from "./upgrade-handler.ts";
 
@@ -32,7 +29,28 @@ export interface HttpOptions {
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
   readonly log: Log;
   readonly clock: Clock;
+  /** For tests. Default: {@link PATIENCE}. */
+  readonly patience?: Partial<Patience>;
 }
+
+/** How long the door waits for a caller, in milliseconds. */
+export interface Patience {
+  /** From the first byte to the last of the headers. */
+  readonly headersMs: number;
+  /** From the first byte to the last of the request. */
+  readonly requestMs: number;
+  /** For a reader of a reply that takes nothing. */
+  readonly replyMs: number;
+  /** Between looks at who is overdue. */
+  readonly checkMs: number;
+}
+
+const PATIENCE: Patience = {
+  headersMs: HEADERS_MS_MAX,
+  requestMs: REQUEST_MS_MAX,
+  replyMs: REPLY_MS_MAX,
+  checkMs: OVERDUE_CHECK_MS,
+};
 
 export interface HttpDoor {
   /** `http://127.0.0.1:4566`, or `https:` of it. */
@@ -47,10 +65,13 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
   const { gateway, listen, tls, clock } = options;
   const upgrades = new UpgradeHandler(options);
   let isClosing = false;
+  const patience = { ...PATIENCE, ...options.patience };
+  const answerDeps = { gateway, replyMs: patience.replyMs, isClosing: () => isClosing };
   const serverOptions = {
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_MS_MAX,
-    requestTimeout: REQUEST_MS_MAX,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
     maxHeaderSize: HEADER_BYTES_MAX,
     // An offer of another protocol (h2c) may be ignored: the call is answered as plain HTTP/1.1.
     shouldUpgradeCallback: (request: IncomingMessage) =>
@@ -58,7 +79,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     // Rejects only when the caller goes away in the middle of its body: there is nobody to tell.
-    serve(gateway, request, response, () => isClosing).catch(() => request.destroy());
+    answer(answerDeps, request, response).catch(() => request.destroy());
   };
   const server =
     tls === undefined
@@ -66,7 +87,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
       : createTlsServer(
           {
             ...serverOptions,
-            handshakeTimeout: HEADERS_MS_MAX,
+            handshakeTimeout: patience.headersMs,
             cert: tls.certificate,
             key: tls.key,
           },
@@ -86,72 +107,6 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
       await closeServer(server, () => upgrades.terminate(), clock);
     },
   };
-}
-
-async function serve(
-  gateway: Gateway,
-  request: IncomingMessage,
-  response: ServerResponse,
-  isClosing: () => boolean,
-): Promise<void> {
-  const body = await readBody(request);
-  const raw = new NodeRequest(request, body ?? NO_BODY, response);
-  const reply =
-    body === undefined ? gateway.reject(raw, bodyTooLarge()) : await gateway.handle(raw);
-  if (isClosing()) response.shouldKeepAlive = false;
-  if (reply.stream !== undefined) return stream(gateway, raw, response, reply, reply.stream);
-  const length = Buffer.byteLength(reply.body);
-  response.writeHead(reply.status, { ...reply.headers, "content-length": length });
-  // A string goes out in one piece with the headers; a buffer would be a second one.
-  response.end(reply.body);
-}
-
-/** Ends early, telling whoever makes the stream, when the reader goes away. */
-async function stream(
-  gateway: Gateway,
-  raw: NodeRequest,
-  response: ServerResponse,
-  reply: RawReply,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  response.writeHead(reply.status, reply.headers);
-  response.flushHeaders();
-  try {
-    await pipeline(chunks, response);
-  } catch (error) {
-    if (!isGone(error)) gateway.reject(raw, error);
-    response.destroy();
-  }
-}
-
-/** Whether a stream failed because its reader left, which is not a fault. */
-function isGone(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET" || code === "EPIPE";
-}
-
-const NO_BODY = new Uint8Array();
-
-/** The whole body; `undefined` when it is larger than the door takes. Rejects when the caller goes away. */
-function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= BODY_BYTES_MAX) chunks.push(chunk);
-      else chunks.length = 0;
-      // Hanging up on a caller that still sends would lose the answer: the rest is read and dropped, to a point.
-      if (length > DISCARDED_BYTES_MAX) request.destroy(new Error("the body does not end"));
-    });
-    request.on("end", () => {
-      const [first] = chunks;
-      if (length > BODY_BYTES_MAX) resolve(undefined);
-      else if (chunks.length === 1 && first !== undefined) resolve(first);
-      else resolve(Buffer.concat(chunks, length));
-    });
-    request.on("error", reject);
-  });
 }
 
 function listening(server: Server, listen: HttpOptions["listen"]): Promise<void> {

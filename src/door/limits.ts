@@ -21,6 +21,12 @@ export const HEADERS_MS_MAX: number = 20_000;
 /** Chosen. Time to send a whole request: 16 MiB over a slow line. */
 export const REQUEST_MS_MAX: number = 120_000;
 
+/** Chosen. For a caller that takes nothing of a reply which is waiting for it. */
+export const REPLY_MS_MAX: number = 60_000;
+
+/** Chosen. Node looks this often for requests that are overdue. */
+export const OVERDUE_CHECK_MS: number = 10_000;
+
 /** Chosen. What calls under way and websockets get to end by themselves when the door closes. */
 export const CLOSE_GRACE_MS: number = 2_000;
 

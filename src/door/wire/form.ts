@@ -39,12 +39,15 @@ export function* parseForm(body: Uint8Array): Generator<Pair> {
   while (start < text.length) {
     const ampersand = text.indexOf("&", start);
     const end = ampersand < 0 ? text.length : ampersand;
-    const pair = text.slice(start, end);
-    const equals = pair.indexOf("=");
-    if (equals < 0) yield [decode(pair), ""];
-    else yield [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
+    if (end > start) yield parsePair(text.slice(start, end));
     start = end + 1;
   }
+}
+
+function parsePair(pair: string): Pair {
+  const equals = pair.indexOf("=");
+  if (equals < 0) return [decode(pair), ""];
+  return [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
 }
 
 function decode(text: string): string {

@@ -1,0 +1,99 @@
+/** One request of `node:http` as a call of the gateway, and its reply. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import { bodyTooLarge } from "./errors.ts";
+import type { Gateway } from "./gateway.ts";
+import { BODY_BYTES_MAX, DISCARDED_BYTES_MAX } from "./limits.ts";
+import { NodeRequest } from "./node-request.ts";
+import type { RawReply } from "./raw.ts";
+
+export interface AnswerDeps {
+  readonly gateway: Gateway;
+  /** Whoever takes nothing of a reply for so long is cut off, in milliseconds. */
+  readonly replyMs: number;
+  /** Whether the connection should end with the reply. */
+  readonly isClosing: () => boolean;
+}
+
+/**
+ * Reads a request, has it answered and writes the reply. Rejects only when the caller goes away in the middle of its
+ * body.
+ */
+export async function answer(
+  deps: AnswerDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { gateway, replyMs } = deps;
+  const body = await readBody(request);
+  const raw = new NodeRequest(request, body ?? NO_BODY, response);
+  const reply =
+    body === undefined ? gateway.reject(raw, bodyTooLarge()) : await gateway.handle(raw);
+  if (deps.isClosing()) response.shouldKeepAlive = false;
+  if (reply.stream !== undefined) {
+    // AWS's own streams say something every second, whether or not there is news.
+    response.setTimeout(replyMs, () => response.destroy());
+    return stream(gateway, raw, response, reply, reply.stream);
+  }
+  const headers = flatten(reply.headers);
+  headers.push("content-length", String(Buffer.byteLength(reply.body)));
+  response.writeHead(reply.status, headers);
+  // A string goes out in one piece with the headers; a buffer would be a second one.
+  response.end(reply.body);
+  if (response.writableLength > 0) response.setTimeout(replyMs, () => response.destroy());
+}
+
+const NO_BODY = new Uint8Array();
+
+/** Names and values in turn, which Node writes as they are. */
+function flatten(headers: Readonly<Record<string, string>>): string[] {
+  const flat: string[] = [];
+  for (const name in headers) flat.push(name, headers[name] as string);
+  return flat;
+}
+
+/** Ends early, telling whoever makes the stream, when the reader goes away. */
+async function stream(
+  gateway: Gateway,
+  raw: NodeRequest,
+  response: ServerResponse,
+  reply: RawReply,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  response.writeHead(reply.status, flatten(reply.headers));
+  response.flushHeaders();
+  try {
+    await pipeline(chunks, response);
+  } catch (error) {
+    if (!isGone(error)) gateway.reject(raw, error);
+    response.destroy();
+  }
+}
+
+/** Whether a stream failed because its reader left, which is not a fault. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET" || code === "EPIPE";
+}
+
+/** The whole body; `undefined` when it is larger than the door takes. Rejects when the caller goes away. */
+function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= BODY_BYTES_MAX) chunks.push(chunk);
+      else chunks.length = 0;
+      // Hanging up on a caller that still sends would lose the answer: the rest is read and dropped, to a point.
+      if (length > DISCARDED_BYTES_MAX) request.destroy(new Error("the body does not end"));
+    });
+    request.on("end", () => {
+      const [first] = chunks;
+      if (length > BODY_BYTES_MAX) resolve(undefined);
+      else if (chunks.length === 1 && first !== undefined) resolve(first);
+      else resolve(Buffer.concat(chunks, length));
+    });
+    request.on("error", reject);
+  });
+}
