@@ -21,7 +21,11 @@ import { Supervisor } from "./lib/supervisor.ts";
 import { dialWebSocket } from "./lib/websocket.ts";
 import { NODE_FEED_PATH } from "./protocol/node-feed.ts";
 import { type ContainerdRuntime, createContainerdRuntime } from "./runtime/containerd.ts";
-import { containerdPaths, startContainerd } from "./runtime/private-containerd.ts";
+import {
+  containerdPaths,
+  removeOutsideFiles,
+  startContainerd,
+} from "./runtime/private-containerd.ts";
 
 interface NodePlace {
   readonly directory: string;
@@ -139,13 +143,16 @@ async function requireListener(socketPath: string): Promise<void> {
 
 /** Removes every container and network of a node that does not run. */
 export async function removeNode(place: NodePlace): Promise<void> {
+  const directory = join(place.directory, "containerd");
+  await removeContainersAndNetwork(place, directory);
+  await removeOutsideFiles(directory);
+}
+
+async function removeContainersAndNetwork(place: NodePlace, directory: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const dataplane: NodeDataplane = createDataplane({ ...place, systemId: place.identity.systemId });
   stack.defer(() => dataplane.close());
-  const containerd = await startContainerd({
-    ...place,
-    directory: join(place.directory, "containerd"),
-  });
+  const containerd = await startContainerd({ ...place, directory });
   stack.defer(() => containerd.stop());
   const runtime = stack.use(await connectRuntime(place));
   for (const { id } of await runtime.list()) await runtime.remove(id);

@@ -46,7 +46,9 @@ export interface ServerOptions {
   readonly region: string;
   /** The account's root key; absent: made at the first start. */
   readonly rootKey: Settings["rootKey"];
-  /** Asked when the default VPC is made, and never again. */
+  /** The default VPC's network, if it must be a certain one. */
+  readonly vpcCidr: string | undefined;
+  /** Asked when the default VPC is made and `vpcCidr` does not say. */
   readonly chooseVpcCidr: () => Promise<string>;
   /** How long a STOPPED task can still be described. */
   readonly taskRetentionMs: number;
@@ -96,7 +98,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { subnets } = await ensureDefaultVpc(
     deps,
     { accountId, region },
-    { chooseCidr: options.chooseVpcCidr, availabilityZones },
+    { cidr: options.vpcCidr, chooseCidr: options.chooseVpcCidr, availabilityZones },
   );
   await ensureFleetCluster(deps, region);
 

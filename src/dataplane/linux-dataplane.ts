@@ -15,7 +15,7 @@ import { readHostRoutes } from "./host-routes.ts";
 import { type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
 import * as plan from "./plan.ts";
-import { findCollision } from "./vpc-cidr.ts";
+import { chooseVpcCidr, findCollision } from "./vpc-cidr.ts";
 
 export interface DataplaneOptions {
   /** 6 lowercase hex digits that no other Gantry on this machine has. */
@@ -177,7 +177,7 @@ class LinuxDataplane implements NodeDataplane {
         refusals.set(
           vpc.vpcId,
           new DataplaneError(
-            `the network ${vpc.cidr} of ${vpc.vpcId} overlaps the route ${route.cidr} (${route.device}) of this machine: choose another with --vpc-cidr or GANTRY_VPC_CIDR`,
+            `the network ${vpc.cidr} of ${vpc.vpcId} overlaps the route ${route.cidr} (${route.device}) of this machine: start again with --vpc-cidr (GANTRY_VPC_CIDR) and a network that is free, e.g. ${chooseVpcCidr(routes.map(({ cidr }) => cidr))}`,
           ),
         );
     }

@@ -5,11 +5,15 @@ import { systemRandom } from "../lib/random.ts";
 import { createCache } from "../store/cache.ts";
 import { openMemoryStore } from "../store/memory.ts";
 import { type DefaultVpcDeps, ensureDefaultVpc } from "./default-vpc.ts";
-import { subnetsPrefix, vpcsPrefix } from "./model.ts";
+import { interfaceKey, subnetsPrefix, vpcsPrefix } from "./model.ts";
 
 const SCOPE = { accountId: "111111111111", region: "us-east-1" };
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
-const OPTIONS = { chooseCidr: async () => "172.31.0.0/16", availabilityZones: ZONES };
+const OPTIONS = {
+  cidr: undefined,
+  chooseCidr: async () => "172.31.0.0/16",
+  availabilityZones: ZONES,
+};
 
 test("a default VPC has a /20 subnet in each zone", async () => {
   await using deps = await openDeps();
@@ -34,6 +38,30 @@ test("there is one default VPC, however many ask for it, and it keeps its range"
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
   assert.equal(deps.cache.list(vpcsPrefix(SCOPE)).length, 1);
   assert.equal(deps.cache.list(subnetsPrefix(SCOPE)).length, 3);
+});
+
+test("an unused default VPC is replaced by one with the range that is asked for", async () => {
+  await using deps = await openDeps();
+  const before = await ensureDefaultVpc(deps, SCOPE, OPTIONS);
+  const { vpc, subnets } = await ensureDefaultVpc(deps, SCOPE, { ...OPTIONS, cidr: "10.9.0.0/16" });
+  assert.equal(vpc.cidr, "10.9.0.0/16");
+  assert.notEqual(vpc.vpcId, before.vpc.vpcId);
+  assert.equal(subnets[2]?.cidr, "10.9.32.0/20");
+  assert.equal(deps.cache.list(vpcsPrefix(SCOPE)).length, 1);
+  assert.equal(deps.cache.list(subnetsPrefix(SCOPE)).length, 3);
+  assert.deepEqual(await ensureDefaultVpc(deps, SCOPE, OPTIONS), { vpc, subnets });
+});
+
+test("a default VPC with tasks in it keeps its range, and the refusal says what to do", async () => {
+  await using deps = await openDeps();
+  const { vpc } = await ensureDefaultVpc(deps, SCOPE, OPTIONS);
+  const key = interfaceKey(SCOPE, "eni-1");
+  const { revision } = await deps.store.txn([], [{ key, value: { vpcId: vpc.vpcId } }]);
+  await deps.cache.reached(revision);
+  await assert.rejects(
+    ensureDefaultVpc(deps, SCOPE, { ...OPTIONS, cidr: "10.9.0.0/16" }),
+    /172\.31\.0\.0\/16 and 1 tasks.*stop those tasks/,
+  );
 });
 
 test("a zone that comes later gets its subnet beside the others", async () => {

@@ -6,6 +6,8 @@ import type { Compare, Store, Write } from "../store/store.ts";
 import {
   type DefaultVpc,
   defaultVpcKey,
+  interfacesPrefix,
+  type NetworkInterface,
   type Subnet,
   subnetKey,
   subnetsPrefix,
@@ -20,7 +22,9 @@ export interface DefaultVpcDeps {
 }
 
 export interface DefaultVpcOptions {
-  /** Asked for the range of a VPC that is still to be made; one that exists keeps its own. */
+  /** The range the VPC must have; a VPC with another one is replaced while nothing uses it. Absent: any. */
+  readonly cidr: string | undefined;
+  /** Asked for the range of a VPC that is still to be made when `cidr` does not say. */
   readonly chooseCidr: () => Promise<string>;
   readonly availabilityZones: readonly string[];
 }
@@ -32,40 +36,72 @@ const ATTEMPTS_MAX = 5;
 
 /**
  * The default VPC of an account and region with a default subnet in each zone; what is missing of it is made. Any
- * number of servers may ask at once. Throws SetupError when the VPC has no room for the zones' subnets.
+ * number of servers may ask at once. Throws SetupError when the VPC has no room for the zones' subnets, or should have
+ * another range but is in use.
  */
 export async function ensureDefaultVpc(
   deps: DefaultVpcDeps,
-  scope: { readonly accountId: string; readonly region: string },
+  scope: Scope,
   options: DefaultVpcOptions,
 ): Promise<{ vpc: Vpc; subnets: readonly Subnet[] }> {
-  const { accountId, region } = scope;
   const key = defaultVpcKey(scope);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const record = deps.cache.get(key);
-    const existing =
-      record && deps.cache.get(vpcKey(scope, (record.value as DefaultVpc).vpcId))?.value;
-    const vpc = (existing as Vpc | undefined) ?? {
-      accountId,
-      region,
-      vpcId: `vpc-${deps.random.hex(9).slice(0, 17)}`,
-      cidr: await options.chooseCidr(),
-      isDefault: true,
-    };
-    const subnets = subnetsOf(deps.cache, vpc);
+    const found = record && findVpc(deps.cache, scope, record);
+    const isOutdated = found && options.cidr !== undefined && found.cidr !== options.cidr;
+    if (isOutdated) refuseIfUsed(deps.cache, found, options.cidr);
+    const existing = isOutdated ? undefined : found;
+    const vpc = existing ?? (await newVpc(deps, scope, options));
+    const subnets = existing ? subnetsOf(deps.cache, existing) : [];
     const missing = missingSubnets(vpc, subnets, options.availabilityZones, deps.random);
     if (existing && missing.length === 0) return { vpc, subnets };
     // Every change to the default VPC rewrites its record, so that two of them cannot use one range.
     const compare: Compare[] = [{ key, revision: record?.revision ?? 0 }];
     const writes: Write[] = [
+      ...(isOutdated ? removals(deps.cache, found) : []),
       { key, value: { vpcId: vpc.vpcId } satisfies DefaultVpc },
       { key: vpcKey(scope, vpc.vpcId), value: vpc },
       ...missing.map((subnet) => ({ key: subnetKey(scope, subnet.subnetId), value: subnet })),
     ];
-    const result = await deps.store.txn(compare, writes);
-    await deps.cache.reached((result.ok ? result : await deps.store.list(key)).revision);
+    const { revision } = await deps.store.txn(compare, writes);
+    await deps.cache.reached(revision);
   }
-  throw new UnavailableError(`no default VPC for account ${accountId}: the store keeps changing`);
+  throw new UnavailableError(
+    `no default VPC for account ${scope.accountId}: the store keeps changing`,
+  );
+}
+
+interface Scope {
+  readonly accountId: string;
+  readonly region: string;
+}
+
+function findVpc(cache: Cache, scope: Scope, { value }: { value: unknown }): Vpc | undefined {
+  return cache.get(vpcKey(scope, (value as DefaultVpc).vpcId))?.value as Vpc | undefined;
+}
+
+async function newVpc(
+  { random }: DefaultVpcDeps,
+  { accountId, region }: Scope,
+  { cidr, chooseCidr }: DefaultVpcOptions,
+): Promise<Vpc> {
+  const vpcId = `vpc-${random.hex(9).slice(0, 17)}`;
+  return { accountId, region, vpcId, cidr: cidr ?? (await chooseCidr()), isDefault: true };
+}
+
+function refuseIfUsed(cache: Cache, vpc: Vpc, cidr: string | undefined): void {
+  const used = cache
+    .list(interfacesPrefix(vpc))
+    .filter(({ value }) => (value as NetworkInterface).vpcId === vpc.vpcId);
+  if (used.length === 0) return;
+  throw new SetupError(
+    `the default VPC has the network ${vpc.cidr} and ${used.length} tasks in it, so it cannot become ${cidr}: start without --vpc-cidr (GANTRY_VPC_CIDR), stop those tasks, and start again with it`,
+  );
+}
+
+function removals(cache: Cache, vpc: Vpc): Write[] {
+  const subnets = subnetsOf(cache, vpc).map(({ subnetId }) => subnetKey(vpc, subnetId));
+  return [vpcKey(vpc, vpc.vpcId), ...subnets].map((key) => ({ key, value: undefined }));
 }
 
 function subnetsOf(cache: Cache, vpc: Vpc): readonly Subnet[] {

@@ -61,7 +61,10 @@ export function subnetKey(scope: { accountId: string; region: string }, subnetId
   return `/${scope.accountId}/${scope.region}/ec2/subnets/${subnetId}`;
 }
 export function interfaceKey(scope: { accountId: string; region: string }, id: string): string {
-  return `/${scope.accountId}/${scope.region}/ec2/network-interfaces/${id}`;
+  return `${interfacesPrefix(scope)}${id}`;
+}
+export function interfacesPrefix(scope: { accountId: string; region: string }): string {
+  return `/${scope.accountId}/${scope.region}/ec2/network-interfaces/`;
 }
 /** One record per address in use: creating it is how an address is taken, exactly once. */
 export function addressKey(

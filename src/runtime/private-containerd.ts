@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, open, readFile, rename, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -118,6 +118,13 @@ export function containerdPaths(directory: string): ContainerdPaths {
     log: join(directory, "containerd.log"),
     pid: join(directory, "containerd.pid"),
   };
+}
+
+/** Removes what a containerd that has ended for good kept outside of `directory`. */
+export async function removeOutsideFiles(directory: string): Promise<void> {
+  const home = resolve(directory);
+  const run = dirname(containerdPaths(home).socket);
+  if (run !== home) await rm(run, { recursive: true, force: true });
 }
 
 /** TOML's basic strings are escaped as JSON's. Version 2 of the format is read by every containerd since 1.3. */
