@@ -3,13 +3,12 @@
  * instances are connected, records it, and wakes the right connection when something about its tasks changes; what is
  * said on a connection is `acs-session.ts`'s.
  */
-
 import type { UpgradeCall, UpgradeDecision, UpgradeRoute } from "../../door/upgrade.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
+import { KeyedTurns } from "../../lib/turns.ts";
 import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
 import type { CacheChange } from "../../store/cache.ts";
-import { updateRecord } from "../../store/commit.ts";
 import { defined } from "../model/defined.ts";
 import type { Instance } from "../model/instance.ts";
 import { ecsKind, instanceKey } from "../model/keys.ts";
@@ -20,6 +19,7 @@ import { Connections } from "./connections.ts";
 import { DeliveryLedger } from "./delivery-ledger.ts";
 import type { TaskDeliveryDeps } from "./task-delivery.ts";
 import { runTcsSession } from "./tcs-session.ts";
+import { updateRecord } from "./update.ts";
 
 /** Between attempts to record that an agent came or went. */
 const RETRY_MS = 1_000;
@@ -42,6 +42,8 @@ class AgentGateway implements Dispatcher {
   readonly #sessions = new Map<string, AcsSession>();
   readonly #ledgers = new Map<string, DeliveryLedger>();
   readonly #connections = new Connections();
+  /** A write that is overtaken by a later one would have the last word. */
+  readonly #recordings = new KeyedTurns();
 
   constructor(deps: TaskDeliveryDeps) {
     this.#deps = deps;
@@ -132,7 +134,7 @@ class AgentGateway implements Dispatcher {
         versionInfo: { ...instance.versionInfo, ...versionInfo },
       };
     };
-    this.#connections.keep(this.#persist(key, change));
+    this.#connections.keep(this.#recordings.take(key, () => this.#persist(key, change)));
   }
 
   async #persist(key: string, change: (instance: Instance) => Instance): Promise<void> {
