@@ -24,7 +24,14 @@ import { RoleCredentialsCache } from "./role-credentials.ts";
 import { runSession } from "./session.ts";
 import { TaskController } from "./task-controller.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { AGENT_LABEL, adopt, CONTAINER_LABEL, TASK_LABEL, type TaskRecord } from "./task-record.ts";
+import {
+  AGENT_LABEL,
+  adopt,
+  CONTAINER_LABEL,
+  TASK_LABEL,
+  type TaskRecord,
+  taskIdOf,
+} from "./task-record.ts";
 import { unlessAborted } from "./wake.ts";
 
 /** Chosen: containers made or removed at a time. More only queue inside the engine. */
@@ -202,13 +209,16 @@ class AgentRun {
       entry.update((known) => adopt(known, byName, clock.now()));
       this.#start(entry);
     }
-    for (const orphan of [...byTask.values()].flat()) await this.#removeOrphan(orphan);
+    for (const [taskArn, orphans] of byTask) await this.#removeOrphans(taskArn, orphans);
   }
 
-  async #removeOrphan({ id }: ContainerState): Promise<void> {
-    const { log, runtime } = this.#deps;
-    log.warn("removing a container that belongs to no task", { id });
-    await this.#untilDone("cannot remove a container yet", () => runtime.remove(id));
+  async #removeOrphans(taskArn: string, orphans: readonly ContainerState[]): Promise<void> {
+    const { dataplane, log, runtime } = this.#deps;
+    for (const { id } of orphans) {
+      log.warn("removing a container that belongs to no task", { id });
+      await this.#untilDone("cannot remove a container yet", () => runtime.remove(id));
+    }
+    await this.#untilDone("cannot remove a network yet", () => dataplane.detach(taskIdOf(taskArn)));
   }
 
   async #untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {
