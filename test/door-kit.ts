@@ -48,6 +48,12 @@ export const ROOT_PRINCIPAL: Principal = {
   kind: "root",
 };
 
+/** Clients send these without a signature, which the door accepts from nobody. */
+export const UNSIGNED_OPERATIONS: ReadonlySet<string> = new Set([
+  "AssumeRoleWithSAML",
+  "AssumeRoleWithWebIdentity",
+]);
+
 export interface DoorOptions {
   readonly services?: readonly Service[];
   readonly upgrades?: readonly UpgradeRoute[];
@@ -269,12 +275,16 @@ export interface Echo {
   input: unknown;
 }
 
-/** A service in which every operation notes its input and answers what it was told to. */
-export function echoService(name: string): Echo {
+/**
+ * A service in which every operation notes its input and answers what it was told to. `validatesItself`: whatever is
+ * missing, for clients whose models are older than our shapes.
+ */
+export function echoService(name: string, validatesItself = false): Echo {
   const operation: Operation<unknown> = {
     support: "full",
     action: `${name}:Any`,
     resources: () => ["*"],
+    validatesItself,
     handle: async (input) => {
       echo.input = input;
       return echo.output;

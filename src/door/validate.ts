@@ -34,7 +34,8 @@ export function coralText(violations: readonly Violation[]): string {
 
 /** EC2 names the first parameter that is wrong. */
 export function ec2Error({ path, value }: Violation): ApiError {
-  const parameter = path.replaceAll(/(^|\.)([a-z])/g, (part) => part.toUpperCase());
+  const flat = path.replaceAll(".member", "");
+  const parameter = flat.replaceAll(/(^|\.)[a-z]/g, (part) => part.toUpperCase());
   if (value === undefined) {
     return new ApiError("MissingParameter", `The request must contain the parameter ${parameter}`);
   }
