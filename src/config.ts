@@ -37,7 +37,7 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     flag: "data-dir",
     variable: "GANTRY_DATA_DIR",
     fallback: "/var/lib/gantry",
-    form: "an absolute path without , : % or \\, on a local disk",
+    form: "an absolute path without , : or \\, on a local disk",
     meaning: "where all state lives; one Gantry at a time",
     reason: "the place for a program's state by the Filesystem Hierarchy Standard",
   },
@@ -197,7 +197,7 @@ export function readSettings(
   };
   const listen = parseListen(text("listen") ?? "");
   return {
-    dataDirectory: matching("dataDirectory", /^\/[^,:%\\]*$/),
+    dataDirectory: matching("dataDirectory", /^\/[^,:\\]*$/),
     listen,
     endpointHost: parseHost(text("endpointHost")) ?? reachable(listen.host),
     tls: parseTls(text),

@@ -9,6 +9,7 @@ import type { MessageSocket } from "../../lib/message-socket.ts";
 import { KeyedTurns } from "../../lib/turns.ts";
 import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
 import type { CacheChange } from "../../store/cache.ts";
+import { updateRecord } from "../../store/commit.ts";
 import { defined } from "../model/defined.ts";
 import type { Instance } from "../model/instance.ts";
 import { ecsKind, instanceKey } from "../model/keys.ts";
@@ -19,7 +20,6 @@ import { Connections } from "./connections.ts";
 import { DeliveryLedger } from "./delivery-ledger.ts";
 import type { TaskDeliveryDeps } from "./task-delivery.ts";
 import { runTcsSession } from "./tcs-session.ts";
-import { updateRecord } from "./update.ts";
 
 /** Between attempts to record that an agent came or went. */
 const RETRY_MS = 1_000;
