@@ -92,7 +92,7 @@ export class Gateway {
       const query = new URLSearchParams(parseQuery(splitTarget(raw.target).query));
       return { ok: true, call: { principal, region, query, requestId } };
     } catch (error) {
-      const dialect = this.#router.recognise(raw);
+      const dialect = this.#router.dialectOf(UPGRADE_SIGNING_NAME);
       return { ok: false, reply: this.#errorReply(raw, dialect, requestId, error) };
     }
   }

@@ -83,11 +83,17 @@ export class Router {
       const [, name = ""] = CBOR_PATH.exec(splitTarget(raw.target).path) ?? [];
       return { protocol: RPC_V2_CBOR, service: this.#byTarget.get(name) };
     }
-    const service = this.#bySigningName.get(claimedService(raw) ?? "");
-    const own = service?.row.protocols[0];
-    if (own !== "restJson1" && isForm(raw)) {
-      return { protocol: own === "ec2Query" ? EC2_QUERY : AWS_QUERY, service };
+    const own = this.dialectOf(claimedService(raw) ?? "");
+    if (own.service?.row.protocols[0] !== "restJson1" && isForm(raw)) {
+      return { ...own, protocol: own.protocol === EC2_QUERY ? EC2_QUERY : AWS_QUERY };
     }
+    return own;
+  }
+
+  /** What a service speaks by itself, for requests that do not show it: websocket handshakes. */
+  dialectOf(signingName: string): Dialect {
+    const service = this.#bySigningName.get(signingName);
+    const own = service?.row.protocols[0];
     return { protocol: own === undefined ? REST_JSON_1 : PROTOCOLS[own], service };
   }
 
