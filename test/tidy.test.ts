@@ -30,7 +30,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that decide and never act: no I/O, no clock, no randomness of their own. */
-const PURE = [/^ecs\/model\//, /^ecs\/scheduler\//, /^[^/]+\/model\.ts$/, /^[^/]+\/model\//];
+const PURE = [
+  /^ecs\/model\//,
+  /^ecs\/scheduler\//,
+  /^iam\/policy\//,
+  /^[^/]+\/model\.ts$/,
+  /^[^/]+\/model\//,
+];
 
 const sources = globSync("src/**/*.ts").sort();
 const production = sources.filter((file) => !/\.(test|prop\.test)\.ts$/.test(file));
