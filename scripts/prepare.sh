@@ -1,5 +1,4 @@
 # Installs what is missing: npm packages, a Node new enough (from npm), Debian packages. Sourced by start.sh and test.sh.
-# Usage: prepare <debian package>=<command that it brings> …
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() { printf 'gantry: %s\n' "$*" >&2; exit 1; }
@@ -14,10 +13,14 @@ prepare_npm() {
   bin/gantry-node --version > /dev/null || exit 1
 }
 
+# prepare_debian <package>=<command or file that it brings> …
 prepare_debian() {
   missing=()
   for entry in "$@"; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${entry#*=}" > /dev/null || missing+=("${entry%%=*}")
+    brings=${entry#*=}
+    if [ ! -e "$brings" ] && ! PATH="$PATH:/usr/sbin:/sbin" command -v "$brings" > /dev/null; then
+      missing+=("${entry%%=*}")
+    fi
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ]; then
@@ -32,8 +35,15 @@ prepare_debian() {
     fail "apt-get install ${missing[*]} failed: see its message above"
 }
 
+# What Gantry and its example need.
 prepare() {
   prepare_npm
   prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft awscli=aws busybox-static=busybox \
-    curl=curl e2fsprogs=mkfs.ext4 util-linux=nsenter procps=pgrep openssl=openssl
+    curl=curl util-linux=nsenter openssl=openssl
+}
+
+# What the tests need besides: Debian's own CLI and SDK, whatever others the machine has.
+prepare_tests() {
+  prepare
+  prepare_debian awscli=/usr/bin/aws python3-boto3=/usr/lib/python3/dist-packages/boto3
 }

@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/prepare.sh
 . scripts/prepare.sh
-prepare
+prepare_tests
 exec bin/gantry-node --disable-warning=ExperimentalWarning scripts/test.ts "$@"

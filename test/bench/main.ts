@@ -1,6 +1,6 @@
 /**
- * The figures of the first slice, each beside its floor in the same run, interleaved: `npm run bench`. Prints a table; docs/figures.md
- * keeps the last one recorded. Ratios are what to look at: the machine's other work moves both sides alike.
+ * The figures, each beside its floor in the same run, interleaved: `npm run bench`, or `npm run bench -- tasks door store` for some.
+ * docs/figures.md keeps the last ones recorded. Ratios are what to look at: the machine's other work moves both sides alike.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,16 +18,28 @@ import { connectRuntime } from "../../src/node.ts";
 import type { ContainerSpec, Runtime } from "../../src/runtime/runtime.ts";
 import { GantryKit, skipReason, until } from "../e2e/gantry-kit.ts";
 import { buildHelloImage } from "../e2e/images.ts";
+import { type DoorFigure, measureDoor } from "./door.ts";
+import { measureStore } from "./store.ts";
 
 const ROUNDS = 15;
 
-const reason = await skipReason();
-if (reason !== false) {
-  console.error(`cannot measure here: ${reason}`);
-  process.exit(1);
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  tasks: measureContainers,
+  door: printDoor,
+  store: measureStore,
+};
+
+const wanted = process.argv.slice(2);
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (wanted.length === 0 || wanted.includes(name)) await measure();
 }
 
-{
+async function measureContainers(): Promise<void> {
+  const reason = await skipReason();
+  if (reason !== false) {
+    console.log(`tasks cannot be measured here: ${reason}`);
+    return;
+  }
   await using gantry = new GantryKit();
   await gantry.start();
   const image = await buildHelloImage();
@@ -36,6 +48,20 @@ if (reason !== false) {
   await measureTaskStarts(gantry);
   await gantry.stop();
   await measureStart(gantry);
+}
+
+async function printDoor(): Promise<void> {
+  const { bare, door } = await measureDoor();
+  const row = (name: string, { requestsPerSecond, cpuMicrosPerRequest }: DoorFigure): void =>
+    console.log(
+      `  ${name.padEnd(43)}${requestsPerSecond.toFixed(0).padStart(7)} /${cpuMicrosPerRequest.toFixed(0).padStart(5)}`,
+    );
+  console.log("\nDescribeClusters, signed, keep-alive, requests per second / CPU µs per request");
+  row("the door", door);
+  row("bare node:http answering {}", bare);
+  console.log(
+    `  ratio                                      ${(door.requestsPerSecond / bare.requestsPerSecond).toFixed(2)}`,
+  );
 }
 
 async function measureTaskStarts(gantry: GantryKit): Promise<void> {
