@@ -67,10 +67,10 @@ function settle(
   engine: Engine,
   container: Container,
 ): Promise<ExitState | "created" | "running" | "removed"> {
-  const { containerd, exits, locks, options } = engine;
+  const { containerd, exits, options, turns } = engine;
   const { id } = container;
   const taskId = container.labels[TASK_LABEL] ?? id;
-  return locks.run(taskId, async () => {
+  return turns.take(taskId, async () => {
     const process = await containerd.tasks.get(id);
     if (process !== undefined && process.status !== "STOPPED") return "running";
     if ((await containerd.containers.get(id)) === undefined) return "removed";

@@ -7,6 +7,7 @@
  * without an exit record was lost with its shim (or the machine), and counts as stopped.
  */
 import { join } from "node:path";
+import { KeyedTurns } from "../lib/turns.ts";
 import { findCgroupMounts, removeCgroup } from "./cgroups.ts";
 import { listContainers, waitForExit } from "./container-states.ts";
 import { createContainerdClient } from "./containerd/client.ts";
@@ -15,7 +16,6 @@ import { asRuntimeError, type ContainerdRuntimeOptions, type Engine, kill } from
 import { openExitRecords } from "./exit-records.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { createImages } from "./images.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
 import { type Runtime, RuntimeError } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
 
@@ -40,7 +40,7 @@ export async function createContainerdRuntime(
     exits: await openExitRecords(join(stateDirectory, "exits")),
     cgroups,
     host: await readHostFacts(cgroups),
-    locks: createKeyedLock(),
+    turns: new KeyedTurns(),
     changing: new Set(),
   };
   return {

@@ -23,8 +23,8 @@ const KILL_MS_MAX = 30_000;
 
 /** See `Runtime.create`. */
 export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
-  const { containerd, exits, changing, locks, options } = engine;
-  await locks.run(spec.taskId, async () => {
+  const { containerd, exits, changing, options, turns } = engine;
+  await turns.take(spec.taskId, async () => {
     if (await exits.get(spec.id)) return;
     const status = (await containerd.tasks.get(spec.id))?.status;
     // One that was made and not started may be what a killed program left half-made, without anyone to take its output.
@@ -106,9 +106,9 @@ function alreadyExistsIsFine<T>(call: Promise<T>): Promise<T | undefined> {
 
 /** See `Runtime.remove`. */
 export async function removeContainer(engine: Engine, id: string): Promise<void> {
-  const { containerd, changing, locks } = engine;
+  const { containerd, changing, turns } = engine;
   const taskId = (await containerd.containers.get(id))?.labels[TASK_LABEL];
-  await locks.run(taskId ?? id, async () => {
+  await turns.take(taskId ?? id, async () => {
     changing.add(id);
     try {
       await removeLocked(engine, id, taskId);

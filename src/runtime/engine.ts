@@ -2,13 +2,13 @@
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import type { KeyedTurns } from "../lib/turns.ts";
 import type { CgroupMounts } from "./cgroups.ts";
 import type { Containerd } from "./containerd/client.ts";
 import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Images } from "./images.ts";
-import type { KeyedLock } from "./keyed-lock.ts";
 import { RuntimeError } from "./runtime.ts";
 
 export interface ContainerdRuntimeOptions {
@@ -33,7 +33,7 @@ export interface Engine {
   readonly cgroups: CgroupMounts;
   readonly host: HostFacts;
   /** By task: its containers share a shim, which must not end under a container that is just being made. */
-  readonly locks: KeyedLock;
+  readonly turns: KeyedTurns;
   /** Containers being made or removed, of which containerd may show only parts. */
   readonly changing: Set<string>;
 }

@@ -15,9 +15,10 @@ import { readIdentity } from "../../src/cli/data-directory.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { connectRuntime } from "../../src/node.ts";
-import type { ContainerSpec, Runtime } from "../../src/runtime/runtime.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
 import { GantryKit, skipReason, until } from "../e2e/gantry-kit.ts";
 import { buildHelloImage } from "../e2e/images.ts";
+import { specOf } from "../images/real-runtime.ts";
 import { type DoorFigure, measureDoor } from "./door.ts";
 import { measureStore } from "./store.ts";
 
@@ -120,34 +121,9 @@ async function timeBareContainer(
   round: number,
 ): Promise<number> {
   const id = `bench-${round}`;
-  const spec: ContainerSpec = {
-    id,
-    taskId: id,
+  const spec = specOf(directory, id, ["sleep", "3600"], {
     image: "docker.io/library/hello:latest",
-    args: ["sleep", "3600"],
-    environment: ["PATH=/bin"],
-    workingDirectory: "/",
-    user: "",
-    hostname: undefined,
-    network: { mode: "host" },
-    cpuShares: 2,
-    memoryBytesMax: 64 << 20,
-    memoryBytesReserved: undefined,
-    taskLimits: { cpuUnits: undefined, memoryBytes: undefined },
-    privileged: false,
-    readonlyRootfs: false,
-    capabilitiesAdded: [],
-    capabilitiesDropped: [],
-    noNewPrivileges: false,
-    ulimits: [],
-    sysctls: {},
-    shmBytes: 64 << 20,
-    tmpfs: {},
-    mounts: [],
-    terminal: false,
-    outputPath: join(directory, `${id}.log`),
-    labels: {},
-  };
+  });
   const startedAt = performance.now();
   await runtime.create(spec);
   await runtime.start(id);

@@ -127,7 +127,8 @@ async function loadBox(runtime: ContainerdRuntime, directory: string): Promise<v
   await runtime.loadImage(createReadStream(file));
 }
 
-function specOf(
+/** A small container in the host's network, everything else plain. */
+export function specOf(
   directory: string,
   id: string,
   args: readonly string[],

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createKeyedLock } from "./keyed-lock.ts";
+import { KeyedTurns } from "./turns.ts";
 
-test("run() never runs two of one key at once, keeps their order, and gives each its own result", async () => {
+test("take() never runs two of one key at once, keeps their order, and gives each its own result", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
       fc.array(fc.record({ key: fc.constantFrom("a", "b"), fails: fc.boolean() })),
       async (scheduler, calls) => {
-        const lock = createKeyedLock();
+        const turns = new KeyedTurns();
         const running = new Set<string>();
         const order = new Map<string, number[]>();
         const results = calls.map(({ key, fails }, index) =>
-          lock.run(key, async () => {
+          turns.take(key, async () => {
             assert.ok(!running.has(key));
             running.add(key);
             order.set(key, [...(order.get(key) ?? []), index]);
