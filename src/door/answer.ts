@@ -36,10 +36,11 @@ export async function answer(
     return stream(gateway, raw, response, reply, reply.stream);
   }
   const headers = flatten(reply.headers);
-  headers.push("content-length", String(Buffer.byteLength(reply.body)));
+  const length = Buffer.byteLength(reply.body);
+  headers.push("content-length", String(length));
   response.writeHead(reply.status, headers);
-  // A string goes out in one piece with the headers; a buffer would be a second one.
-  response.end(reply.body);
+  // A string goes out in one piece with the headers; a buffer would be a second one. ASCII needs no encoder.
+  response.end(reply.body, length === reply.body.length ? "latin1" : "utf8");
   if (response.writableLength > 0) response.setTimeout(replyMs, () => response.destroy());
 }
 

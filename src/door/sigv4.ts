@@ -13,6 +13,7 @@ import {
   parseAmzTimestamp,
   parseQuery,
   SIGNING_ALGORITHM,
+  type SigningKey,
   sha256Hex,
   sign,
   signingKey,
@@ -57,7 +58,7 @@ interface Claim {
 interface CachedKey {
   /** The key is good for this secret only: secrets rotate. */
   readonly secretAccessKey: string;
-  readonly key: string;
+  readonly key: SigningKey;
 }
 
 /** Verifies requests and keeps the signing keys it derived. */

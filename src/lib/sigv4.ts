@@ -4,13 +4,17 @@
  *
  * Header values are byte strings (one character per byte) as `node:http` has them; everything else is ASCII.
  */
-import { createHmac, type Hmac, hash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export const SIGNING_ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** SHA-256 of nothing: the payload hash of every request without a body. */
 export const EMPTY_PAYLOAD_HASH =
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Of SHA-256. */
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -107,21 +111,33 @@ export function stringToSign(timestamp: string, scope: CredentialScope, canonica
   return `${SIGNING_ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`;
 }
 
-/**
- * The key for one day, region and service, as a byte string. Costs four HMACs: the verifying side keeps it.
- * A string, because Node 24 takes 15 µs to wrap a Buffer that is used as a key, and 2 µs for the whole HMAC otherwise.
- */
-export function signingKey(secretAccessKey: string, scope: CredentialScope): string {
-  const secret = Buffer.from(`AWS4${secretAccessKey}`).toString("latin1");
+/** The key of an HMAC as its two padded blocks: what follows from a key alone is worked out once. */
+export interface SigningKey {
+  readonly inner: Uint8Array;
+  readonly outer: Uint8Array;
+}
+
+/** The key for one day, region and service. Costs four HMACs: the verifying side keeps it. */
+export function signingKey(secretAccessKey: string, scope: CredentialScope): SigningKey {
+  const secret = Buffer.from(`AWS4${secretAccessKey}`);
   return [scope.date, scope.region, scope.service, "aws4_request"].reduce(
-    (key, part) => hmac(key, part).digest("binary"),
-    secret,
+    (key, part) => hmacKey(Buffer.from(sign(key, part), "hex")),
+    hmacKey(secret),
   );
 }
 
-/** The signature in lower-case hex. */
-export function sign(key: string, text: string): string {
-  return hmac(key, text).digest("hex");
+/**
+ * The HMAC-SHA-256 (RFC 2104) of an ASCII text, in lower-case hex. Of two one-shot hashes: `createHmac` takes twice as
+ * long, and leaves an object of the crypto library for the collector each time.
+ */
+export function sign(key: SigningKey, text: string): string {
+  const message = Buffer.allocUnsafe(BLOCK_BYTES + text.length);
+  message.set(key.inner);
+  message.write(text, BLOCK_BYTES, "latin1");
+  const outer = Buffer.allocUnsafe(BLOCK_BYTES + DIGEST_BYTES);
+  outer.set(key.outer);
+  outer.write(hash("sha256", message, "binary"), BLOCK_BYTES, "latin1");
+  return sha256Hex(outer);
 }
 
 /** SHA-256 in lower-case hex. */
@@ -193,8 +209,10 @@ function formatScope(scope: CredentialScope): string {
   return `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
 }
 
-function hmac(key: string, text: string): Hmac {
-  return createHmac("sha256", key, { encoding: "latin1" }).update(text);
+function hmacKey(secret: Uint8Array): SigningKey {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  block.set(secret.length > BLOCK_BYTES ? Buffer.from(sha256Hex(secret), "hex") : secret);
+  return { inner: block.map((byte) => byte ^ 0x36), outer: block.map((byte) => byte ^ 0x5c) };
 }
 
 function decodePercent(text: string): string {
