@@ -19,6 +19,7 @@ const TIERS: readonly Tier[] = [
   { name: "lint", what: "format and lint", command: ["node_modules/.bin/biome", "check", "."] },
   { name: "tidy", what: "layers, sizes, papers", files: ["test/tidy.test.ts"], isolation: "none" },
   { name: "unit", what: "units, properties, contracts", files: UNIT_FILES, isolation: "process" },
+  { name: "sim", what: "simulated worlds", files: ["test/sim/*.test.ts"], isolation: "process" },
   {
     name: "conformance",
     what: "real SDK and CLI; the gantry command and its package",

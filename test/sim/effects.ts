@@ -1,0 +1,97 @@
+import type { Clock } from "../../src/lib/clock.ts";
+import { UnavailableError } from "../../src/lib/errors.ts";
+import type { ContainerState, ExitState, Runtime } from "../../src/runtime/runtime.ts";
+import { RuntimeError } from "../../src/runtime/runtime.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { Trace } from "./trace.ts";
+
+/** How a machine's container engine and kernel behave. */
+export interface EngineConditions {
+  /** Of each command, half before and half after it takes effect. */
+  readonly latencyMsMax: number;
+  /** Of one command: it fails in a way that may pass. Half of them have taken effect all the same. */
+  readonly failureChance: number;
+  /** Of creating or starting a container: the engine refuses it for good. */
+  readonly refusalChance: number;
+}
+
+export const GOOD_ENGINE: EngineConditions = {
+  latencyMsMax: 2,
+  failureChance: 0,
+  refusalChance: 0,
+};
+
+export interface EffectsDeps {
+  readonly machine: string;
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly conditions: () => EngineConditions;
+  /** Aborts when the process dies: none of its commands takes effect any more. */
+  readonly dead: AbortSignal;
+}
+
+/** What one process does to its machine: every command takes time, may fail, and can be cut short by a crash. */
+export class Effects {
+  readonly #deps: EffectsDeps;
+
+  constructor(deps: EffectsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Lets `effect` happen at some moment of the command's time. Throws UnavailableError as the conditions have it. */
+  async command<T>(what: string, effect: () => T | Promise<T>): Promise<T> {
+    const { conditions, machine, random, trace } = this.#deps;
+    const fails = random.chance(conditions().failureChance);
+    const isLate = random.chance(0.5);
+    await this.#pass();
+    if (fails && !isLate) throw new UnavailableError(`${what}: the engine does not answer`);
+    trace.event(`${machine} ${what}`);
+    const result = await effect();
+    await this.#pass();
+    if (fails) throw new UnavailableError(`${what}: the answer was lost`);
+    return result;
+  }
+
+  /** `runtime` as this process has it. */
+  over(runtime: Runtime): Runtime {
+    return {
+      ...runtime,
+      version: () => this.command("version", () => runtime.version()),
+      findImage: (reference) => this.command("find image", () => runtime.findImage(reference)),
+      create: (spec) =>
+        this.command(`create ${spec.id}`, () => {
+          this.#refuse(`cannot create ${spec.id}`);
+          return runtime.create(spec);
+        }),
+      start: (id) =>
+        this.command(`start ${id}`, () => {
+          this.#refuse(`cannot start ${id}`);
+          return runtime.start(id);
+        }),
+      signal: (id, signal) =>
+        this.command(`signal ${id} ${signal}`, () => runtime.signal(id, signal)),
+      remove: (id) => this.command(`remove ${id}`, () => runtime.remove(id)),
+      list: (): Promise<readonly ContainerState[]> => this.command("list", () => runtime.list()),
+      wait: async (id, signal): Promise<ExitState> => {
+        const { conditions, random } = this.#deps;
+        if (random.chance(conditions().failureChance)) {
+          await this.#pass();
+          throw new UnavailableError(`wait ${id}: the engine does not answer`);
+        }
+        return runtime.wait(id, signal);
+      },
+    };
+  }
+
+  #refuse(reason: string): void {
+    const { conditions, random } = this.#deps;
+    if (random.chance(conditions().refusalChance)) throw new RuntimeError(reason);
+  }
+
+  async #pass(): Promise<void> {
+    const { clock, conditions, dead, random } = this.#deps;
+    await clock.sleep(random.integer(0, conditions().latencyMsMax), dead);
+    if (dead.aborted) throw new UnavailableError("the process is dead");
+  }
+}

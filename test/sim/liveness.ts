@@ -1,0 +1,156 @@
+import type { NetworkInterface } from "../../src/ec2/model.ts";
+import type { Instance } from "../../src/ecs/model/instance.ts";
+import type { Task } from "../../src/ecs/model/task.ts";
+import type { SimMachine } from "./machine.ts";
+import type { SafetyChecker } from "./safety.ts";
+
+/** A difference between what the records want and what the machines have: what, and which invariant it breaks. */
+export interface Unrest {
+  readonly invariant: "L1" | "L2" | "L3";
+  readonly what: string;
+}
+
+/** The first thing that is not yet as it should be; undefined when all is at rest. Pure. */
+export async function findUnrest(
+  records: SafetyChecker,
+  machines: readonly SimMachine[],
+): Promise<Unrest | undefined> {
+  const tasks = records.list<Task>("tasks");
+  const wanted = new Map(tasks.filter(isWanted).map((task) => [task.id, task]));
+  return (
+    unsettledInstance(records, machines) ??
+    unsettledTask(tasks) ??
+    (await misplacedContainer(wanted, machines)) ??
+    misplacedNamespace(wanted, machines) ??
+    strayInterface(records, wanted) ??
+    unfollowedFeed(records, machines) ??
+    forgottenRecord(wanted, machines)
+  );
+}
+
+function isWanted(task: Task): boolean {
+  return task.desiredStatus === "RUNNING";
+}
+
+/** Every machine has both its registrations, connected. */
+function unsettledInstance(
+  records: SafetyChecker,
+  machines: readonly SimMachine[],
+): Unrest | undefined {
+  const instances = records
+    .list<Instance>("instances")
+    .filter(({ status }) => status !== "INACTIVE");
+  const away = instances.find(({ agentConnected }) => !agentConnected);
+  if (away) return { invariant: "L1", what: `instance ${away.id} is not connected` };
+  const odd = machines.find(
+    ({ id }) => instances.filter(({ ec2InstanceId }) => ec2InstanceId === id).length !== 2,
+  );
+  return odd && { invariant: "L1", what: `${odd.id} does not have two registrations` };
+}
+
+function unsettledTask(tasks: readonly Task[]): Unrest | undefined {
+  const task = tasks.find(
+    ({ desiredStatus, lastStatus, overrides }) =>
+      lastStatus !== desiredStatus ||
+      // Only tasks that end by themselves are told how.
+      (overrides.containerOverrides.length > 0 && lastStatus !== "STOPPED"),
+  );
+  if (task === undefined) return undefined;
+  const { id, lastStatus, desiredStatus } = task;
+  return {
+    invariant: "L1",
+    what: `task ${id} is ${lastStatus} and should ${desiredStatus === "STOPPED" ? "have stopped" : "run to its end"}`,
+  };
+}
+
+/** Every container that should run runs, on its task's machine only, and no other is left. */
+async function misplacedContainer(
+  wanted: ReadonlyMap<string, Task>,
+  machines: readonly SimMachine[],
+): Promise<Unrest | undefined> {
+  const missing = new Set<string>(
+    [...wanted.values()].flatMap(({ containers, id, placement }) =>
+      containers
+        .filter(({ lastStatus }) => lastStatus === "RUNNING")
+        .map(({ name }) => `${placement.ec2InstanceId} ${id}-${name}`),
+    ),
+  );
+  for (const machine of machines) {
+    for (const { id, status } of await machine.runtime.list()) {
+      if (status === "running" && missing.delete(`${machine.id} ${id}`)) continue;
+      return { invariant: "L2", what: `container ${id} on ${machine.id} is ${status} for nobody` };
+    }
+  }
+  const [left] = missing.keys();
+  return left === undefined ? undefined : { invariant: "L1", what: `container ${left} is missing` };
+}
+
+function misplacedNamespace(
+  wanted: ReadonlyMap<string, Task>,
+  machines: readonly SimMachine[],
+): Unrest | undefined {
+  for (const { id: machineId, kernel } of machines) {
+    for (const [taskId, interfaceId] of kernel.namespaces) {
+      const task = wanted.get(taskId);
+      const isRight =
+        task?.placement.ec2InstanceId === machineId &&
+        task.attachment?.networkInterfaceId === interfaceId;
+      if (isRight) continue;
+      return {
+        invariant: "L3",
+        what: `task ${taskId} has a namespace on ${machineId} for nothing`,
+      };
+    }
+  }
+  const lost = [...wanted.values()].find((task) => {
+    const machine = machines.find(({ id }) => id === task.placement.ec2InstanceId);
+    return task.networkMode !== "host" && machine?.kernel.namespaces.has(task.id) !== true;
+  });
+  return lost && { invariant: "L1", what: `task ${lost.id} runs without a network` };
+}
+
+function strayInterface(
+  records: SafetyChecker,
+  wanted: ReadonlyMap<string, Task>,
+): Unrest | undefined {
+  const held = [...wanted.values()].filter(({ attachment }) => attachment !== undefined).length;
+  const interfaces = records.count("network-interfaces");
+  const addresses = records.count("addresses");
+  if (interfaces === held && addresses === held) return undefined;
+  const what = `${held} tasks have ${interfaces} interfaces and ${addresses} addresses`;
+  return { invariant: "L3", what };
+}
+
+function unfollowedFeed(
+  records: SafetyChecker,
+  machines: readonly SimMachine[],
+): Unrest | undefined {
+  for (const { id, kernel } of machines) {
+    const told = records
+      .list<NetworkInterface>("network-interfaces")
+      .filter(({ ec2InstanceId }) => ec2InstanceId === id)
+      .map(({ interfaceId }) => interfaceId);
+    const made = [...kernel.interfaces];
+    if (told.toSorted().join() === made.toSorted().join()) continue;
+    const what = `${id} has interfaces ${made.join()} and should have ${told.join()}`;
+    return { invariant: "L3", what };
+  }
+  return undefined;
+}
+
+/** What an agent remembers is what it still has to do: no record of a task, and no file, outlives its end. */
+function forgottenRecord(
+  wanted: ReadonlyMap<string, Task>,
+  machines: readonly SimMachine[],
+): Unrest | undefined {
+  for (const { id, disk, process } of machines) {
+    const arns = (process?.agents ?? []).flatMap((agent) =>
+      agent.tasks().map(({ task }) => task.arn),
+    );
+    const left = arns.find((arn) => !wanted.has(arn.slice(arn.lastIndexOf("/") + 1)));
+    if (left !== undefined) return { invariant: "L2", what: `${id} still works on ${left}` };
+    const file = disk.files.find((path) => !wanted.has(path.split("/")[4] ?? ""));
+    if (file !== undefined) return { invariant: "L2", what: `${id} still keeps ${file}` };
+  }
+  return undefined;
+}

@@ -1,0 +1,223 @@
+import { type Agent, createAgent } from "../../src/agent/agent.ts";
+import type { ApiFactory, Credentials } from "../../src/agent/agent-deps.ts";
+import { runNodeFeed } from "../../src/dataplane/feed.ts";
+import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
+import { createAwsJsonClient, type HttpSend } from "../../src/lib/aws-json-client.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import type { Log } from "../../src/lib/log.ts";
+import { signRequest } from "../../src/lib/sigv4.ts";
+import { Supervisor } from "../../src/lib/supervisor.ts";
+import { NODE_FEED_PATH } from "../../src/protocol/node-feed.ts";
+import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../src/runtime/fake.ts";
+import { Effects, type EngineConditions, GOOD_ENGINE } from "./effects.ts";
+import { HostClock } from "./host-clock.ts";
+import { Link } from "./link.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import { ACCOUNT_ID, ENDPOINT, REGION } from "./server.ts";
+import { createSimDataplane, Kernel } from "./sim-dataplane.ts";
+import type { Trace } from "./trace.ts";
+import { type Door, Uplink } from "./uplink.ts";
+
+/** Both registrations of a machine, as `node.ts` makes them. */
+const REGISTRATIONS: readonly Registration[] = [
+  { label: "ec2", cluster: "default", accountId: ACCOUNT_ID },
+  { label: "fargate", cluster: FLEET_CLUSTER, accountId: FLEET_ACCOUNT_ID },
+];
+
+export type AgentLabel = "ec2" | "fargate";
+
+interface Registration {
+  readonly label: AgentLabel;
+  readonly cluster: string;
+  readonly accountId: string;
+}
+
+export interface MachineSize {
+  readonly cpuUnits: number;
+  readonly memoryMiB: number;
+  readonly availabilityZone: string;
+}
+
+export interface SimMachineDeps {
+  /** `i-…`. */
+  readonly id: string;
+  /** Unique in this process: names the databases in memory. */
+  readonly diskName: string;
+  readonly size: MachineSize;
+  readonly scripts: Readonly<Record<string, FakeScript>>;
+  readonly keys: Readonly<Record<AgentLabel, Credentials>>;
+  readonly door: () => Door | undefined;
+  /** Virtual time. */
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly log: Log;
+  /** Told when a process ends that nobody has ended, or the machine is in a state that must not be. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** One machine: what outlives its processes (containers, network, disk), and the node process that runs now. */
+export class SimMachine implements Disposable {
+  readonly id: string;
+  readonly clock: HostClock;
+  readonly link: Link;
+  readonly runtime: FakeRuntime;
+  readonly kernel: Kernel = new Kernel();
+  readonly disk: MemoryDisk;
+  conditions: EngineConditions = GOOD_ENGINE;
+  readonly #deps: SimMachineDeps;
+  #process: NodeProcess | undefined;
+
+  constructor(deps: SimMachineDeps) {
+    this.#deps = deps;
+    this.id = deps.id;
+    this.clock = new HostClock(deps.clock);
+    this.link = new Link(deps.clock, deps.random.fork("link"));
+    this.runtime = createFakeRuntime(this.clock, deps.scripts);
+    this.disk = new MemoryDisk(deps.diskName);
+  }
+
+  get process(): NodeProcess | undefined {
+    return this.#process;
+  }
+
+  start(): void {
+    this.#process ??= new NodeProcess(this.#deps, this);
+  }
+
+  /** As kill -9 of the node process: containers run on, its kernel ends its connections. */
+  async crash(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    process?.uplink.kill();
+    await process?.end();
+  }
+
+  /** The power goes: nobody is told, no container survives, writes that were not waited for may be lost. */
+  async losePower(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    this.link.cut();
+    process?.uplink.vanish();
+    await process?.end();
+    this.runtime.restartMachine();
+    this.kernel.restart();
+    this.disk.loseQuickWrites();
+  }
+
+  /** One of the agents loses its directory. The node process must be gone. */
+  loseDirectory(label: AgentLabel): void {
+    this.disk.lose(directoryOf(label));
+  }
+
+  [Symbol.dispose](): void {
+    this.disk[Symbol.dispose]();
+  }
+}
+
+/** One run of a machine's node process: both agents and the network feed, wired as in `node.ts`. */
+export class NodeProcess {
+  readonly agents: readonly Agent[];
+  readonly uplink: Uplink;
+  readonly #dead = new AbortController();
+  readonly #loops: Supervisor;
+
+  constructor(deps: SimMachineDeps, machine: SimMachine) {
+    const { id, keys, random, trace } = deps;
+    const { clock } = machine;
+    const log = deps.log.child(id);
+    this.uplink = new Uplink(machine.link, deps.door);
+    this.#loops = new Supervisor(log);
+    this.#loops.failed.catch(deps.onBroken);
+    const effects = new Effects({
+      machine: id,
+      clock,
+      random: random.fork("engine"),
+      trace,
+      conditions: () => machine.conditions,
+      dead: this.#dead.signal,
+    });
+    const dataplane = createSimDataplane({
+      kernel: machine.kernel,
+      clock,
+      effects,
+      onConflict: (what) => deps.onBroken(new Error(what)),
+    });
+    const runtime = effects.over(machine.runtime);
+    const api = apiFactory(this.uplink.send, clock);
+    this.agents = REGISTRATIONS.map(({ label, cluster, accountId }) =>
+      createAgent({
+        runtime,
+        dataplane,
+        api,
+        dial: this.uplink.dial,
+        disk: machine.disk,
+        credentials: () => keys[label],
+        directory: directoryOf(label),
+        config: agentConfig(deps, { label, cluster, accountId }),
+        clock,
+        random,
+        log: log.child(label),
+      }),
+    );
+    const dial = feedDial(this.uplink, { id, key: keys.fargate, clock });
+    this.#loops.start("feed", (signal) =>
+      runNodeFeed({ dial, dataplane, clock, random, log }, signal),
+    );
+    for (const agent of this.agents) this.#loops.start("agent", (signal) => agent.run(signal));
+  }
+
+  async end(): Promise<void> {
+    this.#dead.abort();
+    await this.#loops[Symbol.asyncDispose]();
+  }
+}
+
+function directoryOf(label: AgentLabel): string {
+  return `/gantry/agent-${label}`;
+}
+
+function agentConfig(
+  { id, size }: SimMachineDeps,
+  registration: Registration,
+): Parameters<typeof createAgent>[0]["config"] {
+  return {
+    ...registration,
+    ...size,
+    region: REGION,
+    ec2InstanceId: id,
+    instanceType: "gantry.sim",
+    privateIp: "10.0.0.1",
+    architecture: "x64",
+    reservedPorts: [22],
+    version: "0.0.0",
+  };
+}
+
+/** Clients of the API over a simulated network. */
+export function apiFactory(send: HttpSend, clock: Clock): ApiFactory {
+  return ({ service, region }, credentials) =>
+    createAwsJsonClient({
+      endpoint: ENDPOINT,
+      service,
+      targetPrefix: "AmazonEC2ContainerServiceV20141113",
+      region,
+      credentials,
+      clock,
+      send,
+    });
+}
+
+function feedDial(
+  uplink: Uplink,
+  { id, key, clock }: { id: string; key: Credentials; clock: Clock },
+): Parameters<typeof runNodeFeed>[0]["dial"] {
+  const url = new URL(NODE_FEED_PATH, ENDPOINT.replace(/^http/, "ws"));
+  url.searchParams.set("ec2InstanceId", id);
+  return (signal) => {
+    const now = clock.now();
+    const request = { method: "GET", url, credentials: key, service: "ecs", region: REGION, now };
+    return uplink.dial(url.href, signRequest(request), signal);
+  };
+}

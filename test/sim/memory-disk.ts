@@ -1,0 +1,82 @@
+import { DatabaseSync } from "node:sqlite";
+import type { Disk, Output } from "../../src/agent/disk.ts";
+import { Journal } from "../../src/agent/journal.ts";
+
+/**
+ * A machine's disk in memory: what its processes write outlives them. The journal is the agent's own, over a SQLite
+ * database in memory, of which this disk keeps a connection so that it stays when the agent is gone.
+ */
+export class MemoryDisk implements Disk, Disposable {
+  readonly #name: string;
+  readonly #files = new Map<string, string>();
+  readonly #journals = new Map<string, { readonly uri: string; readonly keeper: DatabaseSync }>();
+  #journalCount = 0;
+
+  /** `name`: no other disk of this process may have it. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  openJournal(path: string): Journal {
+    const known = this.#journals.get(path);
+    if (known !== undefined) return new Journal(known.uri);
+    const uri = `file:${this.#name}-${this.#journalCount++}?mode=memory&cache=shared`;
+    this.#journals.set(path, { uri, keeper: new DatabaseSync(uri) });
+    return new Journal(uri);
+  }
+
+  /** Forgets all below a directory, journals too. Their agents must be gone. */
+  lose(directory: string): void {
+    for (const path of this.#files.keys()) {
+      if (path.startsWith(`${directory}/`)) this.#files.delete(path);
+    }
+    for (const [path, { keeper }] of this.#journals) {
+      if (!path.startsWith(`${directory}/`)) continue;
+      keeper.close();
+      this.#journals.delete(path);
+    }
+  }
+
+  /** What a loss of power may take: writes that were not waited for. */
+  loseQuickWrites(): void {
+    for (const { keeper } of this.#journals.values()) {
+      keeper.exec("DELETE FROM reports; DELETE FROM offsets;");
+    }
+  }
+
+  async makeDirectory(): Promise<void> {}
+
+  async readText(path: string): Promise<string> {
+    return this.#files.get(path) ?? "";
+  }
+
+  async writeText(path: string, text: string): Promise<void> {
+    this.#files.set(path, text);
+  }
+
+  async openOutput(path: string): Promise<Output> {
+    const read = async (offset: number, lengthMax: number): Promise<Uint8Array> =>
+      Buffer.from(this.#files.get(path) ?? "").subarray(offset, offset + lengthMax);
+    this.#files.set(path, this.#files.get(path) ?? "");
+    return {
+      read,
+      size: async () => Buffer.byteLength(this.#files.get(path) ?? ""),
+      watch: () => ({ [Symbol.dispose]: () => undefined }),
+      release: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+
+  async remove(path: string): Promise<void> {
+    this.lose(path);
+  }
+
+  /** Paths of all files, for the search for what was left behind. */
+  get files(): readonly string[] {
+    return [...this.#files.keys()];
+  }
+
+  [Symbol.dispose](): void {
+    for (const { keeper } of this.#journals.values()) keeper.close();
+  }
+}

@@ -1,0 +1,52 @@
+import type { Instance } from "../../src/ecs/model/instance.ts";
+import { ecsKind } from "../../src/ecs/model/keys.ts";
+import type { Change } from "../../src/store/store.ts";
+import { Violation } from "./safety.ts";
+import type { World } from "./world.ts";
+
+/** Lets `ms` pass in a world that has settled. Throws Violation for a write or a start of a container (L4). */
+export async function watchQuiet(world: World, ms: number): Promise<void> {
+  const { clock, machines, store } = world;
+  const { revision } = await store.list("/");
+  const over = new AbortController();
+  const instances = new Map(
+    world.records.list<Instance>("instances").map((instance) => [instance.id, instance]),
+  );
+  const watching = (async (): Promise<void> => {
+    for await (const changes of store.watch("/", revision, over.signal)) {
+      for (const change of changes) check(change, instances);
+    }
+  })();
+  const startsBefore = countStarts(world);
+  await Promise.race([watching, clock.sleep(ms)]);
+  over.abort();
+  await watching;
+  if (countStarts(world) !== startsBefore) {
+    throw new Violation("L4", `containers are started again on ${machines.length} machines`);
+  }
+}
+
+/**
+ * What is written by design: an agent's connection ends every half hour, and with it `agentConnected` for a moment; tasks
+ * and tokens are deleted when their time has come.
+ */
+function check({ key, record }: Change, instances: Map<string, Instance>): void {
+  const after = record?.value as Instance | undefined;
+  const before = after && instances.get(after.id);
+  const isReconnect =
+    ecsKind(key) === "instances" &&
+    before !== undefined &&
+    JSON.stringify({ ...after, agentConnected: true }) ===
+      JSON.stringify({ ...before, agentConnected: true });
+  const isReaped =
+    record === undefined && (ecsKind(key) === "tasks" || ecsKind(key) === "run-tokens");
+  if (!isReconnect && !isReaped)
+    throw new Violation("L4", `${key} is written though nothing happens`);
+}
+
+function countStarts({ machines }: World): number {
+  return machines.reduce(
+    (sum, { runtime }) => sum + [...runtime.starts.values()].reduce((a, b) => a + b, 0),
+    0,
+  );
+}

@@ -1,0 +1,249 @@
+import type { Address, NetworkInterface } from "../../src/ec2/model.ts";
+import { addressKey, ec2Kind, interfaceKey } from "../../src/ec2/model.ts";
+import { taskArn } from "../../src/ecs/model/arn.ts";
+import type { Instance } from "../../src/ecs/model/instance.ts";
+import { ecsKind } from "../../src/ecs/model/keys.ts";
+import type { Task } from "../../src/ecs/model/task.ts";
+import { rankOf } from "../../src/ecs/model/task-state.ts";
+import type { Change } from "../../src/store/store.ts";
+import type { Trace } from "./trace.ts";
+
+/** Something that must never be, and is. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+  /** `S1` … `S8`, `L1` … `L4`, or `process` for one that ended by itself. */
+  readonly invariant: string;
+
+  constructor(invariant: string, message: string) {
+    super(`${invariant}: ${message}`);
+    this.invariant = invariant;
+  }
+}
+
+/** When a task may be deleted. */
+export interface Reaping {
+  readonly retentionMs: number;
+  /** What the server's clock shows. */
+  readonly now: () => number;
+}
+
+/**
+ * Follows every commit and checks what must hold after each of them (`docs/testing.md` has the list). It keeps its own
+ * copy of the records, so that it also sees what a commit changed.
+ */
+export class SafetyChecker {
+  readonly #trace: Trace;
+  readonly #reaping: Reaping;
+  readonly #records = new Map<string, unknown>();
+  /** The same by kind. */
+  readonly #byKind = new Map<string, Map<string, unknown>>();
+  commitCount = 0;
+  /** ARNs of tasks that were deleted when they had been kept long enough. */
+  readonly reaped: Set<string> = new Set();
+
+  constructor(trace: Trace, reaping: Reaping) {
+    this.#trace = trace;
+    this.#reaping = reaping;
+  }
+
+  /** All records of one kind: `tasks`, `instances`, `network-interfaces`, `addresses`. */
+  list<T>(kind: string): readonly T[] {
+    return [...this.#kind(kind).values()] as T[];
+  }
+
+  count(kind: string): number {
+    return this.#kind(kind).size;
+  }
+
+  get(key: string): unknown {
+    return this.#records.get(key);
+  }
+
+  /** Takes one commit. Throws Violation. */
+  commit(changes: readonly Change[]): void {
+    this.commitCount++;
+    const before = changes.map(({ key }) => this.#records.get(key));
+    for (const { key, record } of changes) {
+      const kind = this.#kind(ecsKind(key) ?? ec2Kind(key) ?? "");
+      for (const records of [this.#records, kind]) {
+        if (record === undefined) records.delete(key);
+        else records.set(key, record.value);
+      }
+    }
+    for (const [index, change] of changes.entries()) this.#record(change, before[index]);
+    for (const [index, change] of changes.entries()) this.#check(change, before[index]);
+    this.#checkHosts(changes);
+  }
+
+  #kind(kind: string): Map<string, unknown> {
+    const known = this.#byKind.get(kind) ?? new Map<string, unknown>();
+    this.#byKind.set(kind, known);
+    return known;
+  }
+
+  #record({ key, record, revision }: Change, before: unknown): void {
+    const kind = ecsKind(key);
+    if (kind === "tasks" && record !== undefined) {
+      const task = record.value as Task;
+      const was = before as Task | undefined;
+      const what = `${task.lastStatus}${task.desiredStatus === "STOPPED" ? " (to stop)" : ""}`;
+      const why = task.stopCode === undefined ? "" : ` ${task.stopCode}: ${task.stoppedReason}`;
+      const from = was ? `${was.lastStatus} →` : `new on ${task.placement.ec2InstanceId},`;
+      this.#trace.transition(`task ${task.id.slice(0, 8)} ${from} ${what}${why}`);
+    } else if (kind === "instances" && record !== undefined) {
+      const { id, status, agentConnected, ec2InstanceId } = record.value as Instance;
+      const connected = agentConnected ? "connected" : "not connected";
+      const where = `${id.slice(0, 8)} on ${ec2InstanceId}`;
+      this.#trace.transition(`instance ${where} ${status} ${connected}`);
+    } else this.#trace.event(`${revision} ${key} ${record === undefined ? "deleted" : "written"}`);
+  }
+
+  #check({ key, record }: Change, before: unknown): void {
+    if (ecsKind(key) === "tasks") {
+      this.#checkTask(before as Task | undefined, record?.value as Task | undefined);
+    }
+    if (ec2Kind(key) === "network-interfaces") {
+      this.#checkInterface(record?.value as NetworkInterface | undefined);
+    }
+    if (ec2Kind(key) === "addresses" && record !== undefined) {
+      const { interfaceId } = record.value as Address;
+      const owner = this.list<NetworkInterface>("network-interfaces").find(
+        (candidate) => candidate.interfaceId === interfaceId,
+      );
+      if (!owner) throw new Violation("S5", `address ${key} is taken by no interface`);
+    }
+  }
+
+  #checkTask(before: Task | undefined, after: Task | undefined): void {
+    if (after === undefined) {
+      if (before !== undefined) this.#checkReaped(before);
+      return;
+    }
+    const name = `task ${after.id}`;
+    if (after.lastStatus === "STOPPED") {
+      const { stopCode, stoppedReason, stoppedAt, desiredStatus } = after;
+      if (!stopCode || !stoppedReason || stoppedAt === undefined || desiredStatus !== "STOPPED") {
+        throw new Violation("S2", `${name} is STOPPED without saying why and when`);
+      }
+    }
+    this.#checkAttachment(after);
+    if (before === undefined) return;
+    if (rankOf(after.lastStatus) < rankOf(before.lastStatus)) {
+      throw new Violation("S2", `${name} went from ${before.lastStatus} to ${after.lastStatus}`);
+    }
+    if (before.desiredStatus === "STOPPED" && after.desiredStatus !== "STOPPED") {
+      throw new Violation("S2", `${name} is wanted again`);
+    }
+    if (before.stopCode !== undefined && reasonOf(before) !== reasonOf(after)) {
+      throw new Violation(
+        "S2",
+        `${name} changed its reason: ${reasonOf(before)}, ${reasonOf(after)}`,
+      );
+    }
+    if (
+      before.lastStatus === "STOPPED" &&
+      !isEqual({ ...before, tags: [] }, { ...after, tags: [] })
+    ) {
+      throw new Violation("S2", `${name} changed after its end`);
+    }
+    if (!isEqual(before.placement, after.placement)) {
+      throw new Violation("S3", `${name} was placed again`);
+    }
+    if (
+      after.version <= before.version &&
+      !isEqual({ ...before, tags: [] }, { ...after, tags: [] })
+    ) {
+      throw new Violation("S2", `${name} changed without a new version`);
+    }
+  }
+
+  #checkReaped(task: Task): void {
+    const { now, retentionMs } = this.#reaping;
+    if (task.lastStatus !== "STOPPED" || now() - (task.stoppedAt ?? now()) < retentionMs) {
+      throw new Violation("S8", `task ${task.id} is deleted before its time`);
+    }
+    this.reaped.add(arnOf(task));
+  }
+
+  /** An attached task has its interface and its address; one that has ended has neither. */
+  #checkAttachment(task: Task): void {
+    const { networkInterfaceId, privateIpv4Address, subnetId, status } = task.attachment ?? {};
+    if (!networkInterfaceId || !privateIpv4Address || !subnetId) return;
+    const eni = this.#records.get(interfaceKey(task, networkInterfaceId));
+    const address = this.#records.get(addressKey(task, subnetId, privateIpv4Address)) as
+      | Address
+      | undefined;
+    const isHeld = eni !== undefined && address?.interfaceId === networkInterfaceId;
+    if (task.lastStatus !== "STOPPED" && !(isHeld && status === "ATTACHED")) {
+      throw new Violation("S5", `task ${task.id} lost its interface while ${task.lastStatus}`);
+    }
+    if (task.lastStatus === "STOPPED" && (eni || address?.interfaceId === networkInterfaceId)) {
+      throw new Violation("S5", `task ${task.id} is STOPPED and keeps its interface`);
+    }
+  }
+
+  #checkInterface(eni: NetworkInterface | undefined): void {
+    if (eni === undefined) return;
+    const key = addressKey(eni, eni.subnetId, eni.privateIpv4Address);
+    const address = this.#records.get(key) as Address | undefined;
+    if (address?.interfaceId !== eni.interfaceId) {
+      throw new Violation("S5", `interface ${eni.interfaceId} does not hold its address`);
+    }
+    const twin = this.list<NetworkInterface>("network-interfaces").find(
+      (other) =>
+        other.interfaceId !== eni.interfaceId &&
+        other.vpcId === eni.vpcId &&
+        other.privateIpv4Address === eni.privateIpv4Address,
+    );
+    if (twin)
+      throw new Violation("S5", `${eni.interfaceId} and ${twin.interfaceId} share an address`);
+  }
+
+  #checkHosts(changes: readonly Change[]): void {
+    const hosts = new Set(
+      changes.flatMap(({ key, record }) => {
+        if (record === undefined) return [];
+        if (ecsKind(key) === "tasks") return [(record.value as Task).placement.ec2InstanceId];
+        return ecsKind(key) === "instances" ? [(record.value as Instance).ec2InstanceId] : [];
+      }),
+    );
+    for (const host of hosts) this.#checkHost(host);
+  }
+
+  /** Both registrations of a machine together take no more than it has. */
+  #checkHost(host: string): void {
+    const instances = this.list<Instance>("instances").filter(
+      ({ ec2InstanceId }) => ec2InstanceId === host,
+    );
+    const tasks = this.list<Task>("tasks").filter(
+      (task) => task.placement.ec2InstanceId === host && task.lastStatus !== "STOPPED",
+    );
+    const ports = tasks.flatMap(({ reserved }) => reserved.ports);
+    const cpuUnits = tasks.reduce((sum, { reserved }) => sum + reserved.cpuUnits, 0);
+    const memoryMiB = tasks.reduce((sum, { reserved }) => sum + reserved.memoryMiB, 0);
+    for (const { registered } of instances) {
+      if (cpuUnits > registered.cpuUnits || memoryMiB > registered.memoryMiB) {
+        throw new Violation("S1", `${host} gives ${cpuUnits} CPU units and ${memoryMiB} MiB`);
+      }
+      const clash = ports.find((port) => registered.ports.includes(port));
+      if (clash !== undefined) throw new Violation("S1", `${host} gives its own port ${clash}`);
+    }
+    if (new Set(ports).size < ports.length) {
+      throw new Violation("S1", `${host} gives a port twice: ${ports.join(", ")}`);
+    }
+  }
+}
+
+/** The ARN of a task record. */
+export function arnOf(task: Task): string {
+  return taskArn(task, task.clusterName, task.id);
+}
+
+function reasonOf({ stopCode, stoppedReason }: Task): string {
+  return `${stopCode}: ${stoppedReason}`;
+}
+
+/** Records are JSON documents whose members keep their order. */
+function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,188 @@
+import { createGateway } from "../../src/door/gateway.ts";
+import { type RawRequest, splitTarget } from "../../src/door/raw.ts";
+import { ensureDefaultVpc } from "../../src/ec2/default-vpc.ts";
+import { ec2Indexes } from "../../src/ec2/indexes.ts";
+import type { EcsDeps } from "../../src/ecs/control/deps.ts";
+import { createDispatcher } from "../../src/ecs/control/dispatcher.ts";
+import { ensureFleetCluster } from "../../src/ecs/control/fleet.ts";
+import { ecsIndexes } from "../../src/ecs/control/indexes.ts";
+import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
+import { createNodeFeed } from "../../src/ecs/control/node-feed.ts";
+import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definition-reaper.ts";
+import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
+import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
+import { ecsService } from "../../src/ecs/operations/table.ts";
+import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
+import { authorize } from "../../src/iam/authorize.ts";
+import { createFindIdentity } from "../../src/iam/identities.ts";
+import type { AccessKey } from "../../src/iam/model.ts";
+import type { Log } from "../../src/lib/log.ts";
+import { Supervisor } from "../../src/lib/supervisor.ts";
+import { type Cache, createCache } from "../../src/store/cache.ts";
+import { runController } from "../../src/store/controller.ts";
+import type { Store } from "../../src/store/store.ts";
+import { Sessions } from "../../src/sts/session.ts";
+import type { HostClock } from "./host-clock.ts";
+import { GOOD_STORE, ProcessStore, type StoreConditions } from "./process-store.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { SocketEnd } from "./socket-end.ts";
+import type { Door } from "./uplink.ts";
+
+export const ACCOUNT_ID = "111111111111";
+export const REGION = "us-east-1";
+export const ENDPOINT = "http://server:4566";
+export const ZONES: readonly string[] = ["a", "b"].map((letter) => `${REGION}${letter}`);
+
+export interface SimServerDeps {
+  /** The disk: it outlives the processes. */
+  readonly store: Store;
+  readonly clock: HostClock;
+  readonly random: SeededRandom;
+  readonly log: Log;
+  /** How long STOPPED tasks are kept. */
+  readonly retentionMs: number;
+  /** Told when a process ends that nobody has ended. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** One server, as a sequence of processes over one store. */
+export class SimServer {
+  conditions: StoreConditions = GOOD_STORE;
+  readonly #deps: SimServerDeps;
+  #process: ServerProcess | undefined;
+
+  constructor(deps: SimServerDeps) {
+    this.#deps = deps;
+  }
+
+  get process(): ServerProcess | undefined {
+    return this.#process;
+  }
+
+  /** Resolves when the process serves. */
+  async start(): Promise<ServerProcess> {
+    const process = new ServerProcess({ ...this.#deps, conditions: () => this.conditions });
+    this.#process = process;
+    await process.start();
+    return process;
+  }
+
+  /** As kill -9 does: nothing is said to anybody, and nothing more is written. */
+  async crash(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    await process?.crash();
+  }
+}
+
+interface ProcessDeps extends SimServerDeps {
+  readonly conditions: () => StoreConditions;
+}
+
+/** One run of the control plane: `server.ts` without its sockets, files and logs service. */
+export class ServerProcess implements Door {
+  readonly died: Promise<never>;
+  readonly cache: Cache;
+  readonly #retentionMs: number;
+  readonly #ecs: EcsDeps;
+  readonly #dead = new AbortController();
+  readonly #loops: Supervisor;
+  readonly #gateway: ReturnType<typeof createGateway>;
+  readonly #dispatcher: ReturnType<typeof createDispatcher>;
+  readonly #nodeFeed: ReturnType<typeof createNodeFeed>;
+  readonly #sockets = new Set<SocketEnd>();
+  readonly #die: (reason: Error) => void;
+  #serves = false;
+
+  constructor(deps: ProcessDeps) {
+    const { clock, log, random, retentionMs } = deps;
+    this.#retentionMs = retentionMs;
+    const store = new ProcessStore({ ...deps, dead: this.#dead.signal });
+    const indexes = { ...ecsIndexes, ...ec2Indexes };
+    this.cache = createCache({ store, indexes, log });
+    this.#ecs = { store, cache: this.cache, clock, random, log };
+    this.#loops = new Supervisor(log);
+    this.#loops.failed.catch(deps.onBroken);
+    const sessions = new Sessions(this.#ecs);
+    this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });
+    this.#nodeFeed = createNodeFeed(this.#ecs);
+    this.#gateway = createGateway({
+      services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs))],
+      findIdentity: createFindIdentity({ cache: this.cache, sessions, clock }),
+      authorize,
+      clock,
+      random,
+      log,
+    });
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined);
+    this.died = promise;
+    this.#die = reject;
+  }
+
+  async start(): Promise<void> {
+    const deps = this.#ecs;
+    this.#loops.start("cache", (signal) => this.cache.run(signal));
+    await this.cache.reached(0);
+    const scope = { accountId: ACCOUNT_ID, region: REGION };
+    await ensureDefaultVpc(deps, scope, {
+      cidr: undefined,
+      chooseCidr: async () => "172.31.0.0/16",
+      availabilityZones: ZONES,
+    });
+    await ensureFleetCluster(deps, REGION);
+    this.#loops.start("dispatcher", (signal) => this.#dispatcher.run(signal));
+    this.#loops.start("node feed", (signal) => this.#nodeFeed.run(signal));
+    const controllers = [
+      createNetworkInterfacesController(deps),
+      createTaskDefinitionReaper(deps),
+      createTaskReaper(deps, { retentionMs: this.#retentionMs }),
+    ];
+    for (const controller of controllers) {
+      this.#loops.start(controller.name, (signal) => runController(controller, deps, signal));
+    }
+    this.#serves = true;
+  }
+
+  /** False until it has started, and again when it is dead. */
+  get serves(): boolean {
+    return this.#serves;
+  }
+
+  rootKey(): Promise<AccessKey> {
+    return ensureRootKey(this.#ecs, ACCOUNT_ID);
+  }
+
+  nodeKey(accountId: string, ec2InstanceId: string): Promise<AccessKey> {
+    return createNodeKey(this.#ecs, { accountId, ec2InstanceId });
+  }
+
+  handle(raw: RawRequest): ReturnType<Door["handle"]> {
+    return this.#gateway.handle(raw);
+  }
+
+  async upgrade(raw: RawRequest): ReturnType<Door["upgrade"]> {
+    const { path } = splitTarget(raw.target);
+    const routes = [...this.#dispatcher.routes, this.#nodeFeed.route];
+    const route = routes.find((candidate) => candidate.path === path);
+    if (route === undefined) return { status: 404, body: "" };
+    const outcome = await this.#gateway.upgrade(raw, route.action);
+    if (!outcome.ok) return { status: outcome.reply.status, body: String(outcome.reply.body) };
+    const decision = await route.open(outcome.call);
+    if ("refuse" in decision) return decision.refuse;
+    return {
+      accept: (socket) => {
+        this.#sockets.add(socket);
+        decision.accept(socket);
+      },
+    };
+  }
+
+  async crash(): Promise<void> {
+    this.#serves = false;
+    this.#dead.abort();
+    for (const socket of this.#sockets) socket.kill();
+    this.#die(new Error("read ECONNRESET"));
+    await this.#loops[Symbol.asyncDispose]();
+  }
+}

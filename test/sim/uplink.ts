@@ -1,0 +1,151 @@
+import type { Dial } from "../../src/agent/agent-deps.ts";
+import type { RawReply, RawRequest } from "../../src/door/raw.ts";
+import type { HttpSend } from "../../src/lib/aws-json-client.ts";
+import { UnavailableError } from "../../src/lib/errors.ts";
+import { HandshakeRefusedError } from "../../src/lib/websocket.ts";
+import type { Link } from "./link.ts";
+import { SocketEnd } from "./socket-end.ts";
+
+/** The ECS agent's own, as in `lib/aws-json-client.ts`: how long an answer is waited for. */
+const REPLY_MS_MAX = 42_000;
+
+/** The door of a server process, as far as the network sees it. */
+export interface Door {
+  handle(raw: RawRequest): Promise<RawReply>;
+  /** Takes the connection, or says why not. */
+  upgrade(
+    raw: RawRequest,
+  ): Promise<
+    | { readonly accept: (socket: SocketEnd) => void }
+    | { readonly status: number; readonly body: string }
+  >;
+  /** Rejects when the process dies: whoever waits for an answer sees the connection break. */
+  readonly died: Promise<never>;
+}
+
+/** How one process of a machine reaches the server. It ends with the process. */
+export class Uplink {
+  readonly #link: Link;
+  readonly #door: () => Door | undefined;
+  readonly #sockets = new Set<SocketEnd>();
+
+  /** `door`: of the server process that listens now, if one does. */
+  constructor(link: Link, door: () => Door | undefined) {
+    this.#link = link;
+    this.#door = door;
+  }
+
+  /** Carries one request, with what the link's conditions make of it. */
+  readonly send: HttpSend = async ({ url, headers, body }, signal) => {
+    const raw = rawRequest("POST", url, headers, Buffer.from(body));
+    const over = new AbortController();
+    const timeout = this.#link.clock.sleep(REPLY_MS_MAX, over.signal).then(() => {
+      throw new Error(`no answer in ${REPLY_MS_MAX} ms`);
+    });
+    timeout.catch(() => undefined);
+    try {
+      const reply = await orAborted(Promise.race([this.#exchange(raw), timeout]), signal);
+      return { status: reply.status, body: String(reply.body) };
+    } finally {
+      over.abort();
+    }
+  };
+
+  readonly dial: Dial = async (url, headers, signal) => {
+    signal.throwIfAborted();
+    return orAborted(this.#connect(rawRequest("GET", new URL(url), headers), signal), signal);
+  };
+
+  /** Open connections. */
+  get sockets(): readonly SocketEnd[] {
+    for (const socket of this.#sockets) if (socket.isOver) this.#sockets.delete(socket);
+    return [...this.#sockets];
+  }
+
+  /** The process has died; its kernel lives. */
+  kill(): void {
+    for (const socket of this.#sockets) socket.kill();
+  }
+
+  /** The machine has lost its power. */
+  vanish(): void {
+    for (const socket of this.#sockets) socket.vanish();
+  }
+
+  async #exchange(raw: RawRequest): Promise<RawReply> {
+    const { conditions, random } = this.#link;
+    const isLost = random.chance(conditions.resetChance);
+    const isReplyLost = isLost && random.chance(0.5);
+    const isTwice = random.chance(conditions.duplicateChance) && mayComeTwice(raw);
+    await this.#link.cross();
+    if (isLost && !isReplyLost) throw new Error("read ECONNRESET");
+    const door = this.#listening();
+    const work = door.handle(raw);
+    if (isTwice) void this.#link.cross().then(() => this.#door()?.handle(raw));
+    const reply = await Promise.race([work, door.died]);
+    await this.#link.cross();
+    if (isReplyLost) throw new Error("read ECONNRESET");
+    return reply;
+  }
+
+  async #connect(raw: RawRequest, signal: AbortSignal): Promise<SocketEnd> {
+    await this.#link.cross();
+    const door = this.#listening();
+    const decision = await Promise.race([door.upgrade(raw), door.died]);
+    if ("status" in decision) {
+      await this.#link.cross();
+      throw new HandshakeRefusedError(decision.status, decision.body);
+    }
+    const [near, far] = SocketEnd.pair(this.#link);
+    this.#sockets.add(near);
+    decision.accept(far);
+    await near.opened;
+    if (near.isOver) throw new UnavailableError("read ECONNRESET");
+    // Whoever dialled has gone: nobody is left to take the connection.
+    if (signal.aborted) near.kill();
+    return near;
+  }
+
+  #listening(): Door {
+    const door = this.#door();
+    if (door === undefined) throw new UnavailableError("connect ECONNREFUSED");
+    return door;
+  }
+}
+
+/** What `work` brings, or the reason of `signal` as soon as it aborts. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * The API's model has no clientToken for RegisterContainerInstance, so the door drops the agent's: a second delivery takes
+ * the instance of the first out of service.
+ */
+function mayComeTwice({ headers }: RawRequest): boolean {
+  return headers["x-amz-target"]?.endsWith(".RegisterContainerInstance") !== true;
+}
+
+function rawRequest(
+  method: string,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array = new Uint8Array(),
+): RawRequest {
+  return {
+    method,
+    target: url.pathname + url.search,
+    headers: { ...headers, host: url.host },
+    body,
+    sourceIp: "10.0.0.1",
+    signal: new AbortController().signal,
+  };
+}

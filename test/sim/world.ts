@@ -1,0 +1,199 @@
+import type { Subnet } from "../../src/ec2/model.ts";
+import { FLEET_ACCOUNT_ID } from "../../src/ecs/model/keys.ts";
+import { UnavailableError } from "../../src/lib/errors.ts";
+import type { Log } from "../../src/lib/log.ts";
+import { VirtualClock } from "../../src/lib/virtual-clock.ts";
+import { openMemoryStore } from "../../src/store/memory.ts";
+import type { Store } from "../../src/store/store.ts";
+import { SimClient } from "./client.ts";
+import { IMAGES } from "./definitions.ts";
+import type { Weather } from "./faults.ts";
+import { HostClock } from "./host-clock.ts";
+import { SimMachine } from "./machine.ts";
+import { SafetyChecker } from "./safety.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { ACCOUNT_ID, SimServer, ZONES } from "./server.ts";
+import { createSimLog } from "./sim-log.ts";
+import { Trace } from "./trace.ts";
+
+const RETRY_MS = 1_000;
+const HOUR_MS = 3_600_000;
+
+/** A server with its store, machines and a client under one virtual clock; what is drawn is drawn from `seed`. */
+export class World implements AsyncDisposable {
+  readonly seed: number;
+  readonly clock: VirtualClock = new VirtualClock(Date.UTC(2026, 0, 1));
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly store: Store = openMemoryStore();
+  readonly records: SafetyChecker;
+  readonly server: SimServer;
+  /** Rejects with the first violation. */
+  readonly broken: Promise<never>;
+  readonly machines: SimMachine[] = [];
+  readonly #serverClock: HostClock;
+  readonly #log: Log;
+  readonly #break: (error: unknown) => void;
+  readonly #end = new AbortController();
+  #client: SimClient | undefined;
+  #following: Promise<void> | undefined;
+
+  constructor(seed: number, options: { readonly isVerbose: boolean }) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined);
+    this.broken = promise;
+    this.#break = reject;
+    this.seed = seed;
+    this.random = new SeededRandom(`seed ${seed}`);
+    this.trace = new Trace(this.clock);
+    this.#log = createSimLog(this.trace, { ...options, onBug: (what) => reject(new Error(what)) });
+    this.#serverClock = new HostClock(this.clock);
+    const retentionMs = this.random.fork("retention").pick([HOUR_MS, 7 * 24 * HOUR_MS]);
+    const now = (): number => this.#serverClock.now();
+    this.records = new SafetyChecker(this.trace, { retentionMs, now });
+    this.server = new SimServer({
+      store: this.store,
+      clock: this.#serverClock,
+      random: this.random.fork("server"),
+      log: this.#log.child("server"),
+      retentionMs,
+      onBroken: reject,
+    });
+  }
+
+  get client(): SimClient {
+    if (this.#client === undefined) throw new Error("the world has not begun");
+    return this.#client;
+  }
+
+  /** Brings up the server, a client and `count` machines of drawn sizes. */
+  async begin(count: number): Promise<void> {
+    this.#following = this.#follow();
+    const process = await this.server.start();
+    const rootKey = await process.rootKey();
+    this.#client = new SimClient({
+      clock: this.#serverClock,
+      random: this.random.fork("client"),
+      door: () => this.#door(),
+      credentials: () => rootKey,
+      records: this.records,
+      trace: this.trace,
+    });
+    for (let index = 0; index < count; index++) {
+      const machine = await this.#addMachine(index);
+      machine.start();
+    }
+  }
+
+  /** Kills the server process; the next one comes up when `pause` has ended, or as soon after as its store lets it. */
+  async restartServer(pause: Promise<void>): Promise<void> {
+    await this.server.crash();
+    await pause;
+    for (;;) {
+      try {
+        await this.server.start();
+        return;
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        await this.server.crash();
+        await this.clock.sleep(RETRY_MS);
+      }
+    }
+  }
+
+  setWeather({ link, engine, store }: Weather): void {
+    this.server.conditions = store;
+    this.client.link.conditions = link;
+    for (const machine of this.machines) {
+      machine.conditions = engine;
+      machine.link.conditions = link;
+    }
+  }
+
+  setServerAhead(ms: number): void {
+    this.#serverClock.setAhead(this.#serverClock.aheadMs + ms);
+  }
+
+  /** Sets every clock to the one that is furthest ahead. */
+  synchronizeClocks(): void {
+    const clocks = [this.#serverClock, ...this.machines.map(({ clock }) => clock)];
+    const aheadMs = Math.max(...clocks.map((clock) => clock.aheadMs));
+    for (const clock of clocks) clock.setAhead(aheadMs);
+  }
+
+  get subnetIds(): readonly string[] {
+    return this.records.list<Subnet>("subnets").map(({ subnetId }) => subnetId);
+  }
+
+  /** Lets virtual time pass until `work` has settled, or something is broken. */
+  async drive<T>(work: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const result = Promise.race([work, this.broken]).finally(() => {
+      isSettled = true;
+    });
+    result.catch(() => undefined);
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isSettled) return result;
+      const { nextDueAt } = this.clock;
+      if (nextDueAt === undefined) throw new Error("everybody waits, and nothing will happen");
+      await this.clock.advance(Math.max(0, nextDueAt - this.clock.now()));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const machine of this.machines) await machine.crash();
+    await this.server.crash();
+    this.#end.abort();
+    await this.#following;
+    await this.store.close();
+    for (const machine of this.machines) machine[Symbol.dispose]();
+  }
+
+  async #addMachine(index: number): Promise<SimMachine> {
+    const random = this.random.fork(`machine ${index}`);
+    const id = `i-${index}`;
+    const process = this.server.process;
+    if (process === undefined) throw new Error("machines join a running server");
+    const cores = random.pick([2, 4, 8]);
+    const machine = new SimMachine({
+      id,
+      diskName: `sim-${this.seed}-${id}`,
+      size: {
+        cpuUnits: cores * 1024,
+        memoryMiB: cores * 1024,
+        availabilityZone: ZONES[index % ZONES.length] ?? "",
+      },
+      scripts: IMAGES,
+      keys: {
+        ec2: await process.nodeKey(ACCOUNT_ID, id),
+        fargate: await process.nodeKey(FLEET_ACCOUNT_ID, id),
+      },
+      door: () => this.#door(),
+      clock: this.clock,
+      random,
+      trace: this.trace,
+      log: this.#log,
+      onBroken: this.#break,
+    });
+    this.machines.push(machine);
+    return machine;
+  }
+
+  #door(): SimServer["process"] {
+    const { process } = this.server;
+    return process?.serves ? process : undefined;
+  }
+
+  /** Has every commit checked, in order, one by one. */
+  async #follow(): Promise<void> {
+    try {
+      for await (const changes of this.store.watch("/", 0, this.#end.signal)) {
+        const commits = Map.groupBy(changes, ({ revision }) => revision);
+        for (const commit of commits.values()) this.records.commit(commit);
+      }
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+}
