@@ -30,8 +30,10 @@ import { PRESIGNED_SECONDS_MAX, SIGNING_KEYS_MAX, SKEW_MS_MAX } from "./limits.t
 import { type RawRequest, splitTarget } from "./raw.ts";
 import type { Principal } from "./service.ts";
 
+/** `<credential>, SignedHeaders=<names>` and the signature. */
 const AUTHORIZATION =
-  /^AWS4-HMAC-SHA256 +Credential=([^\s,]+), *SignedHeaders=([^\s,]+), *Signature=([^\s,]+)$/;
+  /^AWS4-HMAC-SHA256 +Credential=([^\s,]+, *SignedHeaders=[^\s,]+), *Signature=([^\s,]+)$/;
+const HEAD_SEPARATOR = /, *SignedHeaders=/;
 const CREDENTIAL = /^([\w-]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 
@@ -42,11 +44,19 @@ export interface Verified {
   readonly service: string;
 }
 
-/** What either form says, before anything is believed. */
-interface Claim {
+/** What a caller says alike in all its calls of a day to one service. */
+interface ClaimHead {
   readonly accessKeyId: string;
   readonly scope: CredentialScope;
+  /** Sorted; `host` is one of them. */
   readonly signedHeaders: readonly string[];
+}
+
+/** What either form says, before anything is believed. */
+interface Claim {
+  readonly head: ClaimHead;
+  /** What the head was read from, for the header form. */
+  readonly headText: string | undefined;
   readonly signature: string;
   readonly timestamp: string;
   readonly sessionToken: string | undefined;
@@ -66,6 +76,8 @@ export class SignatureVerifier {
   readonly #findIdentity: FindIdentity;
   readonly #clock: Clock;
   readonly #keys = new Map<string, CachedKey>();
+  /** By the text they were read from, which callers repeat. */
+  readonly #heads = new Map<string, ClaimHead>();
 
   constructor(deps: { findIdentity: FindIdentity; clock: Clock }) {
     this.#findIdentity = deps.findIdentity;
@@ -79,10 +91,11 @@ export class SignatureVerifier {
     const claim =
       authorization === undefined
         ? presignedClaim(parseQuery(query))
-        : headerClaim(authorization, raw, query);
-    checkSignedHeaders(claim, raw);
+        : this.#headerClaim(authorization, raw, query);
+    const { accessKeyId, scope, signedHeaders } = claim.head;
+    checkAllSigned(signedHeaders, raw);
     const payloadHash = checkedPayloadHash(raw);
-    const identity = this.#findIdentity(claim.accessKeyId, claim.sessionToken);
+    const identity = this.#findIdentity(accessKeyId, claim.sessionToken);
     if (identity === undefined) throw unknownKey();
     checkTime(claim, this.#clock.now());
     const canonical = canonicalRequest({
@@ -90,33 +103,60 @@ export class SignatureVerifier {
       path,
       query: claim.canonicalQuery,
       headers: raw.headers,
-      signedHeaders: claim.signedHeaders,
+      signedHeaders,
       payloadHash,
     });
-    const { date, region, service } = claim.scope;
-    const keyId = `${claim.accessKeyId}/${date}/${region}/${service}`;
+    const { date, region, service } = scope;
+    const keyId = `${accessKeyId}/${date}/${region}/${service}`;
     const { secretAccessKey } = identity;
     const cached = this.#keys.get(keyId);
     const isCached = cached?.secretAccessKey === secretAccessKey;
-    const key = isCached ? cached.key : signingKey(secretAccessKey, claim.scope);
-    const expected = sign(key, stringToSign(claim.timestamp, claim.scope, canonical));
+    const key = isCached ? cached.key : signingKey(secretAccessKey, scope);
+    const expected = sign(key, stringToSign(claim.timestamp, scope, canonical));
     // The pattern first: a hex decoder would drop trailing rubbish and call the rest equal.
     if (!SIGNATURE.test(claim.signature)) throw invalidSignature();
     if (!timingSafeEqual(Buffer.from(expected), Buffer.from(claim.signature))) {
       throw invalidSignature();
     }
-    // Only now: whoever merely knows an access key id cannot push out the keys of others.
-    if (!isCached) this.#keep(keyId, { secretAccessKey, key });
+    // Only now: strangers fill no cache, and cannot push out what others need.
+    const { head, headText } = claim;
+    if (headText !== undefined && !this.#heads.has(headText)) keep(this.#heads, headText, head);
+    if (!isCached) keep(this.#keys, keyId, { secretAccessKey, key });
     return { principal: identity.principal, region, service };
   }
 
-  #keep(keyId: string, entry: CachedKey): void {
-    if (this.#keys.size >= SIGNING_KEYS_MAX) {
-      const [oldest] = this.#keys.keys();
-      if (oldest !== undefined) this.#keys.delete(oldest);
+  #headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
+    const [, headText, signature] = AUTHORIZATION.exec(authorization) ?? [];
+    if (headText === undefined || signature === undefined) {
+      throw incompleteSignature(
+        `Authorization header must be of the form '${SIGNING_ALGORITHM} Credential=…, SignedHeaders=…, Signature=…'.`,
+      );
     }
-    this.#keys.set(keyId, entry);
+    const timestamp = raw.headers["x-amz-date"];
+    if (timestamp === undefined) {
+      throw incompleteSignature(
+        "Authorization header requires existence of a 'X-Amz-Date' header.",
+      );
+    }
+    return {
+      head: this.#heads.get(headText) ?? readHead(headText),
+      headText,
+      signature,
+      timestamp,
+      sessionToken: raw.headers["x-amz-security-token"],
+      expiresSeconds: undefined,
+      canonicalQuery: query === "" ? "" : canonicalQuery(parseQuery(query)),
+    };
   }
+}
+
+/** Adds to a cache, at the cost of its oldest entry when it is full. */
+function keep<Value>(cache: Map<string, Value>, key: string, value: Value): void {
+  if (cache.size >= SIGNING_KEYS_MAX) {
+    const [oldest] = cache.keys();
+    if (oldest !== undefined) cache.delete(oldest);
+  }
+  cache.set(key, value);
 }
 
 /** The service that a request's signature claims to be for: good for the form of an error, not for any decision. */
@@ -128,28 +168,6 @@ export function claimedService(raw: RawRequest): string | undefined {
 
 function decodeQuery(query: string): string {
   return query.replaceAll(/%2f/gi, "/");
-}
-
-function headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
-  const [, credential, signedHeaders, signature] = AUTHORIZATION.exec(authorization) ?? [];
-  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
-    throw incompleteSignature(
-      `Authorization header must be of the form '${SIGNING_ALGORITHM} Credential=…, SignedHeaders=…, Signature=…'.`,
-    );
-  }
-  const timestamp = raw.headers["x-amz-date"];
-  if (timestamp === undefined) {
-    throw incompleteSignature("Authorization header requires existence of a 'X-Amz-Date' header.");
-  }
-  return {
-    ...parseCredential(credential),
-    signedHeaders: signedHeaders.split(";"),
-    signature,
-    timestamp,
-    sessionToken: raw.headers["x-amz-security-token"],
-    expiresSeconds: undefined,
-    canonicalQuery: query === "" ? "" : canonicalQuery(parseQuery(query)),
-  };
 }
 
 function presignedClaim(pairs: readonly (readonly [string, string])[]): Claim {
@@ -171,8 +189,8 @@ function presignedClaim(pairs: readonly (readonly [string, string])[]): Claim {
     throw invalidSignature(`X-Amz-Expires must be at most ${PRESIGNED_SECONDS_MAX} seconds.`);
   }
   return {
-    ...parseCredential(required("X-Amz-Credential")),
-    signedHeaders: required("X-Amz-SignedHeaders").split(";"),
+    head: claimHead(required("X-Amz-Credential"), required("X-Amz-SignedHeaders")),
+    headText: undefined,
     signature,
     timestamp: required("X-Amz-Date"),
     sessionToken: parameters.get("X-Amz-Security-Token"),
@@ -181,8 +199,14 @@ function presignedClaim(pairs: readonly (readonly [string, string])[]): Claim {
   };
 }
 
-function parseCredential(text: string): Pick<Claim, "accessKeyId" | "scope"> {
-  const [, accessKeyId, date, region, service] = CREDENTIAL.exec(text) ?? [];
+function readHead(text: string): ClaimHead {
+  const [credential = "", signedHeaders = ""] = text.split(HEAD_SEPARATOR);
+  return claimHead(credential, signedHeaders);
+}
+
+/** Canonical form wants the names sorted; a repeated one would sign one header twice. */
+function claimHead(credential: string, signedHeaders: string): ClaimHead {
+  const [, accessKeyId, date, region, service] = CREDENTIAL.exec(credential) ?? [];
   if (
     accessKeyId === undefined ||
     date === undefined ||
@@ -193,20 +217,20 @@ function parseCredential(text: string): Pick<Claim, "accessKeyId" | "scope"> {
       "Credential must have exactly 5 slash-delimited elements: key/date/region/service/aws4_request.",
     );
   }
-  return { accessKeyId, scope: { date, region, service } };
+  const names = signedHeaders.split(";");
+  const isSorted = names.every((name, at) => at === 0 || (names[at - 1] as string) < name);
+  if (!isSorted) throw invalidSignature();
+  if (!names.includes("host")) throw unsignedHeader("Host");
+  return { accessKeyId, scope: { date, region, service }, signedHeaders: names };
 }
 
 /**
  * What decides how a request is understood must be under the signature: the host, and every `x-amz-` header (the
- * target names the operation). Canonical form wants the list sorted; a repeated name would sign one header twice.
+ * target names the operation).
  */
-function checkSignedHeaders(claim: Claim, raw: RawRequest): void {
-  const signed = claim.signedHeaders;
-  const isSorted = signed.every((name, at) => at === 0 || (signed[at - 1] as string) < name);
-  if (!isSorted) throw invalidSignature();
-  if (!signed.includes("host")) throw unsignedHeader("Host");
+function checkAllSigned(signedHeaders: readonly string[], raw: RawRequest): void {
   for (const name in raw.headers) {
-    if (name.startsWith("x-amz-") && !signed.includes(name)) throw unsignedHeader(name);
+    if (name.startsWith("x-amz-") && !signedHeaders.includes(name)) throw unsignedHeader(name);
   }
 }
 
@@ -228,9 +252,9 @@ function checkTime(claim: Claim, now: number): void {
   if (signedAt === undefined) {
     throw incompleteSignature("Date must be in ISO-8601 'basic format'.");
   }
-  if (claim.timestamp.slice(0, 8) !== claim.scope.date) {
+  if (claim.timestamp.slice(0, 8) !== claim.head.scope.date) {
     throw invalidSignature(
-      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.scope.date}' != '${claim.timestamp.slice(0, 8)}'.`,
+      `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.head.scope.date}' != '${claim.timestamp.slice(0, 8)}'.`,
     );
   }
   if (signedAt > now + SKEW_MS_MAX) {
