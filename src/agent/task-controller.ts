@@ -21,7 +21,15 @@ import { networkDown, networkUp } from "./steps/network.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { removeTaskFiles } from "./task-files.ts";
-import { type ContainerRecord, stoppedBy, VANISHED_REASON, withContainer } from "./task-record.ts";
+import {
+  adopt,
+  CONTAINER_LABEL,
+  type ContainerRecord,
+  stoppedBy,
+  TASK_LABEL,
+  VANISHED_REASON,
+  withContainer,
+} from "./task-record.ts";
 import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
 import { unlessAborted, waitForChange } from "./wake.ts";
 
@@ -49,6 +57,8 @@ export class TaskController {
   #progress: TaskProgress = NO_PROGRESS;
   #network: ContainerNetwork | undefined;
   #images: ReadonlyMap<string, Image> = new Map();
+  /** Containers whose start failed in a way that does not tell whether they run. */
+  readonly #unsure = new Set<string>();
 
   constructor(deps: TaskControllerDeps, entry: TaskEntry) {
     this.#deps = deps;
@@ -104,6 +114,7 @@ export class TaskController {
     if (signal.aborted) return;
     const { clock, log, random } = this.#deps;
     if (error instanceof TaskFailure) return this.#fail(error);
+    if (step.kind === "containerUp") this.#unsure.add(step.name);
     const limit = UP_LIMITS[step.kind];
     if (limit !== undefined && clock.now() - trouble.failingSince >= limit.ms) {
       const container = step.kind === "containerUp" ? step.name : undefined;
@@ -144,6 +155,7 @@ export class TaskController {
       case "containerUp":
         return this.#containerUp(step.name, signal);
       case "skip": {
+        if (this.#unsure.has(step.name)) return this.#findOut(step.name, signal);
         const { name, exitCode, reason } = step;
         const stoppedAt = this.#deps.clock.now();
         return this.#change(name, {
@@ -218,6 +230,21 @@ export class TaskController {
     log.info("container started", { task: task.arn, container: name });
     this.#logs.follow(name, signal);
     void this.#awaitExit(name, signal);
+  }
+
+  /** A start whose answer was lost may have taken effect: such a container is stopped like any other that runs. */
+  async #findOut(name: string, signal: AbortSignal): Promise<void> {
+    const { clock, runtime } = this.#deps;
+    const states = (await runtime.list()).filter(
+      ({ labels }) => labels[TASK_LABEL] === this.#entry.arn,
+    );
+    if (signal.aborted) return;
+    this.#unsure.delete(name);
+    const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
+    this.#entry.update((record) => adopt(record, byName, clock.now()));
+    const { startedAt, status } = this.#container(name);
+    if (startedAt !== undefined) this.#logs.follow(name, signal);
+    if (status === "RUNNING") void this.#awaitExit(name, signal);
   }
 
   /** Writes down how a running container ended, whenever that is. */
