@@ -1,5 +1,6 @@
 import type { Clock } from "../../src/lib/clock.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
+import type { FakeRuntime } from "../../src/runtime/fake.ts";
 import type { ContainerState, ExitState, Runtime } from "../../src/runtime/runtime.ts";
 import { RuntimeError } from "../../src/runtime/runtime.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -27,6 +28,8 @@ export interface EffectsDeps {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly conditions: () => EngineConditions;
+  /** Told after each container's start. */
+  readonly onStarted: (id: string) => void;
   /** Aborts when the process dies: none of its commands takes effect any more. */
   readonly dead: AbortSignal;
 }
@@ -54,20 +57,22 @@ export class Effects {
   }
 
   /** `runtime` as this process has it. */
-  over(runtime: Runtime): Runtime {
+  over(runtime: FakeRuntime): Runtime {
     return {
       ...runtime,
       version: () => this.command("version", () => runtime.version()),
       findImage: (reference) => this.command("find image", () => runtime.findImage(reference)),
       create: (spec) =>
         this.command(`create ${spec.id}`, () => {
-          this.#refuse(`cannot create ${spec.id}`);
+          if (!runtime.containers.has(spec.id)) this.#refuse(`cannot create ${spec.id}`);
           return runtime.create(spec);
         }),
       start: (id) =>
-        this.command(`start ${id}`, () => {
-          this.#refuse(`cannot start ${id}`);
-          return runtime.start(id);
+        this.command(`start ${id}`, async () => {
+          const [container] = (await runtime.list()).filter((state) => state.id === id);
+          if (container?.status === "created") this.#refuse(`cannot start ${id}`);
+          await runtime.start(id);
+          this.#deps.onStarted(id);
         }),
       signal: (id, signal) =>
         this.command(`signal ${id} ${signal}`, () => runtime.signal(id, signal)),

@@ -6,7 +6,7 @@ import type { SafetyChecker } from "./safety.ts";
 
 /** A difference between what the records want and what the machines have: what, and which invariant it breaks. */
 export interface Unrest {
-  readonly invariant: "L1" | "L2" | "L3";
+  readonly invariant: "L1" | "L2" | "L3" | "S9";
   readonly what: string;
 }
 
@@ -24,7 +24,8 @@ export async function findUnrest(
     misplacedNamespace(wanted, machines) ??
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
-    forgottenRecord(wanted, machines)
+    forgottenRecord(wanted, machines) ??
+    untrueRecord(tasks, machines)
   );
 }
 
@@ -50,10 +51,9 @@ function unsettledInstance(
 
 function unsettledTask(tasks: readonly Task[]): Unrest | undefined {
   const task = tasks.find(
-    ({ desiredStatus, lastStatus, overrides }) =>
-      lastStatus !== desiredStatus ||
-      // Only tasks that end by themselves are told how.
-      (overrides.containerOverrides.length > 0 && lastStatus !== "STOPPED"),
+    (task) =>
+      task.lastStatus !== task.desiredStatus ||
+      (endsByItself(task) && task.lastStatus !== "STOPPED"),
   );
   if (task === undefined) return undefined;
   const { id, lastStatus, desiredStatus } = task;
@@ -61,6 +61,13 @@ function unsettledTask(tasks: readonly Task[]): Unrest | undefined {
     invariant: "L1",
     what: `task ${id} is ${lastStatus} and should ${desiredStatus === "STOPPED" ? "have stopped" : "run to its end"}`,
   };
+}
+
+/** Only tasks that end by themselves are told how. */
+function endsByItself({ containers, overrides }: Task): boolean {
+  return (
+    overrides.containerOverrides.length > 0 || containers.some(({ image }) => image === "hungry")
+  );
 }
 
 /** Every container that should run runs, on its task's machine only, and no other is left. */
@@ -95,7 +102,7 @@ function misplacedNamespace(
       const isRight =
         task?.placement.ec2InstanceId === machineId &&
         task.attachment?.networkInterfaceId === interfaceId;
-      if (isRight) continue;
+      if (isRight || kernel.unclaimed.has(taskId)) continue;
       return {
         invariant: "L3",
         what: `task ${taskId} has a namespace on ${machineId} for nothing`,
@@ -134,6 +141,18 @@ function unfollowedFeed(
     if (told.toSorted().join() === made.toSorted().join()) continue;
     const what = `${id} has interfaces ${made.join()} and should have ${told.join()}`;
     return { invariant: "L3", what };
+  }
+  return undefined;
+}
+
+/** Exit codes and reasons are those of the processes. */
+function untrueRecord(tasks: readonly Task[], machines: readonly SimMachine[]): Unrest | undefined {
+  const histories = new Map(machines.map(({ history, id }) => [id, history]));
+  for (const task of tasks) {
+    const history = histories.get(task.placement.ec2InstanceId);
+    const lies = task.containers.map((container) => history?.findLie(task, container));
+    const what = lies.find((lie) => lie !== undefined);
+    if (what !== undefined) return { invariant: "S9", what };
   }
   return undefined;
 }

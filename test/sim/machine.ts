@@ -9,10 +9,12 @@ import { signRequest } from "../../src/lib/sigv4.ts";
 import { Supervisor } from "../../src/lib/supervisor.ts";
 import { NODE_FEED_PATH } from "../../src/protocol/node-feed.ts";
 import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../src/runtime/fake.ts";
+import { ContainerHistory } from "./container-history.ts";
 import { Effects, type EngineConditions, GOOD_ENGINE } from "./effects.ts";
 import { HostClock } from "./host-clock.ts";
 import { Link } from "./link.ts";
 import { MemoryDisk } from "./memory-disk.ts";
+import type { SafetyChecker } from "./safety.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import { ACCOUNT_ID, ENDPOINT, REGION } from "./server.ts";
 import { createSimDataplane, Kernel } from "./sim-dataplane.ts";
@@ -48,6 +50,7 @@ export interface SimMachineDeps {
   readonly scripts: Readonly<Record<string, FakeScript>>;
   readonly keys: Readonly<Record<AgentLabel, Credentials>>;
   readonly door: () => Door | undefined;
+  readonly records: SafetyChecker;
   /** Virtual time. */
   readonly clock: Clock;
   readonly random: SeededRandom;
@@ -65,6 +68,7 @@ export class SimMachine implements Disposable {
   readonly runtime: FakeRuntime;
   readonly kernel: Kernel = new Kernel();
   readonly disk: MemoryDisk;
+  readonly history: ContainerHistory;
   conditions: EngineConditions = GOOD_ENGINE;
   readonly #deps: SimMachineDeps;
   #process: NodeProcess | undefined;
@@ -76,6 +80,7 @@ export class SimMachine implements Disposable {
     this.link = new Link(deps.clock, deps.random.fork("link"));
     this.runtime = createFakeRuntime(this.clock, deps.scripts);
     this.disk = new MemoryDisk(deps.diskName);
+    this.history = new ContainerHistory(this.runtime, deps.records);
   }
 
   get process(): NodeProcess | undefined {
@@ -101,6 +106,7 @@ export class SimMachine implements Disposable {
     this.link.cut();
     process?.uplink.vanish();
     await process?.end();
+    this.history.losePower();
     this.runtime.restartMachine();
     this.kernel.restart();
     this.disk.loseQuickWrites();
@@ -108,6 +114,11 @@ export class SimMachine implements Disposable {
 
   /** One of the agents loses its directory. The node process must be gone. */
   loseDirectory(label: AgentLabel): void {
+    this.history.loseMemory(label);
+    const claimed = new Set([...this.runtime.containers.values()].map(({ taskId }) => taskId));
+    for (const taskId of this.kernel.namespaces.keys()) {
+      if (!claimed.has(taskId)) this.kernel.unclaimed.add(taskId);
+    }
     this.disk.lose(directoryOf(label));
   }
 
@@ -136,6 +147,13 @@ export class NodeProcess {
       random: random.fork("engine"),
       trace,
       conditions: () => machine.conditions,
+      onStarted: (containerId) => {
+        try {
+          machine.history.started(containerId);
+        } catch (error) {
+          deps.onBroken(error);
+        }
+      },
       dead: this.#dead.signal,
     });
     const dataplane = createSimDataplane({

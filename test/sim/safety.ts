@@ -40,6 +40,8 @@ export class SafetyChecker {
   commitCount = 0;
   /** ARNs of tasks that were deleted when they had been kept long enough. */
   readonly reaped: Set<string> = new Set();
+  /** Ids of instances that were out of service at some time: their tasks ended in the books alone. */
+  readonly deactivated: Set<string> = new Set();
 
   constructor(trace: Trace, reaping: Reaping) {
     this.#trace = trace;
@@ -92,6 +94,7 @@ export class SafetyChecker {
       this.#trace.transition(`task ${task.id.slice(0, 8)} ${from} ${what}${why}`);
     } else if (kind === "instances" && record !== undefined) {
       const { id, status, agentConnected, ec2InstanceId } = record.value as Instance;
+      if (status === "INACTIVE") this.deactivated.add(id);
       const connected = agentConnected ? "connected" : "not connected";
       const where = `${id.slice(0, 8)} on ${ec2InstanceId}`;
       this.#trace.transition(`instance ${where} ${status} ${connected}`);

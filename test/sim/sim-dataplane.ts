@@ -9,12 +9,18 @@ import type { Effects } from "./effects.ts";
 export class Kernel {
   /** By task: its interface, undefined for one with a loopback only. */
   readonly namespaces: Map<string, string | undefined> = new Map();
+  /**
+   * Tasks whose agent lost its directory when they had a namespace and no container: nothing is left that could tell whose
+   * the namespace was, so it stays until the power goes.
+   */
+  readonly unclaimed: Set<string> = new Set();
   /** Ids of the interfaces that the feed has named. */
   readonly interfaces: Set<string> = new Set();
 
   restart(): void {
     this.namespaces.clear();
     this.interfaces.clear();
+    this.unclaimed.clear();
   }
 
   /** The task that has the interface, if one has. */

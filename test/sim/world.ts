@@ -170,6 +170,7 @@ export class World implements AsyncDisposable {
         fargate: await process.nodeKey(FLEET_ACCOUNT_ID, id),
       },
       door: () => this.#door(),
+      records: this.records,
       clock: this.clock,
       random,
       trace: this.trace,
