@@ -1,0 +1,83 @@
+import { AGENT_LABEL } from "../../src/agent/task-record.ts";
+import type { Container, Task } from "../../src/ecs/model/task.ts";
+import { rankOf } from "../../src/ecs/model/task-state.ts";
+import type { FakeRuntime } from "../../src/runtime/fake.ts";
+import type { ExitState } from "../../src/runtime/runtime.ts";
+import { type SafetyChecker, Violation } from "./safety.ts";
+
+/** What really became of the containers of one machine, seen from outside its agents. */
+export class ContainerHistory {
+  readonly #runtime: FakeRuntime;
+  readonly #records: SafetyChecker;
+  /** How often each had been started when the power last went. */
+  #startsBefore: ReadonlyMap<string, number> = new Map();
+  /** Started since. */
+  readonly #followed = new Set<string>();
+  readonly #exits = new Map<string, ExitState>();
+  /** Were there when the power or an agent's memory went: how they ended nobody may know. */
+  readonly #lost = new Set<string>();
+
+  constructor(runtime: FakeRuntime, records: SafetyChecker) {
+    this.#runtime = runtime;
+    this.#records = records;
+  }
+
+  /** To be called after each command to start a container. Throws Violation for one that should not be. */
+  started(id: string): void {
+    const starts = (this.#runtime.starts.get(id) ?? 0) - (this.#startsBefore.get(id) ?? 0);
+    if (starts > 1) throw new Violation("S9", `container ${id} is started again`);
+    if (this.#followed.has(id)) return;
+    this.#followed.add(id);
+    this.#exits.delete(id);
+    void this.#runtime
+      .wait(id, new AbortController().signal)
+      .then((exit) => this.#exits.set(id, exit));
+    const task = this.#taskOf(id);
+    if (!task || rankOf(task.lastStatus) < rankOf("DEPROVISIONING")) return;
+    if (this.#wasAbandoned(task)) return;
+    throw new Violation("S9", `container ${id} starts when its task is ${task.lastStatus}`);
+  }
+
+  /** To be called before the engine forgets. */
+  losePower(): void {
+    for (const id of this.#runtime.containers.keys()) this.#lost.add(id);
+    this.#startsBefore = new Map(this.#runtime.starts);
+    this.#followed.clear();
+  }
+
+  /** One of the agents has lost its directory. */
+  loseMemory(label: string): void {
+    for (const [id, { labels }] of this.#runtime.containers) {
+      if (labels[AGENT_LABEL] === label) this.#lost.add(id);
+    }
+  }
+
+  /** What a container's record says that did not happen, or does not say that did; undefined when it is true. */
+  findLie(task: Task, container: Container): string | undefined {
+    if (this.#wasAbandoned(task)) return undefined;
+    const id = `${task.id}-${container.name}`;
+    const exit = this.#exits.get(id);
+    const { exitCode, reason = "" } = container;
+    if (exit === undefined) {
+      // ECS: what waited in vain for a dependency shows as ended by a signal.
+      const isMadeUp = exitCode !== undefined && !reason.startsWith("TaskDependencyError");
+      return isMadeUp ? `${id} has exit code ${exitCode} and never ended` : undefined;
+    }
+    if (exitCode === undefined && this.#lost.has(id)) return undefined;
+    if (exitCode !== exit.exitCode) {
+      return `${id} ended with ${exit.exitCode}, its record says ${exitCode}`;
+    }
+    const saysMemory = reason.startsWith("OutOfMemoryError");
+    return saysMemory === exit.oomKilled ? undefined : `${id}: reason ${reason}`;
+  }
+
+  /** Ended in the books alone, whatever became of its containers. */
+  #wasAbandoned({ placement }: Task): boolean {
+    return this.#records.deactivated.has(placement.instance.id);
+  }
+
+  #taskOf(containerId: string): Task | undefined {
+    const taskId = containerId.slice(0, containerId.indexOf("-"));
+    return this.#records.list<Task>("tasks").find(({ id }) => id === taskId);
+  }
+}
