@@ -132,54 +132,59 @@ describe("tasks", { skip, concurrency: false }, () => {
     await gantry.taskIs("default", arn, "STOPPED");
   });
 
-  test("two containers of a FARGATE task share localhost; the stop of the essential one stops the other", async () => {
-    const log = {
-      logDriver: "awslogs" as const,
-      options: {
-        "awslogs-group": "/e2e/pair",
-        "awslogs-region": "us-east-1",
-        "awslogs-stream-prefix": "pair",
-        "awslogs-create-group": "true",
-      },
-    };
-    const script =
-      "until wget -q -O - http://127.0.0.1:80/; do usleep 50000; done; echo done; exit 3";
-    const arn = await run(
-      {
-        family: "pair",
-        networkMode: "awsvpc",
-        requiresCompatibilities: ["FARGATE"],
-        cpu: "256",
-        memory: "512",
-        executionRoleArn: "arn:aws:iam::000000000000:role/ecsTaskExecutionRole",
-        containerDefinitions: [
-          container({ name: "web", essential: false, memory: 128 }),
-          container({
-            name: "client",
-            memory: 128,
-            entryPoint: ["sh", "-c"],
-            command: [script],
-            logConfiguration: log,
-          }),
-        ],
-      },
-      { launchType: "FARGATE", ...awsvpc() },
-    );
-    const task = await gantry.taskIs("default", arn, "STOPPED");
-    assert.equal(task.stopCode, "EssentialContainerExited");
-    assert.equal(task.stoppedReason, "Essential container in task exited");
-    assert.equal(task.containers?.find(({ name }) => name === "client")?.exitCode, 3);
-    assert.notEqual(task.containers?.find(({ name }) => name === "web")?.exitCode, undefined);
-    assert.equal(task.containerInstanceArn, undefined);
-    const { events = [] } = await gantry.logs.send(
-      new GetLogEventsCommand({
-        logGroupName: "/e2e/pair",
-        logStreamName: `pair/client/${arn.split("/").at(-1)}`,
-        startFromHead: true,
-      }),
-    );
-    assert.match(events.map(({ message }) => message).join("\n"), /Hello from Gantry[\s\S]*done$/);
-  });
+  for (const launchType of ["FARGATE", "EC2"] as const) {
+    test(`two containers of an ${launchType} task share localhost; the exit of the essential one, with 3, stops the other`, async () => {
+      const log = {
+        logDriver: "awslogs" as const,
+        options: {
+          "awslogs-group": "/e2e/pair",
+          "awslogs-region": "us-east-1",
+          "awslogs-stream-prefix": "pair",
+          "awslogs-create-group": "true",
+        },
+      };
+      const script =
+        "until wget -q -O - http://127.0.0.1:80/; do usleep 50000; done; echo done; exit 3";
+      const arn = await run(
+        {
+          family: `pair-${launchType}`,
+          networkMode: "awsvpc",
+          requiresCompatibilities: [launchType],
+          cpu: "256",
+          memory: "512",
+          executionRoleArn: "arn:aws:iam::000000000000:role/ecsTaskExecutionRole",
+          containerDefinitions: [
+            container({ name: "web", essential: false, memory: 128 }),
+            container({
+              name: "client",
+              memory: 128,
+              entryPoint: ["sh", "-c"],
+              command: [script],
+              logConfiguration: log,
+            }),
+          ],
+        },
+        { launchType, ...awsvpc() },
+      );
+      const task = await gantry.taskIs("default", arn, "STOPPED");
+      assert.equal(task.stopCode, "EssentialContainerExited");
+      assert.equal(task.stoppedReason, "Essential container in task exited");
+      assert.equal(task.containers?.find(({ name }) => name === "client")?.exitCode, 3);
+      assert.notEqual(task.containers?.find(({ name }) => name === "web")?.exitCode, undefined);
+      assert.equal(task.containerInstanceArn === undefined, launchType === "FARGATE");
+      const { events = [] } = await gantry.logs.send(
+        new GetLogEventsCommand({
+          logGroupName: "/e2e/pair",
+          logStreamName: `pair/client/${arn.split("/").at(-1)}`,
+          startFromHead: true,
+        }),
+      );
+      assert.match(
+        events.map(({ message }) => message).join("\n"),
+        /Hello from Gantry[\s\S]*done$/,
+      );
+    });
+  }
 
   test("an image that is not here stops the task with CannotPullContainerError that says what to do", async () => {
     const arn = await run(
