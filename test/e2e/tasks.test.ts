@@ -133,7 +133,7 @@ describe("tasks", { skip, concurrency: false }, () => {
   });
 
   for (const launchType of ["FARGATE", "EC2"] as const) {
-    test(`two containers of an ${launchType} task share localhost; the exit of the essential one, with 3, stops the other`, async () => {
+    test(`two containers of one ${launchType} task share localhost; the exit of the essential one, with 3, stops the other`, async () => {
       const log = {
         logDriver: "awslogs" as const,
         options: {
