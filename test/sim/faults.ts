@@ -37,6 +37,7 @@ export class Faults {
 
   readonly actions = {
     breakSocket: (): Promise<void> => this.#onMachine((machine) => this.#breakSocket(machine)),
+    freezeSocket: (): Promise<void> => this.#onMachine((machine) => this.#freezeSocket(machine)),
     cutLink: (): Promise<void> => this.#onMachine((machine) => this.#cutLink(machine)),
     crashNode: (): Promise<void> => this.#onMachine((machine) => this.#crashNode(machine)),
     losePower: (): Promise<void> => this.#onMachine((machine) => this.#losePower(machine)),
@@ -65,6 +66,12 @@ export class Faults {
     const socket = this.#deps.random.pickFrom(process?.uplink.sockets ?? []);
     this.#deps.say(`a connection of ${id} breaks`);
     socket?.break();
+  }
+
+  async #freezeSocket({ id, process }: SimMachine): Promise<void> {
+    const socket = this.#deps.random.pickFrom(process?.uplink.sockets ?? []);
+    this.#deps.say(`a connection of ${id} freezes`);
+    socket?.freeze();
   }
 
   async #cutLink(machine: SimMachine): Promise<void> {
@@ -151,6 +158,7 @@ export function drawRates(random: SeededRandom): FaultRates {
     random.chance(0.4) ? random.integer(...meanMinutes) * MINUTE_MS : undefined;
   return {
     breakSocket: rate([1, 5]),
+    freezeSocket: rate([1, 5]),
     cutLink: rate([2, 8]),
     crashNode: rate([2, 8]),
     losePower: rate([3, 10]),

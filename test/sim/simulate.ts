@@ -1,3 +1,4 @@
+import { instanceArn } from "../../src/ecs/model/arn.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
 import { DEFINITIONS } from "./definitions.ts";
@@ -67,6 +68,7 @@ async function live(world: World): Promise<void> {
   await settle(world, MINUTE_MS);
   const workload = new Workload({
     client: world.client,
+    clock: world.clock,
     random: world.random.fork("workload"),
     records: world.records,
     subnets: world.subnetIds,
@@ -129,18 +131,29 @@ function drawMix(world: World): WorkloadMix {
   };
 }
 
-/** All faults end. An operator restarts the agents whose instance was deregistered: they would rest for an hour. */
+/**
+ * All faults end. When what was still on its way has arrived, an operator restarts the agents whose instance is out of
+ * service: they would rest for an hour.
+ */
 async function heal(world: World): Promise<void> {
   world.trace.transition("HEAL");
   world.setWeather(FAIR_WEATHER);
   world.synchronizeClocks();
-  const inactive = world.records
-    .list<Instance>("instances")
-    .filter(({ status }) => status === "INACTIVE")
-    .map(({ ec2InstanceId }) => ec2InstanceId);
   for (const machine of world.machines) {
     machine.link.mend();
-    if (inactive.includes(machine.id)) await machine.crash();
+    machine.start();
+  }
+  await world.clock.sleep(MINUTE_MS);
+  const active = new Set(
+    world.records
+      .list<Instance>("instances")
+      .filter(({ status }) => status !== "INACTIVE")
+      .map((instance) => instanceArn(instance, instance.clusterName, instance.id)),
+  );
+  for (const machine of world.machines) {
+    const agents = machine.process?.agents ?? [];
+    if (agents.every((agent) => active.has(agent.instanceArn ?? ""))) continue;
+    await machine.crash();
     machine.start();
   }
 }

@@ -20,13 +20,20 @@ class Pipe {
   readonly #queue: { readonly packet: Packet; readonly dueAt: number }[] = [];
   #lastDueAt = 0;
   #isPumping = false;
+  #isFrozen = false;
 
   constructor(link: Link, deliver: (packet: Packet) => void) {
     this.#link = link;
     this.#deliver = deliver;
   }
 
+  /** From now on nothing arrives, and nobody is told. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
   push(packet: Packet): void {
+    if (this.#isFrozen) return;
     const dueAt = Math.max(this.#lastDueAt, this.#link.clock.now() + this.#link.latencyMs());
     this.#lastDueAt = dueAt;
     this.#queue.push({ packet, dueAt });
@@ -40,7 +47,7 @@ class Pipe {
       await clock.sleep(Math.max(0, next.dueAt - clock.now()));
       await this.#link.whole();
       this.#queue.shift();
-      this.#deliver(next.packet);
+      if (!this.#isFrozen) this.#deliver(next.packet);
     }
     this.#isPumping = false;
   }
@@ -52,6 +59,7 @@ export class SocketEnd implements MessageSocket {
   readonly #link: Link;
   #state: "open" | "closing" | "closed" | "gone" = "open";
   #out: Pipe | undefined;
+  #in: Pipe | undefined;
   readonly #opened = Promise.withResolvers<void>();
   #onMessage: (text: string) => void = () => undefined;
   #onClose: (code: number, reason: string) => void = () => undefined;
@@ -65,6 +73,7 @@ export class SocketEnd implements MessageSocket {
     const [near, far] = [new SocketEnd(link), new SocketEnd(link)];
     near.#out = new Pipe(link, (packet) => far.#receive(packet));
     far.#out = new Pipe(link, (packet) => near.#receive(packet));
+    [near.#in, far.#in] = [far.#out, near.#out];
     far.#out.push({ kind: "open" });
     return [near, far];
   }
@@ -114,6 +123,12 @@ export class SocketEnd implements MessageSocket {
     if (this.isOver) return;
     this.#out?.push({ kind: "reset" });
     this.#finish(LOST, "");
+  }
+
+  /** Something on the way has forgotten the connection: both ends take it for open, and hear nothing. */
+  freeze(): void {
+    this.#in?.freeze();
+    this.#out?.freeze();
   }
 
   #receive(packet: Packet): void {
