@@ -19,7 +19,15 @@ for argument in "$@"; do
   esac
 done
 
-show() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+# Prints a command so that it can be pasted into a shell.
+show() {
+  local line='' word
+  for word in "$@"; do
+    case $word in *[!A-Za-z0-9_./:=,@+-]*) word="'$word'" ;; esac
+    line="$line $word"
+  done
+  printf '\n\033[1m$%s\033[0m\n' "$line"
+}
 step() { show "$@"; "$@"; }
 
 eval "$("$gantry" env)"

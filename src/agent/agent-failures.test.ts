@@ -53,7 +53,7 @@ test("what this agent cannot do is refused by name, never run", async () => {
   await passUntil(rig.clock, () => rig.server.reports.length === 2);
   assert.deepEqual(rig.server.reports.map(({ reason }) => reason).toSorted(), [
     "CannotCreateContainerError: healthCheck is not supported by this agent yet",
-    "ResourceInitializationError: network mode bridge is not supported by this agent yet",
+    "ResourceInitializationError: network mode bridge is not supported by this agent yet: give the definition networkMode awsvpc or host",
   ]);
   assert.equal(rig.runtime.starts.size, 0);
 });

@@ -147,7 +147,10 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
   if (unsupported === undefined) return record;
   const { container, feature } = unsupported;
   if (container === undefined) {
-    return { ...record, failure: `ResourceInitializationError: ${feature} ${NOT_YET}` };
+    return {
+      ...record,
+      failure: `ResourceInitializationError: ${feature} ${NOT_YET}${cure(feature)}`,
+    };
   }
   const reason = `CannotCreateContainerError: ${feature} ${NOT_YET}`;
   const failed = withContainer(
@@ -160,6 +163,13 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
 }
 
 const NOT_YET = "is not supported by this agent yet";
+
+/** Bridge is what a definition gets that names no mode: who meets this has not chosen it. */
+function cure(feature: string): string {
+  return feature === "network mode bridge"
+    ? ": give the definition networkMode awsvpc or host"
+    : "";
+}
 
 function withoutContainers(task: PayloadTask): AssignedTask {
   return {

@@ -64,7 +64,9 @@ async function refuseUnfitHost(dataDirectory: string): Promise<void> {
   const directory = await nearestExisting(dataDirectory);
   const failed = (await checkHost({ directory })).filter(({ ok }) => !ok);
   if (failed.length === 0) return;
-  const lines = failed.map(
+  // Without root the other checks fail too, and their cures would mislead.
+  const [root] = failed.filter(({ name }) => name === "root");
+  const lines = (root ? [root] : failed).map(
     ({ name, problem, remedy }) => `  ${name}: ${problem}${remedy ? `; ${remedy}` : ""}`,
   );
   throw new SetupError(`this machine cannot run containers:\n${lines.join("\n")}`);
@@ -74,7 +76,7 @@ async function reportWhatStays(node: GantryNode, log: Log): Promise<void> {
   const count = await node.runningContainers();
   if (count > 0) {
     log.info(
-      `${count} containers keep running; the next start adopts them, 'gantry down' removes them`,
+      `${count} ${count === 1 ? "container keeps" : "containers keep"} running; the next start adopts them, 'gantry down' removes them`,
     );
   }
 }

@@ -133,7 +133,10 @@ export function unknownOperation(message: string): DoorError {
 
 /** AWS has the operation and this program has not. 501, because SDKs do not retry that. */
 export function notImplemented(service: string, operation: string): DoorError {
-  return new DoorError("notImplemented", `Gantry does not implement ${service}:${operation}.`);
+  return new DoorError(
+    "notImplemented",
+    `Gantry does not implement ${service}:${operation} yet. docs/compatibility.md lists what it does.`,
+  );
 }
 
 /** This program has decided not to offer the operation. `why` is the row's own sentence. */

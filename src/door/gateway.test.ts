@@ -74,7 +74,8 @@ describe("gateway.handle()", () => {
     assert.deepEqual(errorOf(reply), {
       status: 501,
       code: "NotImplemented",
-      message: "Gantry does not implement ecs:CreateTaskSet.",
+      message:
+        "Gantry does not implement ecs:CreateTaskSet yet. docs/compatibility.md lists what it does.",
     });
   });
 
@@ -104,7 +105,10 @@ describe("gateway.handle()", () => {
       rawRequest({ service: "logs", operation: "DescribeLogGroups" }),
     );
     assert.equal(reply.status, 501);
-    assert.equal(errorOf(reply).message, "Gantry does not implement logs:DescribeLogGroups.");
+    assert.equal(
+      errorOf(reply).message,
+      "Gantry does not implement logs:DescribeLogGroups yet. docs/compatibility.md lists what it does.",
+    );
   });
 
   test("answers UnknownOperationException for a service that nobody has", async () => {

@@ -86,7 +86,10 @@ describe("the SDK sees", () => {
     await assert.rejects(client.send(new DescribeClustersCommand({})), (error) => {
       assert.ok(error instanceof ECSServiceException);
       assert.equal(error.name, "NotImplemented");
-      assert.equal(error.message, "Gantry does not implement ecs:DescribeClusters.");
+      assert.equal(
+        error.message,
+        "Gantry does not implement ecs:DescribeClusters yet. docs/compatibility.md lists what it does.",
+      );
       assert.equal(error.$metadata.httpStatusCode, 501);
       assert.equal(error.$metadata.attempts, 1);
       return true;
