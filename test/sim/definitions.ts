@@ -78,3 +78,27 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     ],
   },
 ];
+
+/** What each family takes of its machine, added up here independently of the product. */
+export const NEEDS: ReadonlyMap<
+  string,
+  { readonly cpuUnits: number; readonly memoryMiB: number; readonly ports: readonly number[] }
+> = new Map(
+  DEFINITIONS.map(({ containerDefinitions = [], cpu, family = "", memory, networkMode }) => [
+    family,
+    {
+      cpuUnits: Number(cpu ?? sum(containerDefinitions.map((one) => one.cpu ?? 0))),
+      memoryMiB: Number(memory ?? sum(containerDefinitions.map((one) => one.memory ?? 0))),
+      ports:
+        networkMode === "host"
+          ? containerDefinitions.flatMap(({ portMappings = [] }) =>
+              portMappings.flatMap(({ containerPort }) => containerPort ?? []),
+            )
+          : [],
+    },
+  ]),
+);
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

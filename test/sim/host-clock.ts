@@ -1,15 +1,24 @@
 import type { Clock } from "../../src/lib/clock.ts";
 
+/** Far more than all that honest work sets in one millisecond. */
+const TIMERS_MAX = 20_000;
+
 /**
  * The clock of one simulated machine. Its timers follow the one virtual time that all share; what it shows may be ahead
  * of it, as a machine's clock is after somebody has set it forward.
  */
 export class HostClock implements Clock {
   readonly #base: Clock;
+  readonly #onBusy: (error: Error) => void;
   #aheadMs = 0;
+  /** Timers set since virtual time last moved. */
+  #timerCount = 0;
+  #countedAt = 0;
 
-  constructor(base: Clock) {
+  /** `onBusy`: told when loops of this machine go round and round while no time passes. */
+  constructor(base: Clock, onBusy: (error: Error) => void) {
     this.#base = base;
+    this.#onBusy = onBusy;
   }
 
   get aheadMs(): number {
@@ -22,7 +31,19 @@ export class HostClock implements Clock {
 
   /** In whole milliseconds, as a machine's timers are. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (this.#isBusy()) {
+      this.#onBusy(new Error(`${TIMERS_MAX} timers were set and no time has passed`));
+      // Nobody goes on but to the end.
+      return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
+    }
     return this.#base.sleep(Math.ceil(ms), signal);
+  }
+
+  #isBusy(): boolean {
+    const now = this.#base.now();
+    this.#timerCount = now === this.#countedAt ? this.#timerCount + 1 : 1;
+    this.#countedAt = now;
+    return this.#timerCount > TIMERS_MAX;
   }
 
   /** Sets the clock so far ahead of virtual time; never back. */

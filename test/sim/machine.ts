@@ -76,7 +76,7 @@ export class SimMachine implements Disposable {
   constructor(deps: SimMachineDeps) {
     this.#deps = deps;
     this.id = deps.id;
-    this.clock = new HostClock(deps.clock);
+    this.clock = new HostClock(deps.clock, deps.onBroken);
     this.link = new Link(deps.clock, deps.random.fork("link"));
     this.runtime = createFakeRuntime(this.clock, deps.scripts);
     this.disk = new MemoryDisk(deps.diskName);

@@ -2,10 +2,11 @@ import type { Address, NetworkInterface } from "../../src/ec2/model.ts";
 import { addressKey, ec2Kind, interfaceKey } from "../../src/ec2/model.ts";
 import { taskArn } from "../../src/ecs/model/arn.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
-import { ecsKind } from "../../src/ecs/model/keys.ts";
+import { ecsKind, instanceKey } from "../../src/ecs/model/keys.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { Change } from "../../src/store/store.ts";
+import { findOversubscription } from "./host-check.ts";
 import type { Trace } from "./trace.ts";
 
 /** Something that must never be, and is. */
@@ -130,7 +131,12 @@ export class SafetyChecker {
       }
     }
     this.#checkAttachment(after);
-    if (before === undefined) return;
+    if (before === undefined) this.#checkPlacement(after);
+    else this.#checkChange(before, after);
+  }
+
+  #checkChange(before: Task, after: Task): void {
+    const name = `task ${after.id}`;
     if (rankOf(after.lastStatus) < rankOf(before.lastStatus)) {
       throw new Violation("S2", `${name} went from ${before.lastStatus} to ${after.lastStatus}`);
     }
@@ -221,18 +227,17 @@ export class SafetyChecker {
     const tasks = this.list<Task>("tasks").filter(
       (task) => task.placement.ec2InstanceId === host && task.lastStatus !== "STOPPED",
     );
-    const ports = tasks.flatMap(({ reserved }) => reserved.ports);
-    const cpuUnits = tasks.reduce((sum, { reserved }) => sum + reserved.cpuUnits, 0);
-    const memoryMiB = tasks.reduce((sum, { reserved }) => sum + reserved.memoryMiB, 0);
-    for (const { registered } of instances) {
-      if (cpuUnits > registered.cpuUnits || memoryMiB > registered.memoryMiB) {
-        throw new Violation("S1", `${host} gives ${cpuUnits} CPU units and ${memoryMiB} MiB`);
-      }
-      const clash = ports.find((port) => registered.ports.includes(port));
-      if (clash !== undefined) throw new Violation("S1", `${host} gives its own port ${clash}`);
-    }
-    if (new Set(ports).size < ports.length) {
-      throw new Violation("S1", `${host} gives a port twice: ${ports.join(", ")}`);
+    const excess = findOversubscription(instances, tasks);
+    if (excess !== undefined) throw new Violation("S1", `${host} gives ${excess}`);
+  }
+
+  /** Only machines that are in service and connected are given tasks. */
+  #checkPlacement({ id, placement: { instance } }: Task): void {
+    const key = instanceKey(instance, instance.clusterName, instance.id);
+    const { agentConnected, status } = this.#records.get(key) as Instance;
+    if (status !== "ACTIVE" || !agentConnected) {
+      const state = agentConnected ? status : `${status} and not connected`;
+      throw new Violation("S3", `task ${id} is placed on ${instance.id}, which is ${state}`);
     }
   }
 }

@@ -47,7 +47,7 @@ export class World implements AsyncDisposable {
     this.random = new SeededRandom(`seed ${seed}`);
     this.trace = new Trace(this.clock);
     this.#log = createSimLog(this.trace, { ...options, onBug: (what) => reject(new Error(what)) });
-    this.#serverClock = new HostClock(this.clock);
+    this.#serverClock = new HostClock(this.clock, reject);
     const retentionMs = this.random.fork("retention").pick([HOUR_MS, 7 * 24 * HOUR_MS]);
     const now = (): number => this.#serverClock.now();
     this.records = new SafetyChecker(this.trace, { retentionMs, now });
