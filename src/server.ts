@@ -18,7 +18,8 @@ import { ecsService } from "./ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
 import { authorize } from "./iam/authorize.ts";
 import { createFindIdentity } from "./iam/identities.ts";
-import type { AccessKey } from "./iam/model.ts";
+import { iamIndexes } from "./iam/indexes.ts";
+import type { AccessKey } from "./iam/model/access-key.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
@@ -87,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const cache = createCache({
     store,
-    indexes: { ...ecsIndexes, ...ec2Indexes, ...logsIndexes },
+    indexes: { ...ecsIndexes, ...ec2Indexes, ...iamIndexes, ...logsIndexes },
     log,
   });
   loops.start("cache", (signal) => cache.run(signal));

@@ -11,10 +11,10 @@ export interface Principal {
 }
 
 /**
- * `root`: the account's root key. `node`: one machine's agent and dataplane. `task-execution` and `task`: the
+ * `root`: the account's root key. `user`: one of IAM's users. `node`: one machine's agent and dataplane. `task-execution` and `task`: the
  * roles of a running task.
  */
-export type PrincipalKind = "root" | "node" | "task-execution" | "task";
+export type PrincipalKind = "root" | "user" | "node" | "task-execution" | "task";
 
 /** Everything about the call that is not its input. */
 export interface Call {

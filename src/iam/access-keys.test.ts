@@ -7,7 +7,7 @@ import { createCache } from "../store/cache.ts";
 import { openMemoryStore } from "../store/memory.ts";
 import { type AccessKeyDeps, createNodeKey, ensureRootKey } from "./access-keys.ts";
 import { createFindIdentity } from "./identities.ts";
-import { machineOf } from "./model.ts";
+import { machineOf } from "./model/access-key.ts";
 
 const ACCOUNT = "111111111111";
 

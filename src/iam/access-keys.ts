@@ -12,7 +12,7 @@ import {
   keyOwnerKey,
   nodePrincipalArn,
   rootPrincipalArn,
-} from "./model.ts";
+} from "./model/access-key.ts";
 
 export interface AccessKeyDeps {
   readonly store: Store;

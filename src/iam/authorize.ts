@@ -7,6 +7,7 @@ import type { PrincipalKind } from "../door/service.ts";
  */
 const ALLOWED: Readonly<Record<PrincipalKind, readonly string[]>> = {
   root: ["*"],
+  user: [],
   /** One machine's agent and dataplane: AmazonEC2ContainerServiceforEC2Role, less what is not needed, and the node feed. */
   node: [
     "ecs:CreateCluster",

@@ -1,7 +1,7 @@
 import type { FindIdentity, Identity } from "../door/authorize.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cache } from "../store/cache.ts";
-import { type AccessKey, accessKeyKey } from "./model.ts";
+import { type AccessKey, accessKeyKey } from "./model/access-key.ts";
 
 export interface IdentityDeps {
   readonly cache: Cache;

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Identity } from "../door/authorize.ts";
-import { formatAccessKeyId, formatSecretAccessKey } from "../iam/model.ts";
+import { formatAccessKeyId, formatSecretAccessKey } from "../iam/model/access-key.ts";
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";

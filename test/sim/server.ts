@@ -15,7 +15,8 @@ import { ecsService } from "../../src/ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
 import { authorize } from "../../src/iam/authorize.ts";
 import { createFindIdentity } from "../../src/iam/identities.ts";
-import type { AccessKey } from "../../src/iam/model.ts";
+import { iamIndexes } from "../../src/iam/indexes.ts";
+import type { AccessKey } from "../../src/iam/model/access-key.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { Supervisor } from "../../src/lib/supervisor.ts";
 import { type Cache, createCache } from "../../src/store/cache.ts";
@@ -98,7 +99,7 @@ export class ServerProcess implements Door {
     const { clock, log, random, retentionMs } = deps;
     this.#retentionMs = retentionMs;
     const store = new ProcessStore({ ...deps, dead: this.#dead.signal });
-    const indexes = { ...ecsIndexes, ...ec2Indexes };
+    const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes };
     this.cache = createCache({ store, indexes, log });
     this.#ecs = { store, cache: this.cache, clock, random, log };
     this.#loops = new Supervisor(log);

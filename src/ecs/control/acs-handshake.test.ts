@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { UpgradeCall } from "../../door/upgrade.ts";
-import { nodePrincipalArn } from "../../iam/model.ts";
+import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import { CLUSTER_ARN, INSTANCE_ARN, openAgentWorld, ROOT } from "./agent-world.fixture.ts";
 
 const node = (machine: string): UpgradeCall["principal"] => ({

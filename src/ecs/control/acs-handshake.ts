@@ -1,5 +1,5 @@
 import type { UpgradeCall } from "../../door/upgrade.ts";
-import { machineOf } from "../../iam/model.ts";
+import { machineOf } from "../../iam/model/access-key.ts";
 import type { Cache } from "../../store/cache.ts";
 import { parseArn } from "../model/arn.ts";
 import type { Instance } from "../model/instance.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
 import { ec2Indexes } from "../../ec2/indexes.ts";
 import { interfaceKey, type NetworkInterface } from "../../ec2/model.ts";
-import { nodePrincipalArn } from "../../iam/model.ts";
+import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import type { FeedMessage } from "../../protocol/node-feed.ts";
 import type { Write } from "../../store/store.ts";
 import {

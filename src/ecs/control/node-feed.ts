@@ -11,7 +11,7 @@ import {
   type Vpc,
   vpcKey,
 } from "../../ec2/model.ts";
-import { machineOf } from "../../iam/model.ts";
+import { machineOf } from "../../iam/model/access-key.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import {

@@ -1,6 +1,6 @@
 import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
-import { machineOf } from "../../iam/model.ts";
+import { machineOf } from "../../iam/model/access-key.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import { commit, updateRecord } from "../../store/commit.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";

@@ -5,7 +5,7 @@ import type {
   SubmitTaskStateChangeCommandInput,
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
-import { machineOf } from "../../iam/model.ts";
+import { machineOf } from "../../iam/model/access-key.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";

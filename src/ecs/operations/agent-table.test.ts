@@ -5,7 +5,7 @@ import type {
   SubmitTaskStateChangeCommandInput,
 } from "@aws-sdk/client-ecs";
 import type { Call, Principal } from "../../door/service.ts";
-import { nodePrincipalArn } from "../../iam/model.ts";
+import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import {
   openWorld,
   type World,

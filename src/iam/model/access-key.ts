@@ -1,6 +1,6 @@
-import type { PrincipalKind } from "../door/service.ts";
+import type { PrincipalKind } from "../../door/service.ts";
 
-/** A long-lived key pair. Written by the composition root (root key) and at a node's join (node keys). */
+/** A long-lived key pair: of an account's root, of a user, or of a machine. */
 export interface AccessKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -8,6 +8,8 @@ export interface AccessKey {
   /** Whose it is. */
   readonly principalArn: string;
   readonly kind: PrincipalKind;
+  /** `AIDA…` of the user whose key it is; other principals have none. */
+  readonly userId?: string;
   readonly status: "Active" | "Inactive";
   readonly createdAt: number;
 }
@@ -46,7 +48,12 @@ const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** A key id from 16 random bytes: `AKIA…` lasts until withdrawn, `ASIA…` belongs to a session. */
 export function formatAccessKeyId(prefix: "AKIA" | "ASIA", random: Uint8Array): string {
-  return prefix + [...random.subarray(0, 16)].map((byte) => BASE32[byte % 32]).join("");
+  return prefix + formatBase32(random.subarray(0, 16));
+}
+
+/** A character for each byte. */
+export function formatBase32(random: Uint8Array): string {
+  return [...random].map((byte) => BASE32[byte % 32]).join("");
 }
 
 /** A 40-character secret from 30 random bytes, as AWS's are. */

@@ -1,0 +1,173 @@
+import type { Cache } from "../store/cache.ts";
+import type { StoreRecord } from "../store/store.ts";
+import { findAwsPolicy } from "./aws-policies/table.ts";
+import { CompiledPolicies } from "./compiled-policies.ts";
+import { PRINCIPALS_MAX } from "./limits.ts";
+import { parseIamArn, parseSessionArn, roleArn, userArn } from "./model/arns.ts";
+import { policyKey, roleKey, userKey } from "./model/keys.ts";
+import {
+  defaultDocument,
+  type Group,
+  type ManagedPolicy,
+  type PolicyHolder,
+  type Role,
+  type Tags,
+  type User,
+} from "./model/records.ts";
+import type { AttachedPolicy } from "./policy/evaluate.ts";
+
+/** A user (`arn:aws:iam::…:user/…`), a role (`…:role/…`) or a role's session (`arn:aws:sts::…:assumed-role/…`). */
+export interface PrincipalName {
+  readonly arn: string;
+  /**
+   * `AIDA…`, `AROA…`, or `AROA…:<session>`. When given, only the user or role of that id will do, not another one that
+   * was made later under its name.
+   */
+  readonly userId?: string | undefined;
+}
+
+/** All that IAM keeps of a principal and that has a say in its calls. */
+export interface PrincipalPolicies {
+  /** A user's own, then those of its groups; a role's own. Inline ones before attached ones. */
+  readonly identity: readonly AttachedPolicy[];
+  /** Undefined: none is set. */
+  readonly boundary: readonly AttachedPolicy[] | undefined;
+  /** `AIDA…` or `AROA…`. */
+  readonly id: string;
+  /** Of the user or the role: `aws:PrincipalTag/…`, without those of the session. */
+  readonly tags: Tags;
+  /** Of the user, or of the role whose session it is. */
+  readonly arn: string;
+}
+
+/** Finds a principal's policies, compiled; undefined when there is no such user or role (any more). */
+export type PoliciesOf = (principal: PrincipalName) => PrincipalPolicies | undefined;
+
+/**
+ * Reads policies from the cache (with the indexes of `indexes.ts`). What was found for a principal is kept until one of
+ * the records it came from is another one: a change counts from the next call, and a call without changes costs a
+ * comparison of its records.
+ */
+export function createPoliciesOf(
+  cache: Cache,
+  compiled: CompiledPolicies = new CompiledPolicies(),
+): PoliciesOf {
+  const known = new Map<string, Gathered>();
+  const isCurrent = ({ key, record }: Source): boolean => cache.get(key) === record;
+  return ({ arn, userId }) => {
+    const key = keyOf(arn);
+    if (key === undefined) return undefined;
+    let gathered = known.get(key);
+    if (gathered === undefined || !gathered.sources.every(isCurrent)) {
+      known.delete(key);
+      gathered = new Gathering(cache, compiled).gather(key);
+      if (gathered === undefined) return undefined;
+      if (known.size >= PRINCIPALS_MAX) forgetOldest(known);
+      known.set(key, gathered);
+    }
+    const { policies } = gathered;
+    const isMeant =
+      (arn === policies.arn || arn.startsWith("arn:aws:sts:")) &&
+      (userId === undefined || userId.split(":", 1)[0] === policies.id);
+    return isMeant ? policies : undefined;
+  };
+}
+
+function keyOf(arn: string): string | undefined {
+  const session = parseSessionArn(arn);
+  if (session !== undefined) return roleKey(session.accountId, session.roleName);
+  const parsed = parseIamArn(arn);
+  if (parsed?.type === "user") return userKey(parsed.accountId, parsed.name);
+  return parsed?.type === "role" ? roleKey(parsed.accountId, parsed.name) : undefined;
+}
+
+function forgetOldest(known: Map<string, Gathered>): void {
+  const [oldest] = known.keys();
+  if (oldest !== undefined) known.delete(oldest);
+}
+
+/** A record that policies came from. */
+interface Source {
+  readonly key: string;
+  readonly record: StoreRecord;
+}
+
+interface Gathered {
+  readonly policies: PrincipalPolicies;
+  readonly sources: readonly Source[];
+}
+
+/** Collects one principal's policies, and notes from where. */
+class Gathering {
+  readonly #cache: Cache;
+  readonly #compiled: CompiledPolicies;
+  readonly #sources: Source[] = [];
+
+  constructor(cache: Cache, compiled: CompiledPolicies) {
+    this.#cache = cache;
+    this.#compiled = compiled;
+  }
+
+  gather(key: string): Gathered | undefined {
+    const principal = this.#read<User | Role>(this.#cache.get(key));
+    if (principal === undefined) return undefined;
+    const named =
+      "userName" in principal
+        ? { id: principal.userId, arn: userArn(principal), own: this.#ofUser(principal) }
+        : { id: principal.roleId, arn: roleArn(principal), own: this.#ofRole(principal) };
+    const { permissionsBoundary, tags } = principal;
+    const boundary =
+      permissionsBoundary === undefined ? undefined : this.#managed(permissionsBoundary);
+    const { id, arn, own } = named;
+    return { policies: { identity: own, boundary, id, tags, arn }, sources: this.#sources };
+  }
+
+  #ofUser(user: User): readonly AttachedPolicy[] {
+    const groups = user.groupIds.flatMap((id) => this.#cache.lookup("iamGroupsById", id));
+    return [
+      ...this.#held(user, `user_${user.userName}`),
+      ...groups.flatMap((record) => {
+        const group = this.#read<Group>(record);
+        return group === undefined ? [] : this.#held(group, `group_${group.groupName}`);
+      }),
+    ];
+  }
+
+  #ofRole(role: Role): readonly AttachedPolicy[] {
+    return this.#held(role, `role_${role.roleName}`);
+  }
+
+  #held(
+    { inlinePolicies, attachedPolicyArns }: PolicyHolder,
+    idPrefix: string,
+  ): readonly AttachedPolicy[] {
+    return [
+      ...inlinePolicies.map(({ policyName, document }) => ({
+        id: `${idPrefix}_${policyName}`,
+        policy: this.#compiled.compile(document, "inline"),
+      })),
+      ...attachedPolicyArns.flatMap((arn) => this.#managed(arn)),
+    ];
+  }
+
+  /** Empty for a policy that is not there, which no deletion brings about; as a boundary that allows nothing. */
+  #managed(arn: string): readonly AttachedPolicy[] {
+    const awsPolicy = findAwsPolicy(arn);
+    if (awsPolicy !== undefined) {
+      const { name: id, document } = awsPolicy;
+      return [{ id, policy: this.#compiled.compile(document, "managed") }];
+    }
+    const parsed = parseIamArn(arn);
+    const key = parsed && policyKey(parsed.accountId, parsed.name);
+    const policy = key && this.#read<ManagedPolicy>(this.#cache.get(key));
+    if (!policy) return [];
+    const document = defaultDocument(policy);
+    return [{ id: policy.policyName, policy: this.#compiled.compile(document, "managed") }];
+  }
+
+  #read<T>(record: StoreRecord | undefined): T | undefined {
+    if (record === undefined) return undefined;
+    this.#sources.push({ key: record.key, record });
+    return record.value as T;
+  }
+}
