@@ -10,7 +10,7 @@ import { KeyedTurns, Permits } from "../lib/turns.ts";
 import type { NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
 import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
-import { type Dataplane, DataplaneError } from "./dataplane.ts";
+import { type BridgeAttachment, type Dataplane, DataplaneError } from "./dataplane.ts";
 import { readHostRoutes } from "./host-routes.ts";
 import { type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
@@ -22,6 +22,10 @@ export interface DataplaneOptions {
   readonly systemId: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** TCP port on this machine's 127.0.0.1 that every task reaches as `http://169.254.170.2/`. */
+  readonly endpointPort?: number | undefined;
+  /** The AWS endpoint as this machine reaches it, which every task reaches as `169.254.170.2:4566`. */
+  readonly apiForward?: { readonly address: string; readonly port: number } | undefined;
   /** The network namespace that stands for the host; absent: the one of this process. */
   readonly hostNamespacePath?: string | undefined;
 }
@@ -106,6 +110,12 @@ class LinuxDataplane implements NodeDataplane {
       if (link !== undefined) this.#links.delete(link);
     });
   }
+
+  async attachBridge(): Promise<BridgeAttachment> {
+    throw new DataplaneError("there is no bridge network yet");
+  }
+
+  async detachBridge(): Promise<void> {}
 
   async close(): Promise<void> {
     this.#applied.abandon(undefined, "the dataplane is closing");

@@ -1,5 +1,12 @@
 import { AppliedNetwork } from "../../src/dataplane/applied-network.ts";
-import { type Dataplane, DataplaneError } from "../../src/dataplane/dataplane.ts";
+import {
+  type BridgeAttachment,
+  type Dataplane,
+  DataplaneError,
+  type PortBinding,
+  type PortMap,
+  PortUnavailableError,
+} from "../../src/dataplane/dataplane.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KeyedTurns } from "../../src/lib/turns.ts";
 import type { NodeNetwork } from "../../src/protocol/node-feed.ts";
@@ -16,11 +23,34 @@ export class Kernel {
   readonly unclaimed: Set<string> = new Set();
   /** Ids of the interfaces that the feed has named. */
   readonly interfaces: Set<string> = new Set();
+  /** By container id: what it has of the machine's bridge network. */
+  readonly bridged: Map<string, BridgeAttachment> = new Map();
 
   restart(): void {
     this.namespaces.clear();
+    this.bridged.clear();
     this.interfaces.clear();
     this.unclaimed.clear();
+  }
+
+  /** Joins a container to the bridge network, as a kernel keeps it: once, whoever asks again. Throws PortUnavailableError. */
+  bridge(containerId: string, ports: readonly PortMap[]): BridgeAttachment {
+    const known = this.bridged.get(containerId);
+    if (known !== undefined) return known;
+    const taken = new Set<string>();
+    const attachments = [...this.bridged.values()];
+    for (const { bindings } of attachments) for (const each of bindings) take(taken, each);
+    const bindings = ports.map((map): PortBinding => {
+      const binding = place(map, taken);
+      take(taken, binding);
+      return binding;
+    });
+    const addresses = new Set(attachments.map(({ address }) => address));
+    let host = 4;
+    while (addresses.has(`192.168.240.${host}`)) host++;
+    const attachment = { path: pathOf(containerId), address: `192.168.240.${host}`, bindings };
+    this.bridged.set(containerId, attachment);
+    return attachment;
   }
 
   /** The task that has the interface, if one has. */
@@ -90,7 +120,39 @@ export function createSimDataplane(deps: {
         }),
       );
     },
+    attachBridge: (containerId, ports) =>
+      turns.take(containerId, () =>
+        effects.command(`attach ${containerId}`, () => kernel.bridge(containerId, ports)),
+      ),
+    detachBridge: (containerId) =>
+      turns.take(containerId, () =>
+        effects.command(`detach ${containerId}`, () => {
+          kernel.bridged.delete(containerId);
+        }),
+      ),
   };
+}
+
+/** Linux: where the ports begin that nobody asked for by number. */
+const DYNAMIC_PORT_FIRST = 32_768;
+
+/** Gives a map the machine's ports: the ones it wants, or the first that are free. */
+function place({ containerPorts, hostPort, protocol }: PortMap, taken: Set<string>): PortBinding {
+  const length = containerPorts.last - containerPorts.first;
+  let first = hostPort ?? DYNAMIC_PORT_FIRST;
+  const isFree = (): boolean =>
+    Array.from({ length: length + 1 }, (_, index) => `${protocol} ${first + index}`).every(
+      (port) => !taken.has(port),
+    );
+  if (hostPort !== undefined && !isFree()) {
+    throw new PortUnavailableError(`port ${hostPort} is already allocated`);
+  }
+  while (!isFree()) first++;
+  return { protocol, containerPorts, hostPorts: { first, last: first + length } };
+}
+
+function take(taken: Set<string>, { hostPorts, protocol }: PortBinding): void {
+  for (let port = hostPorts.first; port <= hostPorts.last; port++) taken.add(`${protocol} ${port}`);
 }
 
 function pathOf(taskId: string): string {

@@ -40,6 +40,8 @@ export class CrashPoint {
         attach: (...args) => this.#effect(() => dataplane.attach(...args)),
         isolate: (id) => this.#effect(() => dataplane.isolate(id)),
         detach: (id) => this.#effect(() => dataplane.detach(id)),
+        attachBridge: (...args) => this.#effect(() => dataplane.attachBridge(...args)),
+        detachBridge: (id) => this.#effect(() => dataplane.detachBridge(id)),
       },
     };
   }

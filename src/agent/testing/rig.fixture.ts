@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Dataplane } from "../../dataplane/dataplane.ts";
+import type { BridgeAttachment, Dataplane, PortMap } from "../../dataplane/dataplane.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { VirtualClock } from "../../lib/virtual-clock.ts";
@@ -41,6 +41,8 @@ export const evenRandom: Random = {
 /** A dataplane that only remembers who is attached. */
 export interface FakeDataplane extends Dataplane {
   readonly attached: ReadonlySet<string>;
+  /** By container id. Host ports are counted up from 32768. */
+  readonly bridged: ReadonlyMap<string, BridgeAttachment>;
 }
 
 export function createFakeDataplane(): FakeDataplane {
@@ -49,8 +51,29 @@ export function createFakeDataplane(): FakeDataplane {
     attached.add(taskId);
     return `/run/netns/${taskId}`;
   };
+  const bridged = new Map<string, BridgeAttachment>();
+  let nextPort = 32_768;
+  const bind = ({ containerPorts, hostPort, protocol }: PortMap) => {
+    const first = hostPort ?? nextPort;
+    const last = first + containerPorts.last - containerPorts.first;
+    nextPort = Math.max(nextPort, last + 1);
+    return { protocol, containerPorts, hostPorts: { first, last } };
+  };
   return {
     attached,
+    bridged,
+    attachBridge: async (containerId, ports) => {
+      const attachment = bridged.get(containerId) ?? {
+        path: `/run/netns/${containerId}`,
+        address: `192.168.240.${bridged.size + 4}`,
+        bindings: ports.map(bind),
+      };
+      bridged.set(containerId, attachment);
+      return attachment;
+    },
+    detachBridge: async (containerId) => {
+      bridged.delete(containerId);
+    },
     apply: async () => undefined,
     attach,
     isolate: attach,
