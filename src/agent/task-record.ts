@@ -33,6 +33,20 @@ export interface ContainerRecord {
   readonly exitCode?: number;
   /** `<ErrorName>: <text>`, in ECS's words. */
   readonly reason?: string;
+  /** Absent: the definition has no health check. */
+  readonly health?: ContainerHealth;
+  /** How often its restart policy has started it again; absent: never. */
+  readonly restartCount?: number;
+}
+
+/** What a container's health check has found. UNKNOWN until it has passed once or failed often enough. */
+export interface ContainerHealth {
+  readonly status: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+  /** When it became that: epoch milliseconds. */
+  readonly since: number;
+  /** Of the last check. */
+  readonly output?: string;
+  readonly exitCode?: number;
 }
 
 /** How far the server has been told, in acknowledged reports. Written by the reporter only. */

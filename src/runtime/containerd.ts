@@ -10,12 +10,15 @@ import { join } from "node:path";
 import { KeyedTurns } from "../lib/turns.ts";
 import { findCgroupMounts, removeCgroup } from "./cgroups.ts";
 import { listContainers, waitForExit } from "./container-states.ts";
+import { readStats } from "./container-stats.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import { createContainer, removeContainer } from "./create-container.ts";
 import { asRuntimeError, type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
+import { execInContainer } from "./exec.ts";
 import { openExitRecords } from "./exit-records.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { createImages } from "./images.ts";
+import { createOutputPipes } from "./output-pipes.ts";
 import { type Runtime, RuntimeError } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
 
@@ -41,6 +44,8 @@ export async function createContainerdRuntime(
     cgroups,
     host: await readHostFacts(cgroups),
     turns: new KeyedTurns(),
+    pipes: createOutputPipes(join(stateDirectory, "pipes"), clock),
+    taskIds: new Map(),
     changing: new Set(),
   };
   return {
@@ -53,6 +58,8 @@ export async function createContainerdRuntime(
     remove: (id) => removeContainer(engine, id),
     list: () => listContainers(engine),
     wait: (id, abort) => waitForExit(engine, id, abort),
+    exec: (id, command, abort) => execInContainer(engine, id, command, abort),
+    stats: (id) => readStats(engine, id),
     close: async () => {
       await removeCgroup(cgroups, options.cgroupParent);
       containerd.close();

@@ -59,6 +59,7 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
   const oci = buildOciSpec({ container: spec, user, host, cgroupsPath });
   await createTaskCgroup(cgroups, taskCgroup(options, spec.taskId), spec.taskLimits);
+  engine.taskIds.set(spec.id, spec.taskId);
   const record: Container = {
     id: spec.id,
     labels: { ...spec.labels, [TASK_LABEL]: spec.taskId },
@@ -135,4 +136,5 @@ async function removeLocked(engine: Engine, id: string, taskId: string | undefin
   if (parent !== undefined) await removeCgroup(cgroups, parent);
   await exits.delete(id);
   await containerd.containers.delete(id);
+  engine.taskIds.delete(id);
 }

@@ -9,6 +9,7 @@ import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Images } from "./images.ts";
+import type { OutputPipes } from "./output-pipes.ts";
 import { RuntimeError } from "./runtime.ts";
 
 export interface ContainerdRuntimeOptions {
@@ -34,6 +35,10 @@ export interface Engine {
   readonly host: HostFacts;
   /** By task: its containers share a shim, which must not end under a container that is just being made. */
   readonly turns: KeyedTurns;
+  /** Of commands run in containers. */
+  readonly pipes: OutputPipes;
+  /** Container → task, so that reading a container's control group needs no call to containerd. */
+  readonly taskIds: Map<string, string>;
   /** Containers being made or removed, of which containerd may show only parts. */
   readonly changing: Set<string>;
 }

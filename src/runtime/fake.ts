@@ -4,6 +4,9 @@ import type { Clock } from "../lib/clock.ts";
 import {
   type ContainerSpec,
   type ContainerState,
+  type ContainerStats,
+  type ExecCommand,
+  type ExecResult,
   type ExitState,
   type Image,
   ImageError,
@@ -24,6 +27,12 @@ export interface FakeScript {
   readonly output?: string;
   readonly createError?: string;
   readonly startError?: string;
+  /** Of commands run in it; default 0; `"hangs"`: they never end. */
+  readonly execExitCode?: number | "hangs";
+  /** Milliseconds since its start before which commands exit with 1. */
+  readonly healthyAfter?: number;
+  /** Milliseconds since its start from which commands exit with 1. */
+  readonly unhealthyAfter?: number;
 }
 
 export interface FakeRuntime extends Runtime {
@@ -33,6 +42,12 @@ export interface FakeRuntime extends Runtime {
   readonly signals: readonly { readonly id: string; readonly signal: string }[];
   /** How often each container was started. */
   readonly starts: ReadonlyMap<string, number>;
+  /** Every command run in a container, in order. */
+  readonly execs: readonly { readonly id: string; readonly args: readonly string[] }[];
+  /** What commands in this container do from now on. */
+  answerExec(id: string, answer: ExecResult | "hangs"): void;
+  /** What {@link Runtime.stats} says of a running container besides zeros. */
+  setStats(id: string, stats: Partial<ContainerStats>): void;
   /** Ends a running container from inside. */
   exit(id: string, exitCode: number): void;
   /** Lets a running container write. */
@@ -47,7 +62,10 @@ interface FakeContainer {
   readonly ended: Promise<ExitState>;
   readonly end: (exit: ExitState) => void;
   status: ContainerState["status"];
+  startedAt: number;
   exit: ExitState | undefined;
+  answer: ExecResult | "hangs" | undefined;
+  stats: Partial<ContainerStats>;
 }
 
 interface Engine {
@@ -56,6 +74,7 @@ interface Engine {
   readonly containers: Map<string, FakeContainer>;
   readonly signals: { id: string; signal: string }[];
   readonly starts: Map<string, number>;
+  readonly execs: { id: string; args: readonly string[] }[];
 }
 
 /** An engine that knows the images named in `scripts` (by the reference that tasks use). */
@@ -64,13 +83,20 @@ export function createFakeRuntime(
   scripts: Readonly<Record<string, FakeScript>>,
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
-  const engine: Engine = { clock, scripts, containers, signals: [], starts: new Map() };
+  const engine: Engine = { clock, scripts, containers, signals: [], starts: new Map(), execs: [] };
   return {
     get containers() {
       return new Map([...containers].map(([id, { spec }]) => [id, spec]));
     },
     signals: engine.signals,
     starts: engine.starts,
+    execs: engine.execs,
+    answerExec: (id, answer) => {
+      existing(engine, id).answer = answer;
+    },
+    setStats: (id, stats) => {
+      existing(engine, id).stats = stats;
+    },
     exit: (id, exitCode) => end(engine, existing(engine, id), exitCode),
     write: (id, output) => appendFileSync(existing(engine, id).spec.outputPath, output),
     restartMachine: () => {
@@ -97,8 +123,25 @@ export function createFakeRuntime(
         ...(exit && { exit }),
       })),
     wait: (id, signal) => waitForExit(engine, id, signal),
+    exec: (id, command, signal) => exec(engine, id, command, signal),
+    stats: async (id) => {
+      const container = containers.get(id);
+      if (container?.status !== "running") return undefined;
+      return { ...NO_STATS, readAt: clock.now(), ...container.stats };
+    },
   };
 }
+
+const NO_STATS: ContainerStats = {
+  readAt: 0,
+  cpu: { totalNs: 0, userNs: 0, systemNs: 0, periods: 0, throttledPeriods: 0, throttledNs: 0 },
+  onlineCpus: 2,
+  systemCpuNs: 0,
+  memory: { usageBytes: 0, limitBytes: 0, maxUsageBytes: 0, cacheBytes: 0, stat: {} },
+  pids: 1,
+  network: {},
+  block: { readBytes: 0, writeBytes: 0, readOps: 0, writeOps: 0 },
+};
 
 function create({ containers, scripts }: Engine, spec: ContainerSpec): void {
   const script = scriptOf(spec, scripts);
@@ -113,6 +156,7 @@ function start(engine: Engine, id: string): void {
   const { script, spec } = container;
   if (script.startError !== undefined) throw new RuntimeError(script.startError);
   container.status = "running";
+  container.startedAt = clock.now();
   starts.set(id, (starts.get(id) ?? 0) + 1);
   if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
   if (script.runFor === undefined) return;
@@ -141,6 +185,41 @@ async function waitForExit(engine: Engine, id: string, signal: AbortSignal): Pro
   }
 }
 
+async function exec(
+  engine: Engine,
+  id: string,
+  { args, timeoutMs }: ExecCommand,
+  signal: AbortSignal,
+): Promise<ExecResult | "timedOut"> {
+  signal.throwIfAborted();
+  const container = existing(engine, id);
+  if (container.status !== "running") throw new RuntimeError(`container ${id} is not running`);
+  engine.execs.push({ id, args });
+  const answer = container.answer ?? scriptedAnswer(engine, container);
+  if (answer !== "hangs") return answer;
+  const over = new AbortController();
+  const late = engine.clock.sleep(timeoutMs, AbortSignal.any([signal, over.signal]));
+  const ended = await Promise.race([container.ended, late]);
+  over.abort();
+  signal.throwIfAborted();
+  if (ended !== undefined) throw new RuntimeError(`container ${id} has ended`);
+  return "timedOut";
+}
+
+function scriptedAnswer({ clock }: Engine, container: FakeContainer): ExecResult | "hangs" {
+  const {
+    execExitCode = 0,
+    healthyAfter = 0,
+    unhealthyAfter = Number.POSITIVE_INFINITY,
+  } = container.script;
+  if (execExitCode === "hangs") return "hangs";
+  const age = clock.now() - container.startedAt;
+  return {
+    exitCode: age < healthyAfter || age >= unhealthyAfter ? 1 : execExitCode,
+    output: "",
+  };
+}
+
 function end(
   { clock }: Engine,
   container: FakeContainer,
@@ -161,7 +240,17 @@ function existing({ containers }: Engine, id: string): FakeContainer {
 
 function fresh(spec: ContainerSpec, script: FakeScript): FakeContainer {
   const { promise: ended, resolve: end } = Promise.withResolvers<ExitState>();
-  return { spec, script, ended, end, status: "created", exit: undefined };
+  return {
+    spec,
+    script,
+    ended,
+    end,
+    status: "created",
+    startedAt: 0,
+    exit: undefined,
+    answer: undefined,
+    stats: {},
+  };
 }
 
 function imageOf(reference: string): Image {

@@ -24,6 +24,77 @@ export interface Runtime {
   list(): Promise<readonly ContainerState[]>;
   /** Resolves when the container has stopped (at once if it has). Survives a restart of the engine. */
   wait(id: string, signal: AbortSignal): Promise<ExitState>;
+  /**
+   * Runs a command inside a running container, as the container's own user, and waits for its end. Throws RuntimeError
+   * when it cannot be started or its container ends. A command that outlives its time is killed.
+   */
+  exec(id: string, command: ExecCommand, signal: AbortSignal): Promise<ExecResult | "timedOut">;
+  /** What a running container has used, from its control group and network namespace; undefined when it does not run. Cheap. */
+  stats(id: string): Promise<ContainerStats | undefined>;
+}
+
+export interface ExecCommand {
+  readonly args: readonly string[];
+  /** From the command's start. */
+  readonly timeoutMs: number;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  /** The first {@link EXEC_OUTPUT_BYTES_MAX} bytes of both output streams. */
+  readonly output: string;
+}
+
+/** Docker keeps as much of a health check's output. */
+export const EXEC_OUTPUT_BYTES_MAX = 4096;
+
+/** Counters since the container's start, and present values. */
+export interface ContainerStats {
+  /** Epoch milliseconds. */
+  readonly readAt: number;
+  readonly cpu: {
+    readonly totalNs: number;
+    readonly userNs: number;
+    readonly systemNs: number;
+    /** Of the container's own quota; the task's as a whole is above it. */
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledNs: number;
+  };
+  readonly onlineCpus: number;
+  /** Time of all cores of the machine, idle included: what `cpu.totalNs` is a share of. */
+  readonly systemCpuNs: number;
+  readonly memory: {
+    readonly usageBytes: number;
+    /** Of the container, its task or the machine, whichever is least. */
+    readonly limitBytes: number;
+    readonly maxUsageBytes: number;
+    /** Of the usage: pages of files. */
+    readonly cacheBytes: number;
+    /** The kernel's memory.stat, by its names. */
+    readonly stat: Readonly<Record<string, number>>;
+  };
+  /** Processes and threads. */
+  readonly pids: number;
+  /** By name, without the loopback; empty on the machine's own network. */
+  readonly network: Readonly<Record<string, InterfaceStats>>;
+  readonly block: {
+    readonly readBytes: number;
+    readonly writeBytes: number;
+    readonly readOps: number;
+    readonly writeOps: number;
+  };
+}
+
+export interface InterfaceStats {
+  readonly rxBytes: number;
+  readonly rxPackets: number;
+  readonly rxErrors: number;
+  readonly rxDropped: number;
+  readonly txBytes: number;
+  readonly txPackets: number;
+  readonly txErrors: number;
+  readonly txDropped: number;
 }
 
 export interface Image {

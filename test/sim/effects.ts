@@ -86,6 +86,8 @@ export class Effects {
         }
         return runtime.wait(id, signal);
       },
+      exec: (id, command, signal) =>
+        this.command(`exec in ${id}`, () => runtime.exec(id, command, signal)),
     };
   }
 

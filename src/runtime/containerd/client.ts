@@ -6,6 +6,7 @@ import {
   connect,
 } from "./connection.ts";
 import type {
+  Any,
   Container,
   Descriptor,
   ImageRecord,
@@ -68,14 +69,16 @@ export interface Containerd {
   };
   readonly tasks: {
     create(request: CreateTask): Promise<void>;
-    start(containerId: string): Promise<void>;
-    get(containerId: string): Promise<Process | undefined>;
+    /** Adds a process to a running container; the calls below that take an `execId` then mean it. */
+    exec(request: ExecProcess): Promise<void>;
+    start(containerId: string, execId?: string): Promise<void>;
+    get(containerId: string, execId?: string): Promise<Process | undefined>;
     list(): Promise<readonly Process[]>;
-    kill(containerId: string, signal: number, all: boolean): Promise<void>;
+    kill(containerId: string, signal: number, all: boolean, execId?: string): Promise<void>;
     /** Resolves when the process has exited. UNAVAILABLE when containerd goes away meanwhile. */
-    wait(containerId: string, options: CallOptions): Promise<ProcessExit>;
+    wait(containerId: string, options: CallOptions, execId?: string): Promise<ProcessExit>;
     /** Deletes an exited process, after the shim has written the last of its output. */
-    delete(containerId: string): Promise<void>;
+    delete(containerId: string, execId?: string): Promise<void>;
   };
   close(): void;
 }
@@ -94,6 +97,15 @@ export interface CreateTask {
   readonly stdout: string;
   readonly stderr: string;
   readonly terminal: boolean;
+}
+
+export interface ExecProcess {
+  readonly containerId: string;
+  readonly execId: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The process of the OCI runtime specification. */
+  readonly spec: Any;
 }
 
 /** A layer of many GiB on a slow disk. */
@@ -210,21 +222,25 @@ function taskCalls({ unary }: Connection): Containerd["tasks"] {
     create: async (request) => {
       await unary("Tasks.Create", request);
     },
-    start: async (containerId) => {
-      await unary("Tasks.Start", { containerId });
+    exec: async (request) => {
+      await unary("Tasks.Exec", request);
     },
-    get: async (containerId) => {
-      const call = unary<object, { process: Process }>("Tasks.Get", { containerId });
+    start: async (containerId, execId) => {
+      await unary("Tasks.Start", { containerId, execId });
+    },
+    get: async (containerId, execId) => {
+      const call = unary<object, { process: Process }>("Tasks.Get", { containerId, execId });
       return (await tolerating([Status.NOT_FOUND], call))?.process;
     },
     list: async () => (await unary<object, { tasks: Process[] }>("Tasks.List", {})).tasks,
-    kill: async (containerId, signal, all) => {
-      await unary("Tasks.Kill", { containerId, signal, all });
+    kill: async (containerId, signal, all, execId) => {
+      await unary("Tasks.Kill", { containerId, execId, signal, all });
     },
-    wait: (containerId, options) =>
-      unary("Tasks.Wait", { containerId }, { deadlineMs: "none", once: true, ...options }),
-    delete: async (containerId) => {
-      await unary("Tasks.Delete", { containerId });
+    wait: (containerId, options, execId) =>
+      unary("Tasks.Wait", { containerId, execId }, { deadlineMs: "none", once: true, ...options }),
+    delete: async (containerId, execId) => {
+      const method = execId === undefined ? "Tasks.Delete" : "Tasks.DeleteProcess";
+      await unary(method, { containerId, execId });
     },
   };
 }
