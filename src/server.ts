@@ -121,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     services: [ecsService(deps, ecsAgentOperations(deps)), logsService({ ...deps, logStore })],
     findIdentity: createFindIdentity({ cache, sessions, clock }),
     authorize,
+    encodeDenial: (details) => sessions.sealDenial(details),
     scheme: tls === undefined ? "http" : "https",
     clock,
     random,

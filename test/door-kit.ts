@@ -1,7 +1,7 @@
 /** A door on loopback with the services of a test, its root key, and clients for it. */
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { ECSClient } from "@aws-sdk/client-ecs";
-import type { Authorize, FindIdentity } from "../src/door/authorize.ts";
+import type { Authorize, FindIdentity, Identity } from "../src/door/authorize.ts";
 import { createGateway, type Gateway } from "../src/door/gateway.ts";
 import { type Patience, serveHttp } from "../src/door/http.ts";
 import type { RawReply, RawRequest } from "../src/door/raw.ts";
@@ -74,6 +74,7 @@ export function testGateway(options: DoorOptions = {}): Gateway {
     services: options.services ?? [],
     findIdentity: options.findIdentity ?? findTestIdentity,
     authorize: options.authorize ?? (() => ({ allowed: true })),
+    encodeDenial: async (details) => Buffer.from(details).toString("base64url"),
     clock: options.clock ?? systemClock,
     random: systemRandom,
     log: options.log ?? silentLog,
@@ -82,7 +83,10 @@ export function testGateway(options: DoorOptions = {}): Gateway {
 }
 
 /** Knows the root key and the session key. */
-export const findTestIdentity: FindIdentity = (accessKeyId, sessionToken) => {
+export const findTestIdentity = (
+  accessKeyId: string,
+  sessionToken: string | undefined,
+): Identity | undefined => {
   const key = [ROOT_KEY, SESSION_KEY].find(
     (one) => one.accessKeyId === accessKeyId && one.sessionToken === sessionToken,
   );
@@ -90,7 +94,7 @@ export const findTestIdentity: FindIdentity = (accessKeyId, sessionToken) => {
   const principal: Principal = {
     ...ROOT_PRINCIPAL,
     accessKeyId,
-    kind: key === ROOT_KEY ? "root" : "task",
+    kind: key === ROOT_KEY ? "root" : "role-session",
   };
   return { principal, secretAccessKey: key.secretAccessKey };
 };

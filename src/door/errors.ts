@@ -12,6 +12,7 @@ export type DoorFault =
   | "missingAuthentication"
   | "incompleteSignature"
   | "unknownKey"
+  | "expiredToken"
   | "invalidSignature"
   | "unknownOperation"
   | "notImplemented"
@@ -40,6 +41,12 @@ const FAULTS: Readonly<Record<DoorFault, Readonly<Record<ErrorFamily, Named>>>> 
     rest: ["UnrecognizedClientException", 403],
     query: ["InvalidClientTokenId", 403],
     ec2: ["AuthFailure", 401],
+  },
+  expiredToken: {
+    json: ["ExpiredTokenException", 400],
+    rest: ["ExpiredTokenException", 403],
+    query: ["ExpiredToken", 403],
+    ec2: ["RequestExpired", 400],
   },
   invalidSignature: {
     json: ["InvalidSignatureException", 400],
@@ -117,6 +124,11 @@ export function unknownKey(): DoorError {
   return new DoorError("unknownKey", "The security token included in the request is invalid.");
 }
 
+/** The session has ended. */
+export function expiredToken(): DoorError {
+  return new DoorError("expiredToken", "The security token included in the request is expired");
+}
+
 const SIGNATURE_DIFFERS =
   "The request signature we calculated does not match the signature you provided. " +
   "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
@@ -154,16 +166,16 @@ export function bodyTooLarge(): DoorError {
   return new DoorError("bodyTooLarge", `The request body is larger than ${BODY_BYTES_MAX} bytes.`);
 }
 
-/** `why` completes the sentence: "no identity-based policy allows the … action". */
-export function accessDenied(
-  principalArn: string,
-  action: string,
-  resource: string,
-  why: string,
-): DoorError {
+/** `message` is IAM's sentence: who may not do what to what, and why. */
+export function accessDenied(message: string): DoorError {
+  return new DoorError("accessDenied", message);
+}
+
+/** EC2 tells the details too, in a form that sts:DecodeAuthorizationMessage reads. */
+export function unauthorizedOperation(message: string, encoded: string): DoorError {
   return new DoorError(
     "accessDenied",
-    `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} because ${why}`,
+    `You are not authorized to perform this operation. ${message}. Encoded authorization failure message: ${encoded}`,
   );
 }
 

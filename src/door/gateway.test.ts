@@ -5,7 +5,6 @@ import { errorOf, ROOT_PRINCIPAL, rawRequest, testGateway, textOf } from "../../
 import { ApiError, UnavailableError } from "../lib/errors.ts";
 import { createLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
-import type { AccessRequest } from "./authorize.ts";
 import type { Call, Operations, Service } from "./service.ts";
 
 type EcsOperations = Operations<typeof import("@aws-sdk/client-ecs")>;
@@ -158,28 +157,6 @@ describe("gateway.handle()", () => {
       assert.deepEqual(errorOf(reply), { status: 400, code: "SerializationException", message });
     });
   }
-
-  test("asks whether the caller may, naming action and resources, and says why not", async () => {
-    let asked: AccessRequest | undefined;
-    const gateway = testGateway({
-      services: [runTask],
-      authorize: (request) => {
-        asked = request;
-        return { allowed: false, why: "no identity-based policy allows the ecs:RunTask action" };
-      },
-    });
-    const reply = await gateway.handle(
-      rawRequest({ operation: "RunTask", body: '{"taskDefinition":"web"}' }),
-    );
-    assert.deepEqual(asked?.resources, ["arn:web"]);
-    assert.deepEqual(errorOf(reply), {
-      status: 403,
-      code: "AccessDeniedException",
-      message:
-        "User: arn:aws:iam::000000000000:root is not authorized to perform: ecs:RunTask on resource: arn:web " +
-        "because no identity-based policy allows the ecs:RunTask action",
-    });
-  });
 
   test("writes an exception with the members and the status of its shape", async () => {
     const service = listClusters(async () => {

@@ -9,10 +9,10 @@ import { ApiError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { parseQuery } from "../lib/sigv4.ts";
-import type { Authorize, FindIdentity } from "./authorize.ts";
+import { type AccessDeps, denialError, findDenial } from "./access.ts";
+import type { CallOrigin, FindIdentity } from "./authorize.ts";
 import { toWireError } from "./error-reply.ts";
 import {
-  accessDenied,
   bodyTooLarge,
   internalFailure,
   notImplemented,
@@ -22,10 +22,10 @@ import {
 } from "./errors.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { type RawReply, type RawRequest, splitTarget } from "./raw.ts";
-import { checkScope, type Dialect, type Route, Router } from "./route.ts";
+import { type Caller, checkScope, type Dialect, type Route, Router } from "./route.ts";
 import type { Call, Principal, Service } from "./service.ts";
-import { SignatureVerifier, type Verified } from "./sigv4.ts";
-import type { UpgradeCall } from "./upgrade.ts";
+import { isSigned, SignatureVerifier } from "./sigv4.ts";
+import type { UpgradeCall, UpgradeRoute } from "./upgrade.ts";
 import { coralText, ec2Error, findViolations } from "./validate.ts";
 import type { ReplyContext } from "./wire/protocol.ts";
 
@@ -34,10 +34,18 @@ const UPGRADE_SIGNING_NAME = "ecs";
 
 const unpack = promisify(gunzip);
 
-export interface GatewayDeps {
+/** Whose region an unsigned call is of: the one that AWS's global endpoints are in. */
+const UNSIGNED_REGION = "us-east-1";
+
+const ANONYMOUS: Caller = {
+  principal: { accountId: "", arn: "anonymous", accessKeyId: "", kind: "anonymous" },
+  region: UNSIGNED_REGION,
+  service: undefined,
+};
+
+export interface GatewayDeps extends AccessDeps {
   readonly services: readonly Service[];
   readonly findIdentity: FindIdentity;
-  readonly authorize: Authorize;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -66,13 +74,13 @@ export class Gateway {
   /** Answers one request. Never rejects. */
   async handle(raw: RawRequest): Promise<RawReply> {
     const requestId = this.#deps.random.uuid();
-    const dialect = this.#router.recognise(raw);
+    let dialect = this.#router.recognise(raw);
     try {
-      const caller = this.#verifier.verify(raw);
+      if (!isSigned(raw)) dialect = this.#router.recogniseUnsigned(raw);
+      const caller = isSigned(raw) ? this.#verifier.verify(raw) : ANONYMOUS;
       const body = isPacked(raw) ? await unpacked(raw) : raw.body;
       const route = this.#router.route(dialect, { raw, body, caller });
-      const call = new GatewayCall(raw, caller, requestId, this.#deps.scheme ?? "http");
-      const output = await this.#invoke(route, call);
+      const output = await this.#invoke(route, this.#call(raw, caller, requestId));
       const context = this.#replyContext(dialect, requestId);
       return dialect.protocol.writeOutput(route.shape, output, context);
     } catch (error) {
@@ -80,16 +88,23 @@ export class Gateway {
     }
   }
 
-  /** Decides on a websocket handshake: its signature, and whether its sender may do `action`. */
-  async upgrade(raw: RawRequest, action: string): Promise<UpgradeOutcome> {
+  /** Decides on a websocket handshake: its signature, and whether its sender may do what the route needs. */
+  async upgrade(raw: RawRequest, route: UpgradeRoute): Promise<UpgradeOutcome> {
     const requestId = this.#deps.random.uuid();
     try {
       const caller = this.#verifier.verify(raw);
       checkScope(caller, UPGRADE_SIGNING_NAME);
-      this.#authorize(caller, action, ["*"], raw.sourceIp);
       const { principal, region } = caller;
       // The very pairs that were verified, not another parser's reading of them.
       const query = new URLSearchParams(parseQuery(splitTarget(raw.target).query));
+      const decision = this.#deps.authorize({
+        principal,
+        action: route.action,
+        resources: route.resources?.(query) ?? ["*"],
+        origin: this.#call(raw, caller, requestId),
+        conditionsOf: (resource) => route.conditions?.(query, resource) ?? {},
+      });
+      if (!decision.allowed) throw await denialError(this.#deps, UPGRADE_SIGNING_NAME, decision);
       return { ok: true, call: { principal, region, query, requestId } };
     } catch (error) {
       const dialect = this.#router.dialectOf(UPGRADE_SIGNING_NAME);
@@ -103,7 +118,7 @@ export class Gateway {
     return this.#errorReply(raw, this.#router.recognise(raw), requestId, error);
   }
 
-  async #invoke({ service, shape, readInput }: Route, call: Call): Promise<unknown> {
+  async #invoke({ service, shape, readInput }: Route, call: GatewayCall): Promise<unknown> {
     const { row } = service;
     const operation = service.operation(shape.name);
     if (operation === undefined) throw notImplemented(row.name, shape.name);
@@ -120,20 +135,13 @@ export class Gateway {
         throw new ApiError(row.validationError, coralText(violations));
       }
     }
-    this.#authorize(call, operation.action, operation.resources(input, call), call.sourceIp);
+    const denial = findDenial(this.#deps.authorize, operation, input, call);
+    if (denial !== undefined) throw await denialError(this.#deps, row.name, denial);
     return operation.handle(input, call);
   }
 
-  #authorize(
-    caller: { readonly principal: Principal; readonly region: string },
-    action: string,
-    resources: readonly string[],
-    sourceIp: string,
-  ): void {
-    const { principal, region } = caller;
-    const decision = this.#deps.authorize({ principal, action, resources, region, sourceIp });
-    if (decision.allowed) return;
-    throw accessDenied(principal.arn, action, resources[0] ?? "*", decision.why);
+  #call(raw: RawRequest, caller: Caller, requestId: string): GatewayCall {
+    return new GatewayCall(raw, caller, requestId, this.#deps.scheme ?? "http");
   }
 
   /** The error in its wire form. What is not an {@link ApiError} is logged, and only its request id is told. */
@@ -178,21 +186,27 @@ export function createGateway(deps: GatewayDeps): Gateway {
 }
 
 /** A {@link Call} over the raw request: the signal is made only for handlers that look at it. */
-class GatewayCall implements Call {
+class GatewayCall implements Call, CallOrigin {
   readonly principal: Principal;
   readonly region: string;
   readonly requestId: string;
   readonly endpoint: string;
   readonly sourceIp: string;
+  readonly isSecure: boolean;
   readonly #raw: RawRequest;
 
-  constructor(raw: RawRequest, caller: Verified, requestId: string, scheme: string) {
+  constructor(raw: RawRequest, caller: Caller, requestId: string, scheme: "http" | "https") {
     this.principal = caller.principal;
     this.region = caller.region;
     this.requestId = requestId;
     this.endpoint = `${scheme}://${raw.headers.host ?? ""}`;
     this.sourceIp = raw.sourceIp;
+    this.isSecure = scheme === "https";
     this.#raw = raw;
+  }
+
+  get userAgent(): string | undefined {
+    return this.#raw.headers["user-agent"];
   }
 
   get signal(): AbortSignal {

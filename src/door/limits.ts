@@ -3,6 +3,9 @@
 /** Chosen, above all of AWS's own (the largest here is PutLogEvents' 1 MiB); also for what gzip unpacks to. */
 export const BODY_BYTES_MAX: number = 16 * 1024 * 1024;
 
+/** Chosen: of those who have not proved to be anybody. STS takes tokens of 20,000 characters and policies of 2,048. */
+export const ANONYMOUS_BODY_BYTES_MAX: number = 64 * 1024;
+
 /** Chosen. What is read of a body that is too large before the connection is cut. */
 export const DISCARDED_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
 

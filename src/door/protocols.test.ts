@@ -148,7 +148,7 @@ describe("awsQuery", () => {
     const denied = await call(
       serving("iam", "ListUsers", () => ({})),
       { service: "iam", headers: form, body: "Action=ListUsers" },
-      { authorize: () => ({ allowed: false, why: "no policy allows it" }) },
+      { authorize: () => ({ allowed: false, message: "you may not", details: () => "{}" }) },
     );
     assert.equal(denied.status, 403);
     assert.match(textOf(denied), /<Code>AccessDenied<\/Code>/);

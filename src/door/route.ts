@@ -1,7 +1,13 @@
 /** From a request to the operation it asks for, in each protocol's way. */
 import { assert } from "../lib/errors.ts";
 import { parseQuery } from "../lib/sigv4.ts";
-import { invalidSignature, notImplemented, unknownOperation } from "./errors.ts";
+import {
+  invalidSignature,
+  missingAuthentication,
+  notImplemented,
+  unknownOperation,
+} from "./errors.ts";
+import { ANONYMOUS_BODY_BYTES_MAX } from "./limits.ts";
 import { LoadedService } from "./loaded-service.ts";
 import { type RawRequest, splitTarget } from "./raw.ts";
 import type { Service } from "./service.ts";
@@ -31,11 +37,14 @@ export interface Route {
   readonly readInput: () => Record<string, unknown>;
 }
 
-/** A request whose signature is verified and whose body is unpacked. */
+/** Who calls: as verified, or nobody, whose calls are scoped to no service. */
+export type Caller = Omit<Verified, "service"> & { readonly service: string | undefined };
+
+/** A request whose signature, if it has one, is verified and whose body is unpacked. */
 export interface VerifiedRequest {
   readonly raw: RawRequest;
   readonly body: Uint8Array;
-  readonly caller: Verified;
+  readonly caller: Caller;
 }
 
 const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
@@ -56,6 +65,8 @@ const JSON_1_0_TYPE = "application/x-amz-json-1.0";
 export class Router {
   readonly #byTarget = new Map<string, LoadedService>();
   readonly #bySigningName = new Map<string, LoadedService>();
+  /** By the names of operations that need no signature. */
+  readonly #unsigned = new Map<string, LoadedService>();
 
   constructor(services: readonly Service[]) {
     for (const { name } of services) {
@@ -67,6 +78,11 @@ export class Router {
       const loaded = new LoadedService(row, service);
       this.#byTarget.set(row.target, loaded);
       this.#bySigningName.set(row.signingName, loaded);
+      for (const [name, operation] of Object.entries(service?.operations ?? {})) {
+        if (operation !== undefined && "access" in operation && operation.access === "anonymous") {
+          this.#unsigned.set(name, loaded);
+        }
+      }
     }
   }
 
@@ -88,6 +104,22 @@ export class Router {
       return { ...own, protocol: own.protocol === EC2_QUERY ? EC2_QUERY : AWS_QUERY };
     }
     return own;
+  }
+
+  /**
+   * The same for a request without a signature: one of the few operations that need none, all of them in the query
+   * protocol. Throws MissingAuthenticationToken for any other.
+   */
+  recogniseUnsigned(raw: RawRequest): Dialect {
+    const { query } = splitTarget(raw.target);
+    const isSmall = raw.body.length <= ANONYMOUS_BODY_BYTES_MAX;
+    if (!isSmall || !isForm(raw) || raw.headers["x-amz-target"] !== undefined) {
+      throw missingAuthentication();
+    }
+    const tree = formTree(parseQuery(query), isFormType(raw) ? parseForm(raw.body) : []);
+    const service = this.#unsigned.get(tree.children?.get("Action")?.value ?? "");
+    if (service === undefined) throw missingAuthentication();
+    return { protocol: AWS_QUERY, service };
   }
 
   /** What a service speaks by itself, for requests that do not show it: websocket handshakes. */
@@ -116,8 +148,8 @@ export class Router {
 }
 
 /** A signature for one service is not good for another. */
-export function checkScope(caller: Verified, signingName: string): void {
-  if (caller.service === signingName) return;
+export function checkScope(caller: Caller, signingName: string): void {
+  if (caller.service === signingName || caller.principal.kind === "anonymous") return;
   throw invalidSignature(`Credential should be scoped to correct service: '${signingName}'.`);
 }
 

@@ -6,15 +6,42 @@ export interface Principal {
   /** e.g. `arn:aws:iam::000000000000:root`, `arn:aws:sts::…:assumed-role/<role>/<session>`. */
   readonly arn: string;
   readonly accessKeyId: string;
-  /** What the authorisation seam decides by until IAM policies do: */
   readonly kind: PrincipalKind;
+  /** `aws:userid`: `AIDA…` of a user, `AROA…:<session name>` of a role's session; none for `node` and `anonymous`. */
+  readonly userId?: string;
+  /** Of temporary credentials. */
+  readonly session?: SessionFacts;
 }
 
 /**
- * `root`: the account's root key. `user`: one of IAM's users. `node`: one machine's agent and dataplane. `task-execution` and `task`: the
- * roles of a running task.
+ * `root`: the account's root key, or a session of it. `user`: an IAM user's key, or a session of the user.
+ * `role-session`: whoever assumed a role, tasks included. `node`: one machine's agent and dataplane. `anonymous`: nobody
+ * has signed, which few operations take.
  */
-export type PrincipalKind = "root" | "user" | "node" | "task-execution" | "task";
+export type PrincipalKind =
+  | "root"
+  | "user"
+  | "role-session"
+  | "node"
+  | "anonymous"
+  | "task-execution"
+  | "task";
+
+/** What temporary credentials carry, beside whose they are. */
+export interface SessionFacts {
+  /** Epoch milliseconds. */
+  readonly issuedAt: number;
+  /** Of a role's session. */
+  readonly roleArn?: string;
+  /** Texts of the session policies; absent: none were passed, and nothing is narrowed. */
+  readonly policies?: readonly string[];
+  /** ARNs of managed policies that narrow the session as well. */
+  readonly policyArns?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The keys of the tags that go on into sessions which this one makes. */
+  readonly transitiveTagKeys?: readonly string[];
+  readonly sourceIdentity?: string;
+}
 
 /** Everything about the call that is not its input. */
 export interface Call {
@@ -35,12 +62,44 @@ export type Support =
   | { readonly support: "full" }
   | { readonly support: "partial"; readonly missing: string };
 
+/**
+ * Condition keys and their values, e.g. `ecs:cluster`, `aws:RequestTag/team`, `aws:TagKeys`. Names have no case; a list is a
+ * multivalued key; undefined is absent.
+ */
+export type ConditionKeys = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Something that a caller must be allowed to do. */
+export interface Permission {
+  /** IAM action, e.g. `ecs:TagResource`. */
+  readonly action: string;
+  readonly resources: readonly string[];
+  readonly conditions?: ConditionKeys;
+}
+
+/** A role that a call hands to a service, which will act in it. */
+export interface PassedRole {
+  readonly roleArn: string;
+  /** e.g. `ecs-tasks.amazonaws.com`. */
+  readonly service: string;
+}
+
 /** One row of a service's operation table. */
 export type Operation<Input = never, Output = unknown> = Support & {
   /** IAM action, e.g. `ecs:RunTask`. */
   readonly action: string;
-  /** ARNs the action is about; `["*"]` where AWS has no resource-level permission. Pure. */
+  /** ARNs the action is about, each of which must be allowed; `["*"]` where AWS has no resource-level permission. Pure. */
   readonly resources: (input: Input, call: Call) => readonly string[];
+  /** The condition keys of the service, and tags, for one of the resources. Asked only when policies decide. */
+  readonly conditions?: (input: Input, call: Call, resource: string) => ConditionKeys;
+  /** Each is checked as `iam:PassRole`. */
+  readonly passedRoles?: (input: Input, call: Call) => readonly PassedRole[];
+  /** What else the caller must be allowed to do, e.g. `ecs:TagResource` to create something with tags. */
+  readonly dependents?: (input: Input, call: Call) => readonly Permission[];
+  /**
+   * Who may call whatever policies say: `authenticated`, whoever signs; `anonymous`, even those who do not sign. Absent: who
+   * has the permissions.
+   */
+  readonly access?: "authenticated" | "anonymous";
   /** The generic check of required members and enums is skipped: the handler speaks for itself. */
   readonly validatesItself?: boolean;
   readonly handle: (input: Input, call: Call) => Promise<Output>;

@@ -71,7 +71,7 @@ test("five minutes of skew are accepted, a second more is not", () => {
 
 test("a session key needs its own token", () => {
   const good = rawRequest({ now: NOW, credentials: SESSION_KEY });
-  assert.equal(verifierAt(NOW).verify(good).principal.kind, "task");
+  assert.equal(verifierAt(NOW).verify(good).principal.kind, "role-session");
   const without = { ...SESSION_KEY, sessionToken: "of another session" };
   const bad = rawRequest({ now: NOW, credentials: without });
   assert.throws(() => verifierAt(NOW).verify(bad), { code: "UnrecognizedClientException" });
@@ -114,7 +114,7 @@ test("a presigned URL lives as long as it says", () => {
 
 test("a presigned URL of a session carries its token under the signature", () => {
   const raw = presignedRequest({ now: NOW, expiresSeconds: 60, credentials: SESSION_KEY });
-  assert.equal(verifierAt(NOW).verify(raw).principal.kind, "task");
+  assert.equal(verifierAt(NOW).verify(raw).principal.kind, "role-session");
 });
 
 test("a key that has changed its secret is not verified by the old one", () => {

@@ -21,6 +21,7 @@ import {
 } from "../lib/sigv4.ts";
 import type { FindIdentity } from "./authorize.ts";
 import {
+  expiredToken,
   incompleteSignature,
   invalidSignature,
   missingAuthentication,
@@ -97,6 +98,7 @@ export class SignatureVerifier {
     const payloadHash = checkedPayloadHash(raw);
     const identity = this.#findIdentity(accessKeyId, claim.sessionToken);
     if (identity === undefined) throw unknownKey();
+    if (identity === "expired") throw expiredToken();
     checkTime(claim, this.#clock.now());
     const canonical = canonicalRequest({
       method: raw.method,
@@ -157,6 +159,11 @@ function keep<Value>(cache: Map<string, Value>, key: string, value: Value): void
     if (oldest !== undefined) cache.delete(oldest);
   }
   cache.set(key, value);
+}
+
+/** Whether a request says that it is signed, in either form. */
+export function isSigned(raw: RawRequest): boolean {
+  return raw.headers.authorization !== undefined || /[?&]X-Amz-Signature=/.test(raw.target);
 }
 
 /** The service that a request's signature claims to be for: good for the form of an error, not for any decision. */

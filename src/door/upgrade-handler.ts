@@ -75,7 +75,7 @@ export class UpgradeHandler {
     if (route === undefined) {
       throw new ApiError("NotFoundException", `No websocket at ${path}`, { status: 404 });
     }
-    const outcome = await this.#gateway.upgrade(raw, route.action);
+    const outcome = await this.#gateway.upgrade(raw, route);
     if (!outcome.ok) return outcome.reply;
     const decision = await route.open(outcome.call);
     if ("accept" in decision) return decision;

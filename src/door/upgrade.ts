@@ -1,5 +1,5 @@
 import type { MessageSocket } from "../lib/message-socket.ts";
-import type { Principal } from "./service.ts";
+import type { ConditionKeys, Principal } from "./service.ts";
 
 /** A websocket handshake whose SigV4 signature has been verified. */
 export interface UpgradeCall {
@@ -20,5 +20,8 @@ export interface UpgradeRoute {
   readonly path: string;
   /** IAM action, e.g. `ecs:Poll`. */
   readonly action: string;
+  /** ARNs the action is about. Absent: `*`. */
+  readonly resources?: (query: URLSearchParams) => readonly string[];
+  readonly conditions?: (query: URLSearchParams, resource: string) => ConditionKeys;
   readonly open: (call: UpgradeCall) => Promise<UpgradeDecision> | UpgradeDecision;
 }

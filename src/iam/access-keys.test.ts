@@ -46,8 +46,9 @@ test("a machine's new key ends its older one in that account, and no other", asy
   const newer = await createNodeKey(deps, machine);
   assert.equal(deps.findIdentity(older.accessKeyId, undefined), undefined);
   for (const { accessKeyId } of [elsewhere, newer]) {
-    const principal = deps.findIdentity(accessKeyId, undefined)?.principal;
-    assert.equal(principal && machineOf(principal), "i-1");
+    const identity = deps.findIdentity(accessKeyId, undefined);
+    assert.ok(typeof identity === "object");
+    assert.equal(machineOf(identity.principal), "i-1");
   }
 });
 

@@ -34,12 +34,15 @@ for (const [kind, action, resource, allowed] of CASES) {
       principal: { accountId: "111111111111", arn: "arn", accessKeyId: "AKIA", kind },
       action,
       resources: [resource],
-      region: "us-east-1",
-      sourceIp: "127.0.0.1",
+      origin: { region: "us-east-1", sourceIp: "::1", userAgent: undefined, isSecure: false },
+      conditionsOf: () => ({}),
     });
     assert.equal(decision.allowed, allowed);
     if (!decision.allowed) {
-      assert.match(decision.why, new RegExp(`^no \\S+ policy allows the ${action} action$`));
+      assert.match(
+        decision.message,
+        new RegExp(`^User: arn .* because no \\S+ policy allows the ${action} action$`),
+      );
     }
   });
 }

@@ -33,6 +33,8 @@ const ALLOWED: Readonly<Record<PrincipalKind, readonly string[]>> = {
     "logs:PutLogEvents",
   ],
   task: [],
+  "role-session": [],
+  anonymous: [],
 };
 
 /**
@@ -41,18 +43,30 @@ const ALLOWED: Readonly<Record<PrincipalKind, readonly string[]>> = {
  * the operations they may call check that the task is theirs.
  */
 export function authorize(request: AccessRequest): AccessDecision {
-  const { principal, action } = request;
+  const { principal, action, resources } = request;
   if (!ALLOWED[principal.kind].some((pattern) => matches(pattern, action))) {
-    return { allowed: false, why: `no identity-based policy allows the ${action} action` };
+    return denied(request, resources[0] ?? "*", "identity-based");
   }
-  const isForeign = request.resources.some((arn) => {
+  const foreign = resources.find((arn) => {
     const accountId = arn.split(":")[4] ?? "";
     return accountId !== "" && accountId !== principal.accountId;
   });
-  if (isForeign && !isAgentReport(request)) {
-    return { allowed: false, why: `no resource-based policy allows the ${action} action` };
+  if (foreign !== undefined && !isAgentReport(request)) {
+    return denied(request, foreign, "resource-based");
   }
   return { allowed: true };
+}
+
+function denied(
+  { principal, action }: AccessRequest,
+  resource: string,
+  policies: string,
+): AccessDecision {
+  return {
+    allowed: false,
+    message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} because no ${policies} policy allows the ${action} action`,
+    details: () => JSON.stringify({ allowed: false, explicitDeny: false }),
+  };
 }
 
 function isAgentReport({ principal, action }: AccessRequest): boolean {

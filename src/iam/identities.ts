@@ -7,7 +7,7 @@ export interface IdentityDeps {
   readonly cache: Cache;
   /** Opens the session tokens that `sts` seals. */
   readonly sessions: {
-    openSession(accessKeyId: string, token: string, now: number): Identity | undefined;
+    openSession(accessKeyId: string, token: string, now: number): Identity | "expired" | undefined;
   };
   readonly clock: Clock;
 }

@@ -111,9 +111,13 @@ describe("a websocket of the door", () => {
   test("is refused when its sender may not", async () => {
     await using door = await startDoor({
       upgrades: [echo()],
-      authorize: ({ action }) => ({ allowed: false, why: `nothing allows ${action}` }),
+      authorize: ({ action }) => ({
+        allowed: false,
+        message: `nothing allows ${action}`,
+        details: () => "{}",
+      }),
     });
-    await assert.rejects(dial(door, "/acs/ws"), /because nothing allows ecs:Poll/);
+    await assert.rejects(dial(door, "/acs/ws"), /nothing allows ecs:Poll/);
   });
 
   test("is refused at an unknown path, and when the route fails", async () => {

@@ -9,48 +9,49 @@ export interface SessionClaims {
   readonly expiresAt: number;
 }
 
+/** What is sealed: a text of one purpose does not open as one of another. */
+export type SealPurpose = "session" | "denial";
+
 /** AES-256-GCM; the lengths are the algorithm's. */
 const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_BYTES = 8;
-/** A longer token is not ours: ours hold two ARN-sized strings. */
-const TOKEN_LENGTH_MAX = 4096;
 
-/** Seals claims: base64 of key id, nonce, tag and ciphertext. `nonce` must never come twice with one key. */
-export function sealToken(
-  claims: SessionClaims,
+/** Seals a text: base64 of key id, nonce, tag and ciphertext. `nonce` must never come twice with one key. */
+export function seal(
+  text: string,
+  purpose: SealPurpose,
   key: { readonly id: string; readonly bytes: Uint8Array },
   nonce: Uint8Array,
 ): string {
   const id = Buffer.from(key.id, "hex");
   const cipher = createCipheriv(ALGORITHM, key.bytes, nonce.subarray(0, NONCE_BYTES));
-  cipher.setAAD(id);
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(claims), "utf8"), cipher.final()]);
+  cipher.setAAD(Buffer.concat([id, Buffer.from(purpose)]));
+  const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
   return Buffer.concat([id, nonce.subarray(0, NONCE_BYTES), cipher.getAuthTag(), sealed]).toString(
     "base64",
   );
 }
 
-/** The claims of a token we sealed; undefined for anything else. `findKey` gives the key of an id, if there is one. */
-export function openToken(
-  token: string,
+/** The text that we sealed; undefined for anything else. `findKey` gives the key of an id, if there is one. */
+export function unseal(
+  sealed: string,
+  purpose: SealPurpose,
   findKey: (id: string) => Uint8Array | undefined,
-): SessionClaims | undefined {
-  if (token.length > TOKEN_LENGTH_MAX) return undefined;
-  const bytes = Buffer.from(token, "base64");
+): string | undefined {
+  const bytes = Buffer.from(sealed, "base64");
   const head = KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
   if (bytes.length <= head) return undefined;
   const id = bytes.subarray(0, KEY_ID_BYTES);
   const key = findKey(id.toString("hex"));
   if (!key) return undefined;
   const nonce = bytes.subarray(KEY_ID_BYTES, KEY_ID_BYTES + NONCE_BYTES);
-  const cipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(id);
-  cipher.setAuthTag(bytes.subarray(KEY_ID_BYTES + NONCE_BYTES, head));
+  const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.concat([id, Buffer.from(purpose)]));
+  decipher.setAuthTag(bytes.subarray(KEY_ID_BYTES + NONCE_BYTES, head));
   try {
-    const text = cipher.update(bytes.subarray(head), undefined, "utf8") + cipher.final("utf8");
-    return JSON.parse(text) as SessionClaims;
+    return decipher.update(bytes.subarray(head), undefined, "utf8") + decipher.final("utf8");
   } catch {
     // The tag does not fit: forged or damaged, which is all the caller needs to know.
     return undefined;

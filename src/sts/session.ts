@@ -15,7 +15,7 @@ import {
   type SessionRequest,
   sessionKeyKey,
 } from "./model.ts";
-import { openToken, sealToken } from "./session-token.ts";
+import { type SealPurpose, type SessionClaims, seal, unseal } from "./session-token.ts";
 
 export interface SessionDeps {
   readonly store: Store;
@@ -28,6 +28,8 @@ export interface SessionDeps {
 const DURATION_SECONDS_MAX = 12 * 3600;
 /** Chosen: a key that leaks is worth at most a day of new sessions. */
 const KEY_AGE_MS_MAX = 24 * 3600_000;
+/** Chosen: what a header may hold beside others. Ours hold policies of 2,048 characters and 50 tags at most. */
+const TOKEN_LENGTH_MAX = 16 * 1024;
 /** Lost races in a row before we call the store unusable. */
 const ATTEMPTS_MAX = 5;
 
@@ -45,26 +47,40 @@ export class Sessions {
   /** New credentials for a principal. Throws UnavailableError when the store cannot take a new sealing key. */
   async mintSession(request: SessionRequest): Promise<Session> {
     const { clock, random } = this.#deps;
-    const key = await this.#sealingKey();
     const accessKeyId = formatAccessKeyId("ASIA", random.bytes(16));
     const secretAccessKey = formatSecretAccessKey(random.bytes(30));
     const durationSeconds = Math.min(request.durationSeconds, DURATION_SECONDS_MAX);
     const expiresAt = clock.now() + durationSeconds * 1000;
     const principal = { ...request.principal, accessKeyId };
-    const sessionToken = sealToken(
-      { principal, secretAccessKey, expiresAt },
-      { id: key.id, bytes: Buffer.from(key.key, "base64") },
-      random.bytes(12),
-    );
+    const claims: SessionClaims = { principal, secretAccessKey, expiresAt };
+    const sessionToken = await this.#seal(JSON.stringify(claims), "session");
     return { accessKeyId, secretAccessKey, sessionToken, expiresAt };
   }
 
-  /** Whose session this is; undefined if it is not ours, has expired, or the token belongs to another key. */
-  openSession(accessKeyId: string, token: string, now: number): Identity | undefined {
-    const claims = openToken(token, (id) => this.#findKey(id));
-    if (!claims || claims.principal.accessKeyId !== accessKeyId) return undefined;
-    if (now >= claims.expiresAt) return undefined;
-    return { principal: claims.principal, secretAccessKey: claims.secretAccessKey };
+  /** Whose session this is; undefined if it is not ours, or the token belongs to another key. */
+  openSession(accessKeyId: string, token: string, now: number): Identity | "expired" | undefined {
+    if (token.length > TOKEN_LENGTH_MAX) return undefined;
+    const text = unseal(token, "session", (id) => this.#findKey(id));
+    if (text === undefined) return undefined;
+    const { principal, secretAccessKey, expiresAt } = JSON.parse(text) as SessionClaims;
+    if (principal.accessKeyId !== accessKeyId) return undefined;
+    return now >= expiresAt ? "expired" : { principal, secretAccessKey };
+  }
+
+  /** A refusal's details as a text that only `openDenial` reads. */
+  sealDenial(details: string): Promise<string> {
+    return this.#seal(details, "denial");
+  }
+
+  /** What `sealDenial` was given; undefined for any other text. */
+  openDenial(sealed: string): string | undefined {
+    return unseal(sealed, "denial", (id) => this.#findKey(id));
+  }
+
+  async #seal(text: string, purpose: SealPurpose): Promise<string> {
+    const { id, key } = await this.#sealingKey();
+    const nonce = this.#deps.random.bytes(12);
+    return seal(text, purpose, { id, bytes: Buffer.from(key, "base64") }, nonce);
   }
 
   /**

@@ -111,6 +111,7 @@ export class ServerProcess implements Door {
       services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs))],
       findIdentity: createFindIdentity({ cache: this.cache, sessions, clock }),
       authorize,
+      encodeDenial: (details) => sessions.sealDenial(details),
       clock,
       random,
       log,
@@ -167,7 +168,7 @@ export class ServerProcess implements Door {
     const routes = [...this.#dispatcher.routes, this.#nodeFeed.route];
     const route = routes.find((candidate) => candidate.path === path);
     if (route === undefined) return { status: 404, body: "" };
-    const outcome = await this.#gateway.upgrade(raw, route.action);
+    const outcome = await this.#gateway.upgrade(raw, route);
     if (!outcome.ok) return { status: outcome.reply.status, body: String(outcome.reply.body) };
     const decision = await route.open(outcome.call);
     if ("refuse" in decision) return decision.refuse;
