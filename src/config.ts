@@ -29,6 +29,10 @@ export type SettingName =
   | "rootSecretAccessKey"
   | "vpcCidr"
   | "taskRetention"
+  | "join"
+  | "cluster"
+  | "zone"
+  | "advertise"
   | "logLevel";
 
 /** Every setting of Gantry. Help, completion and the systemd unit are made from this table. */
@@ -139,6 +143,39 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     meaning: "how long a stopped task can still be described",
     reason: "a week to look into what happened; ECS promises an hour, which is the least",
   },
+  join: {
+    flag: "join",
+    variable: "GANTRY_JOIN",
+    fallback: undefined,
+    form: "the line that 'gantry token' prints on the server's machine",
+    meaning: "how a new machine finds its server and proves that it may come in; needed once",
+    reason: "one word to carry over; good for an hour, so that an old shell history opens nothing",
+  },
+  cluster: {
+    flag: "cluster",
+    variable: "GANTRY_CLUSTER",
+    fallback: "default",
+    form: "a cluster's name: 1 to 255 letters, digits, _ or -",
+    meaning: "the cluster that this machine joins for the EC2 launch type",
+    reason: "the ECS agent's own default",
+  },
+  zone: {
+    flag: "zone",
+    variable: "GANTRY_ZONE",
+    fallback: undefined,
+    form: "an availability zone's name such as us-east-1a",
+    meaning: "the availability zone that this machine is in; else the region's first",
+    reason: "tasks are spread over zones: what fails together belongs in one",
+  },
+  advertise: {
+    flag: "advertise",
+    variable: "GANTRY_ADVERTISE",
+    fallback: undefined,
+    form: "an IPv4 address of this machine",
+    meaning:
+      "the address at which other machines reach this one; else the one it reaches the server from",
+    reason: "tasks on different machines reach each other through it",
+  },
   logLevel: {
     flag: "log-level",
     variable: "GANTRY_LOG_LEVEL",
@@ -170,6 +207,11 @@ export interface Settings {
   readonly rootKey: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   readonly vpcCidr: string | undefined;
   readonly taskRetentionMs: number;
+  /** A secret. */
+  readonly join: string | undefined;
+  readonly cluster: string;
+  readonly zone: string | undefined;
+  readonly advertise: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -206,6 +248,10 @@ export function readSettings(
     rootKey: parseRootKey(text("rootAccessKeyId"), text("rootSecretAccessKey")),
     vpcCidr: text("vpcCidr") && matching("vpcCidr", /^\d+(\.\d+){3}\/16$/),
     taskRetentionMs: parseRetention(text("taskRetention") ?? ""),
+    join: text("join"),
+    cluster: matching("cluster", /^[A-Za-z0-9_-]{1,255}$/),
+    zone: text("zone") && matching("zone", /^[a-z]{2,}(-[a-z0-9]+)+[a-z]$/),
+    advertise: parseAddress(text("advertise")),
     logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };
 }
@@ -234,6 +280,11 @@ function parseHost(value: string | undefined): string | undefined {
   // RFC 1123 for names; the length is that of a DNS name.
   const isName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
   if (!isName.test(value) && isIP(value) === 0) throw invalid("endpointHost", value);
+  return value;
+}
+
+function parseAddress(value: string | undefined): string | undefined {
+  if (value !== undefined && isIP(value) !== 4) throw invalid("advertise", value);
   return value;
 }
 

@@ -39,11 +39,17 @@ export interface NodeOptions extends NodePlace {
   readonly endpoint: string;
   /** The certificate authority of the endpoint, PEM; undefined: a public one. */
   readonly ca: string | undefined;
-  /** The account whose cluster `default` this machine joins for the EC2 launch type. */
+  /** The account whose cluster this machine joins for the EC2 launch type. */
   readonly accountId: string;
   readonly region: string;
-  /** This machine's key in an account. */
-  readonly keyFor: (accountId: string) => Promise<Credentials>;
+  /** Name of the cluster that this machine joins for the EC2 launch type. */
+  readonly cluster: string;
+  /** e.g. `us-east-1a`. */
+  readonly availabilityZone: string;
+  /** The IPv4 address at which other machines reach this one. */
+  readonly address: string;
+  /** This machine's present key in an account: asked at each call, so that a renewed one is used at once. */
+  readonly keyFor: (accountId: string) => Credentials;
   readonly random: Random;
 }
 
@@ -81,28 +87,22 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   });
   starting.defer(() => dataplane.close());
 
-  const [ec2Key, fleetKey] = await Promise.all([
-    options.keyFor(options.accountId),
-    options.keyFor(FLEET_ACCOUNT_ID),
-  ]);
   const shared = { ...options, log, runtime, dataplane };
   const agents = await Promise.all([
     openAgent(shared, {
       label: "ec2",
-      cluster: "default",
+      cluster: options.cluster,
       accountId: options.accountId,
-      key: ec2Key,
     }),
     openAgent(shared, {
       label: "fargate",
       cluster: FLEET_CLUSTER,
       accountId: FLEET_ACCOUNT_ID,
-      key: fleetKey,
     }),
   ]);
   const loops = starting.use(new Supervisor(log));
   loops.start("containerd", (signal) => containerd.run(signal));
-  loops.start("node feed", (signal) => followFeed({ ...shared, key: fleetKey }, signal));
+  loops.start("node feed", (signal) => followFeed(shared, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));
   const running = starting.move();
@@ -178,9 +178,9 @@ interface Shared extends NodeOptions {
 
 async function openAgent(
   shared: Shared,
-  registration: { label: string; cluster: string; accountId: string; key: Credentials },
+  registration: { label: string; cluster: string; accountId: string },
 ): Promise<{ label: string; agent: Agent }> {
-  const { label, cluster, accountId, key } = registration;
+  const { label, cluster, accountId } = registration;
   const directory = join(shared.directory, `agent-${label}`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const agent = createAgent({
@@ -193,15 +193,15 @@ async function openAgent(
     log: shared.log.child(label),
     disk: machineDisk,
     directory,
-    credentials: () => key,
+    credentials: () => shared.keyFor(accountId),
     config: {
       cluster,
       region: shared.region,
-      availabilityZone: `${shared.region}a`,
+      availabilityZone: shared.availabilityZone,
       accountId,
       ec2InstanceId: shared.identity.ec2InstanceId,
       instanceType: "gantry.local",
-      privateIp: "127.0.0.1",
+      privateIp: shared.address,
       architecture: arch() as NodeJS.Architecture,
       cpuUnits: availableParallelism() * 1024,
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
@@ -228,15 +228,15 @@ function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
     });
 }
 
-function followFeed(shared: Shared & { key: Credentials }, signal: AbortSignal): Promise<void> {
-  const { endpoint, ca, identity, region, clock, key } = shared;
+function followFeed(shared: Shared, signal: AbortSignal): Promise<void> {
+  const { endpoint, ca, identity, region, clock, keyFor } = shared;
   const url = new URL(NODE_FEED_PATH, endpoint.replace(/^http/, "ws"));
   url.searchParams.set("ec2InstanceId", identity.ec2InstanceId);
   const dial: Parameters<typeof runNodeFeed>[0]["dial"] = (abort) => {
     const headers = signRequest({
       method: "GET",
       url,
-      credentials: key,
+      credentials: keyFor(FLEET_ACCOUNT_ID),
       service: "ecs",
       region,
       now: clock.now(),

@@ -13,6 +13,7 @@ import { createNetworkInterfacesController } from "./ecs/control/network-interfa
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
+import { FLEET_ACCOUNT_ID } from "./ecs/model/keys.ts";
 import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
@@ -20,6 +21,7 @@ import { authorize } from "./iam/authorize.ts";
 import { createFindIdentity } from "./iam/identities.ts";
 import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
+import { nodeJoinRoutes } from "./iam/node-join.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
@@ -127,7 +129,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     random,
     log,
   });
-  const upgrades = [...dispatcher.routes, nodeFeed.route];
+  const joinRoutes = nodeJoinRoutes({
+    ...deps,
+    minter: sessions,
+    accountId,
+    region,
+    accountIds: [accountId, FLEET_ACCOUNT_ID],
+  });
+  const upgrades = [...dispatcher.routes, nodeFeed.route, ...joinRoutes];
   const http = await serveHttp({ gateway, upgrades, listen: options.listen, tls, log, clock });
   starting.defer(() => http.close());
   const running = starting.move();

@@ -5,12 +5,14 @@ import type { Settings } from "../config.ts";
 /** What SDKs put before the host for DiscoverInstances and StartLiveTail, whatever the endpoint. */
 const HOST_PREFIXES = ["data-", "stream-"];
 const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
+/** Where tasks find the AWS endpoint, whatever its address on the network. */
+const TASK_SIDE = "169.254.170.2";
 
 /** Subject alternative names in OpenSSL's form (`DNS:localhost`, `IP:127.0.0.1`), sorted, each once. */
 export function certificateNames({ listen, endpointHost }: Settings): readonly string[] {
   const isEverywhere = listen.host === "0.0.0.0" || listen.host === "::";
   const own = isEverywhere ? machineAddresses() : [listen.host];
-  const hosts = new Set([endpointHost, ...own, ...LOOPBACK]);
+  const hosts = new Set([endpointHost, ...own, ...LOOPBACK, TASK_SIDE]);
   const names = [...hosts].flatMap((host) => [
     ...(isIP(host) === 0 ? [`DNS:${host}`] : [`IP:${host}`]),
     ...(isIP(host) === 6 ? [] : HOST_PREFIXES.map((prefix) => `DNS:${prefix}${host}`)),

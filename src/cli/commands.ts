@@ -1,7 +1,10 @@
 import { SETTINGS, type SettingName } from "../config.ts";
 import type { Command } from "./command.ts";
 
-const SERVER_SETTINGS = Object.keys(SETTINGS) as SettingName[];
+/** What only a machine with containers has a use for. */
+const NODE_SETTINGS: readonly SettingName[] = ["cluster", "zone", "advertise"];
+const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter((name) => name !== "join");
+const SERVER_SETTINGS = UP_SETTINGS.filter((name) => !NODE_SETTINGS.includes(name));
 const PRINT_UNIT = {
   "print-unit": "print a systemd unit for this command line, and do nothing else",
 };
@@ -15,7 +18,7 @@ export const COMMANDS: readonly Command[] = [
     details: [
       "Server and node in one process. Needs root, containerd, runc, iproute2 and nftables. Ctrl-C stops it: containers keep running, and the next start adopts them.",
     ],
-    settings: SERVER_SETTINGS,
+    settings: UP_SETTINGS,
     switches: PRINT_UNIT,
     run: async (invocation) => (await import("./up.ts")).up(invocation),
   },
@@ -29,6 +32,26 @@ export const COMMANDS: readonly Command[] = [
     settings: SERVER_SETTINGS,
     switches: PRINT_UNIT,
     run: async (invocation) => (await import("./server.ts")).server(invocation),
+  },
+  {
+    name: "node",
+    words: [],
+    summary: "make this machine capacity of a server elsewhere, in the foreground",
+    details: [
+      "Joins by a token the first time; later starts need none. Needs root and the same packages as 'gantry up'. Ctrl-C stops it: containers keep running, and the next start adopts them.",
+    ],
+    settings: ["dataDirectory", "join", ...NODE_SETTINGS, "logLevel"],
+    switches: PRINT_UNIT,
+    run: async (invocation) => (await import("./node.ts")).node(invocation),
+  },
+  {
+    name: "token",
+    words: [],
+    summary: "print a join token for 'gantry node' on other machines, good for an hour",
+    details: ["Run it where the server runs. The token is a secret: it lets machines join."],
+    settings: ["dataDirectory"],
+    switches: {},
+    run: async ({ settings }) => (await import("./token.ts")).token(settings),
   },
   {
     name: "status",

@@ -9,6 +9,7 @@ import { type Server, startServer } from "../server.ts";
 import { writeClientFile } from "./client-file.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
 import { shellQuote } from "./env.ts";
+import { readMembership } from "./membership.ts";
 import { announceProcess } from "./process-file.ts";
 import { PROGRAM } from "./program.ts";
 import { type DoorTls, loadTls } from "./tls.ts";
@@ -28,6 +29,7 @@ export async function openControlPlane(
   { command, log }: { readonly command: "up" | "server"; readonly log: Log },
 ): Promise<ControlPlane> {
   const { dataDirectory, listen, endpointHost, accountId, region, rootKey } = settings;
+  await refuseNodeDirectory(dataDirectory);
   await refuseTakenPort(listen);
   // A given certificate is read before anything is made; one of our own is made under the store's lock.
   const given = settings.tls.kind === "files" ? await loadTls(settings, systemClock) : undefined;
@@ -74,6 +76,15 @@ export async function openControlPlane(
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Its machine belongs to another server: two of them would start and stop each other's containers. */
+async function refuseNodeDirectory(dataDirectory: string): Promise<void> {
+  const membership = await readMembership(dataDirectory);
+  if (membership === undefined) return;
+  throw new SetupError(
+    `${dataDirectory} belongs to a node of ${membership.endpoint}: start it with 'gantry node', or choose another data directory with --data-dir or GANTRY_DATA_DIR`,
+  );
 }
 
 async function refuseTakenPort({ host, port }: Settings["listen"]): Promise<void> {

@@ -10,8 +10,9 @@ export interface ProcessFile {
   readonly pid: number;
   /** When the kernel started it (`/proc/<pid>/stat`): a later process with the same id has another. */
   readonly startTicks: string;
-  readonly command: "up" | "server";
+  readonly command: "up" | "server" | "node";
   readonly version: string;
+  /** Its own, or the server's that a node works for. */
   readonly endpoint: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;

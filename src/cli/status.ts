@@ -27,6 +27,10 @@ export async function status(settings: Settings): Promise<number> {
     return NOT_RUNNING;
   }
   const lines = processLines(running, systemClock);
+  if (running.command === "node") {
+    process.stdout.write([...lines, ...disk, ""].join("\n"));
+    return 0;
+  }
   try {
     // While it starts, the file is still that of the run before.
     const client = { ...(await readClientFile(dataDirectory)), endpoint: running.endpoint };
@@ -40,8 +44,14 @@ export async function status(settings: Settings): Promise<number> {
   return 0;
 }
 
+const KINDS: Readonly<Record<ProcessFile["command"], string>> = {
+  up: "server and node",
+  server: "control plane alone",
+  node: "capacity of a server elsewhere",
+};
+
 function processLines({ command, version, pid, endpoint, startedAt }: ProcessFile, clock: Clock) {
-  const kind = command === "up" ? "server and node" : "control plane alone";
+  const kind = KINDS[command];
   return [
     `Gantry ${version} is running (${kind})`,
     row("process", `${pid}, for ${duration(clock.now() - startedAt)}`),

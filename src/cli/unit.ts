@@ -1,8 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { SETTINGS, type Settings } from "../config.ts";
 
+/** The commands that are services. */
+export type UnitCommand = "up" | "server" | "node";
+
 export interface UnitOptions {
-  readonly command: "up" | "server";
+  readonly command: UnitCommand;
   /** What runs: Node and the program's first file. */
   readonly program: readonly string[];
   /** Flags that differ from their defaults. */
@@ -10,12 +13,14 @@ export interface UnitOptions {
   readonly dataDirectory: string;
 }
 
-/** `gantry up --print-unit`, `gantry server --print-unit`: a unit file for the settings given now. */
-export function unit(command: "up" | "server", settings: Settings): number {
+/** `gantry up --print-unit`, and of `server` and `node`: a unit file for the settings given now. */
+export function unit(command: UnitCommand, settings: Settings): number {
   const main = fileURLToPath(new URL(`../main${import.meta.url.slice(-3)}`, import.meta.url));
   const program = [process.execPath, "--disable-warning=ExperimentalWarning", main];
   const { dataDirectory } = settings;
-  process.stdout.write(unitText({ command, program, flags: flagsOf(settings), dataDirectory }));
+  process.stdout.write(
+    unitText({ command, program, flags: flagsOf(command, settings), dataDirectory }),
+  );
   return 0;
 }
 
@@ -37,7 +42,7 @@ StartLimitBurst=5
 
 [Service]
 Type=exec
-# Secrets as variables, readable by root only: GANTRY_ROOT_ACCESS_KEY_ID, GANTRY_ROOT_SECRET_ACCESS_KEY.
+# Secrets as variables, readable by root only: ${command === "node" ? "GANTRY_JOIN" : "GANTRY_ROOT_ACCESS_KEY_ID, GANTRY_ROOT_SECRET_ACCESS_KEY"}.
 EnvironmentFile=-/etc/gantry.env
 ExecStart=${line}
 Restart=on-failure
@@ -46,7 +51,7 @@ LimitNOFILE=1048576
 LimitCORE=0
 UMask=0077
 KeyringMode=private
-${(command === "up" ? NODE_LINES : serverLines(dataDirectory)).join("\n")}
+${(command === "server" ? serverLines(dataDirectory) : NODE_LINES).join("\n")}
 
 [Install]
 WantedBy=multi-user.target
@@ -93,12 +98,27 @@ function serverLines(dataDirectory: string): string[] {
   ];
 }
 
-/** Never the root key: a unit is readable by everybody. */
-function flagsOf(settings: Settings): string[] {
+/** Never a root key or a join token: a unit is readable by everybody. */
+function flagsOf(command: UnitCommand, settings: Settings): string[] {
+  const { dataDirectory, logLevel, cluster, zone, advertise } = settings;
+  const values: Values = {
+    dataDirectory,
+    ...(command === "node" ? {} : serverValues(settings)),
+    ...(command === "server" ? {} : { cluster, zone, advertise }),
+    logLevel,
+  };
+  return Object.entries(values).flatMap(([name, value]) => {
+    const { flag, fallback } = SETTINGS[name as keyof typeof SETTINGS];
+    return value === undefined || value === fallback ? [] : [`--${flag}`, value];
+  });
+}
+
+type Values = Partial<Record<keyof typeof SETTINGS, string | undefined>>;
+
+function serverValues(settings: Settings): Values {
   const { listen, tls } = settings;
   const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-  const values: Partial<Record<keyof typeof SETTINGS, string | undefined>> = {
-    dataDirectory: settings.dataDirectory,
+  return {
     listen: `${host}:${listen.port}`,
     endpointHost: settings.endpointHost === listen.host ? undefined : settings.endpointHost,
     tls: tls.kind === "files" ? undefined : tls.kind,
@@ -109,12 +129,7 @@ function flagsOf(settings: Settings): string[] {
     region: settings.region,
     vpcCidr: settings.vpcCidr,
     taskRetention: hoursOrDays(settings.taskRetentionMs),
-    logLevel: settings.logLevel,
   };
-  return Object.entries(values).flatMap(([name, value]) => {
-    const { flag, fallback } = SETTINGS[name as keyof typeof SETTINGS];
-    return value === undefined || value === fallback ? [] : [`--${flag}`, value];
-  });
 }
 
 function hoursOrDays(ms: number): string {

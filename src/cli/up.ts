@@ -1,15 +1,19 @@
 import { join } from "node:path";
 import type { Settings } from "../config.ts";
+import { FLEET_ACCOUNT_ID } from "../ecs/model/keys.ts";
 import { systemClock } from "../lib/clock.ts";
-import { SetupError } from "../lib/errors.ts";
+import { assert } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import type { GantryNode } from "../node.ts";
 import type { Invocation } from "./command.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { nearestExisting, readIdentity } from "./data-directory.ts";
+import { readIdentity } from "./data-directory.ts";
 import { aborted, enterForeground } from "./foreground.ts";
+import { refuseUnfitHost } from "./host-fitness.ts";
+import { addressTowards } from "./machine-address.ts";
 import { unit } from "./unit.ts";
+import { reportWhatStays } from "./what-stays.ts";
 
 /** `gantry up`: server and node in this process, until it is asked to stop. Containers outlive it. */
 export async function up({ settings, switches }: Invocation): Promise<number> {
@@ -37,14 +41,30 @@ export async function up({ settings, switches }: Invocation): Promise<number> {
 async function openNode(settings: Settings, plane: ControlPlane, log: Log): Promise<GantryNode> {
   const { startNode } = await import("../node.ts");
   const { server, identity, tls } = plane;
+  const { accountId, region } = settings;
+  const keys = new Map(
+    await Promise.all(
+      [accountId, FLEET_ACCOUNT_ID].map(
+        async (account) =>
+          [account, await server.createNodeKey(account, identity.ec2InstanceId)] as const,
+      ),
+    ),
+  );
   return startNode({
     directory: join(settings.dataDirectory, "node"),
     identity,
     endpoint: server.endpoint,
     ca: tls?.authority?.pem,
-    accountId: settings.accountId,
-    region: settings.region,
-    keyFor: (accountId) => server.createNodeKey(accountId, identity.ec2InstanceId),
+    accountId,
+    region,
+    cluster: settings.cluster,
+    availabilityZone: settings.zone ?? `${region}a`,
+    address: settings.advertise ?? (await addressTowards(server.endpoint)),
+    keyFor: (account) => {
+      const key = keys.get(account);
+      assert(key, `this machine has no key in account ${account}`);
+      return key;
+    },
     clock: systemClock,
     random: systemRandom,
     log,
@@ -57,26 +77,4 @@ async function isInUse(dataDirectory: string): Promise<boolean> {
     (identity) => identity !== undefined,
     () => false,
   );
-}
-
-async function refuseUnfitHost(dataDirectory: string): Promise<void> {
-  const { checkHost } = await import("../runtime/host-checks.ts");
-  const directory = await nearestExisting(dataDirectory);
-  const failed = (await checkHost({ directory })).filter(({ ok }) => !ok);
-  if (failed.length === 0) return;
-  // Without root the other checks fail too, and their cures would mislead.
-  const [root] = failed.filter(({ name }) => name === "root");
-  const lines = (root ? [root] : failed).map(
-    ({ name, problem, remedy }) => `  ${name}: ${problem}${remedy ? `; ${remedy}` : ""}`,
-  );
-  throw new SetupError(`this machine cannot run containers:\n${lines.join("\n")}`);
-}
-
-async function reportWhatStays(node: GantryNode, log: Log): Promise<void> {
-  const count = await node.runningContainers();
-  if (count > 0) {
-    log.info(
-      `${count} ${count === 1 ? "container keeps" : "containers keep"} running; the next start adopts them, 'gantry down' removes them`,
-    );
-  }
 }

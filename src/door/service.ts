@@ -15,14 +15,15 @@ export interface Principal {
 
 /**
  * `root`: the account's root key, or a session of it. `user`: an IAM user's key, or a session of the user.
- * `role-session`: whoever assumed a role, tasks included. `node`: one machine's agent and dataplane. `anonymous`: nobody
- * has signed, which few operations take.
+ * `role-session`: whoever assumed a role, tasks included. `node`: one machine's agent and dataplane. `join`: whoever
+ * holds a join token. `anonymous`: nobody has signed, which few operations take.
  */
 export type PrincipalKind =
   | "root"
   | "user"
   | "role-session"
   | "node"
+  | "join"
   | "anonymous"
   | "task-execution"
   | "task";

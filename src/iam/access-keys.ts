@@ -68,8 +68,9 @@ function keyOf(cache: Cache, owner: StoreRecord): AccessKey | undefined {
   return cache.get(accessKeyKey(accessKeyId))?.value as AccessKey | undefined;
 }
 
-function buildKey(
-  deps: AccessKeyDeps,
+/** A new key, not stored yet. */
+export function buildKey(
+  deps: Pick<AccessKeyDeps, "clock" | "random">,
   owner: Pick<AccessKey, "accountId" | "principalArn" | "kind">,
 ): AccessKey {
   return {

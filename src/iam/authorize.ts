@@ -17,11 +17,13 @@ const ALLOWED: Readonly<Record<PrincipalKind, readonly string[]>> = {
     "ecs:StartTelemetrySession",
     "ecs:Submit*",
     "gantry:NodeFeed",
+    "gantry:RenewNodeKeys",
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:DescribeLogStreams",
     "logs:PutLogEvents",
   ],
+  join: ["gantry:JoinNode"],
   /** AmazonECSTaskExecutionRolePolicy, and CreateLogGroup for `awslogs-create-group`. */
   "task-execution": [
     "ecr:BatchCheckLayerAvailability",

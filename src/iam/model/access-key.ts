@@ -20,8 +20,9 @@ export interface KeyOwner {
 }
 
 /** Keys are found by their id alone: the account follows from the key. */
+export const ACCESS_KEYS_PREFIX = "/-/-/iam/access-keys/";
 export function accessKeyKey(accessKeyId: string): string {
-  return `/-/-/iam/access-keys/${accessKeyId}`;
+  return `${ACCESS_KEYS_PREFIX}${accessKeyId}`;
 }
 
 export function keyOwnerKey(principalArn: string): string {

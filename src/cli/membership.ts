@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf, SetupError } from "../lib/errors.ts";
+import type { NodeKeys } from "../protocol/node-join.ts";
+import { replaceFile } from "./data-directory.ts";
+
+/** What a machine that has joined knows of its server. Kept in the data directory (0600). */
+export interface Membership extends NodeKeys {
+  readonly endpoint: string;
+  /** PEM; undefined: a public authority, or plain HTTP. */
+  readonly ca?: string | undefined;
+}
+
+/** The membership of a data directory; undefined when it has not joined. Throws SetupError when it is damaged. */
+export async function readMembership(dataDirectory: string): Promise<Membership | undefined> {
+  const path = membershipPath(dataDirectory);
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Membership;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new SetupError(
+      `cannot read ${path}: ${messageOf(cause)}; restore it, or join anew with an empty data directory`,
+      { cause },
+    );
+  }
+}
+
+/** Replaces it whole. */
+export async function writeMembership(
+  dataDirectory: string,
+  membership: Membership,
+): Promise<void> {
+  await replaceFile(membershipPath(dataDirectory), membership);
+}
+
+function membershipPath(dataDirectory: string): string {
+  return join(dataDirectory, "membership.json");
+}

@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import type { Settings } from "../config.ts";
+import { systemClock } from "../lib/clock.ts";
+import { messageOf, SetupError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Supervisor } from "../lib/supervisor.ts";
+import { type GantryNode, startNode } from "../node.ts";
+import type { Invocation } from "./command.ts";
+import { type Identity, openDataDirectory } from "./data-directory.ts";
+import { aborted, enterForeground } from "./foreground.ts";
+import { refuseUnfitHost } from "./host-fitness.ts";
+import { joinServer, type Machine, renewKeys } from "./join.ts";
+import { parseJoinToken } from "./join-token.ts";
+import { addressTowards } from "./machine-address.ts";
+import { type Membership, readMembership } from "./membership.ts";
+import { announceProcess, findProcess } from "./process-file.ts";
+import { unit } from "./unit.ts";
+import { reportWhatStays } from "./what-stays.ts";
+
+/** Chosen: a machine's key that leaks is worth at most a day. */
+const RENEW_MS = 24 * 3_600_000;
+/** Chosen: between attempts while the server cannot be reached. */
+const RENEW_AGAIN_MS = 5 * 60_000;
+
+/** `gantry node`: this machine as capacity of a server elsewhere, until it is asked to stop. Containers outlive it. */
+export async function node({ settings, switches }: Invocation): Promise<number> {
+  if (switches.has("print-unit")) return unit("node", settings);
+  const { log, stop } = enterForeground(settings.logLevel);
+  const { dataDirectory } = settings;
+  await refuseUnfitHost(dataDirectory);
+  await refuseTaken(dataDirectory);
+  const joined = await membershipOf(settings);
+  const { identity } = joined;
+  const keys = new FreshKeys(
+    joined.membership,
+    { dataDirectory, ...identity, clock: systemClock },
+    log,
+  );
+  await using loops = new Supervisor(log);
+  await using running = await openNode(settings, identity, keys, log);
+  loops.start("key renewal", (signal) => keys.run(signal));
+  const { endpoint } = keys.membership;
+  using _announced = await announceProcess(
+    dataDirectory,
+    { command: "node", endpoint },
+    systemClock,
+  );
+  await running.connected(stop);
+  if (!stop.aborted) {
+    process.stdout.write(`\nThis machine works for ${endpoint} as ${identity.ec2InstanceId}.\n\n`);
+    await Promise.race([aborted(stop), running.failed, loops.failed]);
+  }
+  log.info("stopping");
+  await reportWhatStays(running, log);
+  return 0;
+}
+
+async function refuseTaken(dataDirectory: string): Promise<void> {
+  const running = await findProcess(dataDirectory);
+  if (running === undefined) return;
+  throw new SetupError(
+    `another Gantry (process ${running.pid}, 'gantry ${running.command}') runs on ${dataDirectory}: stop it, or choose another data directory with --data-dir or GANTRY_DATA_DIR`,
+  );
+}
+
+interface Joined {
+  readonly identity: Identity;
+  readonly membership: Membership;
+}
+
+/** What this data directory has joined; by the token, if it has not yet. Throws SetupError. */
+async function membershipOf({ dataDirectory, join: text }: Settings): Promise<Joined> {
+  const present = await readMembership(dataDirectory);
+  const token = text === undefined ? undefined : parseJoinToken(text);
+  if (present !== undefined) {
+    // A unit file goes on saying --join after it has been of use.
+    if (token !== undefined && token.endpoint !== present.endpoint) {
+      throw new SetupError(
+        `this machine has joined ${present.endpoint} and the token is for ${token.endpoint}: choose an empty data directory for it with --data-dir or GANTRY_DATA_DIR`,
+      );
+    }
+    return { identity: await openDataDirectory(dataDirectory, systemRandom), membership: present };
+  }
+  if (token === undefined) {
+    throw new SetupError(
+      "this machine has joined no server: run 'gantry token' on the server's machine and give the line it prints with --join or GANTRY_JOIN",
+    );
+  }
+  const identity = await openDataDirectory(dataDirectory, systemRandom);
+  const machine = { dataDirectory, ec2InstanceId: identity.ec2InstanceId, clock: systemClock };
+  return { identity, membership: await joinServer(token, machine) };
+}
+
+async function openNode(
+  settings: Settings,
+  identity: Identity,
+  keys: FreshKeys,
+  log: Log,
+): Promise<GantryNode> {
+  const { endpoint, ca, accountId, region } = keys.membership;
+  return startNode({
+    directory: join(settings.dataDirectory, "node"),
+    identity,
+    endpoint,
+    ca,
+    accountId,
+    region,
+    cluster: settings.cluster,
+    availabilityZone: settings.zone ?? `${region}a`,
+    address: settings.advertise ?? (await addressTowards(endpoint)),
+    keyFor: (account) => keys.of(account),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
+}
+
+/** The machine's keys, made new at each start and once a day. */
+class FreshKeys {
+  #membership: Membership;
+  readonly #machine: Machine;
+  readonly #log: Log;
+
+  constructor(membership: Membership, machine: Machine, log: Log) {
+    this.#membership = membership;
+    this.#machine = machine;
+    this.#log = log;
+  }
+
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  of(accountId: string): { accessKeyId: string; secretAccessKey: string } {
+    const key = this.#membership.keys[accountId];
+    if (key === undefined) throw new SetupError(`this machine has no key in account ${accountId}`);
+    return key;
+  }
+
+  /** Renews until `signal` aborts. While the server is away the present keys do. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#machine;
+    while (!signal.aborted) {
+      let pauseMs = RENEW_MS;
+      try {
+        this.#membership = await renewKeys(this.#membership, this.#machine);
+      } catch (error) {
+        this.#log.warn("cannot renew this machine's keys yet", { error: messageOf(error) });
+        pauseMs = RENEW_AGAIN_MS;
+      }
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+}
