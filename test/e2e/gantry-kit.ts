@@ -66,14 +66,17 @@ export async function until<T>(
 export class GantryKit {
   readonly directory: string;
   readonly #program: string;
+  readonly #before: readonly string[];
   #process: ChildProcess | undefined;
   #output = "";
   #ecs: ECSClient | undefined;
   #logs: CloudWatchLogsClient | undefined;
 
-  /** `program`: another gantry than this clone's. */
-  constructor(program = "bin/gantry") {
-    this.#program = program;
+  /** `program`: another gantry than this clone's. `enter`: words that make a program run on another host. */
+  constructor(program = "bin/gantry", enter: readonly string[] = []) {
+    const [first = "", ...rest] = [...enter, program];
+    this.#program = first;
+    this.#before = rest;
     this.directory = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
   }
 
@@ -97,8 +100,18 @@ export class GantryKit {
 
   /** Starts `gantry up` and waits until it says that it is ready. */
   async start(...flags: readonly string[]): Promise<void> {
+    await this.#run(/Gantry is ready/, ["up", ...flags]);
+    this.#connect();
+  }
+
+  /** Starts `gantry node` and waits until its agents are connected. */
+  async startNode(...flags: readonly string[]): Promise<void> {
+    await this.#run(/This machine works for/, ["node", ...flags]);
+  }
+
+  async #run(readiness: RegExp, words: readonly string[]): Promise<void> {
     this.#output = "";
-    const child = spawn(this.#program, ["up", ...flags], {
+    const child = spawn(this.#program, [...this.#before, ...words], {
       env: { ...process.env, PATH, ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -108,11 +121,10 @@ export class GantryKit {
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
-    await until("gantry up is ready", () => {
-      if (child.exitCode !== null) throw new Error(`gantry up ended:\n${this.#output}`);
-      return /Gantry is ready/.test(this.#output);
+    await until(`gantry ${words[0]} is ready`, () => {
+      if (child.exitCode !== null) throw new Error(`gantry ${words[0]} ended:\n${this.#output}`);
+      return readiness.test(this.#output);
     });
-    this.#connect();
   }
 
   #connect(): void {
@@ -155,7 +167,7 @@ export class GantryKit {
 
   /** `gantry …` on this system's data directory. */
   gantry(...args: readonly string[]): Promise<CommandResult> {
-    return command(this.#program, args, this.environment);
+    return command(this.#program, [...this.#before, ...args], this.environment);
   }
 
   async loadImage(archive: string): Promise<void> {
