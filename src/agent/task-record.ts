@@ -1,5 +1,6 @@
 import type { PayloadContainer, PayloadTask } from "../protocol/acs.ts";
 import type { ContainerState, ExitState } from "../runtime/runtime.ts";
+import type { NetworkBinding } from "./network-bindings.ts";
 
 /** A task as it is journalled: the payload without its credentials, which never reach a disk. */
 export type AssignedTask = Omit<PayloadTask, "roleCredentials" | "executionRoleCredentials">;
@@ -24,6 +25,10 @@ export interface ContainerRecord {
   readonly name: string;
   readonly status: "PENDING" | "RUNNING" | "STOPPED";
   readonly imageDigest?: string;
+  /** On the node's bridge network, where the container has been given a place. */
+  readonly address?: string;
+  /** Likewise: its ports of the machine. */
+  readonly networkBindings?: readonly NetworkBinding[];
   /** Absent until the container is RUNNING. */
   readonly stopSignal?: string;
   readonly startedAt?: number;
@@ -75,6 +80,11 @@ export function newRecord(task: AssignedTask): TaskRecord {
 /** The last part of a task's ARN. */
 export function taskIdOf(taskArn: string): string {
   return taskArn.slice(taskArn.lastIndexOf("/") + 1);
+}
+
+/** ECS: a task that names no network mode is on the bridge. */
+export function networkModeOf({ networkMode }: AssignedTask): "awsvpc" | "bridge" | "host" | "none" {
+  return networkMode ?? "bridge";
 }
 
 /** The payload's definition of a container that the record names. */

@@ -1,4 +1,5 @@
 import { containerIdOf } from "./container-spec.ts";
+import type { NetworkBinding } from "./network-bindings.ts";
 import {
   type ContainerRecord,
   definitionOf,
@@ -26,6 +27,7 @@ export interface ContainerStateChange {
   readonly imageDigest?: string;
   readonly exitCode?: number;
   readonly reason?: string;
+  readonly networkBindings?: readonly NetworkBinding[];
 }
 
 /** What the server has yet to be told of a task, and what it then knows. */
@@ -74,11 +76,12 @@ function containerNews(
   container: ContainerRecord,
   told: "RUNNING" | "STOPPED" | undefined,
 ): readonly ContainerStateChange[] {
-  const { name, exitCode, reason, imageDigest } = container;
+  const { name, exitCode, reason, imageDigest, networkBindings } = container;
   const base = {
     containerName: name,
     ...(container.startedAt !== undefined && { runtimeId: containerIdOf(record.task.arn, name) }),
     ...(imageDigest !== undefined && { imageDigest }),
+    ...(networkBindings?.length && { networkBindings }),
   };
   const news: ContainerStateChange[] = [];
   if (container.startedAt !== undefined && told === undefined) {

@@ -1,29 +1,39 @@
-import type { Dataplane } from "../../dataplane/dataplane.ts";
+import {
+  type BridgeAttachment,
+  type Dataplane,
+  PortUnavailableError,
+} from "../../dataplane/dataplane.ts";
 import type { ContainerNetwork } from "../../runtime/runtime.ts";
+import { containerIdOf } from "../container-spec.ts";
+import { type NetworkBinding, networkBindingsOf, portMapsOf } from "../network-bindings.ts";
 import { TaskFailure } from "../task-failure.ts";
-import { type AssignedTask, taskIdOf } from "../task-record.ts";
+import { type AssignedTask, networkModeOf, taskIdOf } from "../task-record.ts";
 
 /** One wait for the node's feed to bring the interface. Short, so that a task that is stopped meanwhile goes on to stop. */
 const ATTACH_WAIT_MS = 2_000;
 
-/**
- * Joins the task to its network. All its containers share what is returned. Throws DataplaneError while the network is not
- * there yet: trying again may help.
- */
-export async function networkUp(
-  dataplane: Dataplane,
-  task: AssignedTask,
-): Promise<ContainerNetwork> {
+/** What all containers of a task share; or `bridge`, where each has a place of its own by {@link bridgeUp}. */
+export type TaskNetwork = ContainerNetwork | { readonly mode: "bridge" };
+
+/** A container's place on the node's bridge network. */
+export interface BridgePlace {
+  readonly network: ContainerNetwork;
+  readonly address: string;
+  readonly networkBindings: readonly NetworkBinding[];
+}
+
+/** Joins the task to its network. Throws DataplaneError while the network is not there yet: trying again may help. */
+export async function networkUp(dataplane: Dataplane, task: AssignedTask): Promise<TaskNetwork> {
   const taskId = taskIdOf(task.arn);
-  switch (task.networkMode) {
+  switch (networkModeOf(task)) {
     case "host":
       return { mode: "host" };
+    case "bridge":
+      return { mode: "bridge" };
     case "none":
       return { mode: "namespace", path: await dataplane.isolate(taskId) };
     case "awsvpc":
       return { mode: "namespace", path: await attach(dataplane, task, taskId) };
-    default:
-      throw new TaskFailure("ResourceInitializationError: network mode bridge is not supported");
   }
 }
 
@@ -35,7 +45,48 @@ async function attach(dataplane: Dataplane, task: AssignedTask, taskId: string):
   return dataplane.attach(taskId, eni.ec2Id, ATTACH_WAIT_MS);
 }
 
-/** Takes the task off its network. */
+/** Takes the task off its network. On the bridge, each of its containers has been taken off by itself. */
 export async function networkDown(dataplane: Dataplane, task: AssignedTask): Promise<void> {
-  if (task.networkMode !== "host") await dataplane.detach(taskIdOf(task.arn));
+  const mode = networkModeOf(task);
+  if (mode === "awsvpc" || mode === "none") await dataplane.detach(taskIdOf(task.arn));
+}
+
+/** Gives a container its place on the node's bridge network. Throws TaskFailure when a port of the machine cannot be had. */
+export async function bridgeUp(
+  dataplane: Dataplane,
+  task: AssignedTask,
+  name: string,
+): Promise<BridgePlace> {
+  const { address, bindings, path } = await bind(dataplane, task, name);
+  return {
+    network: { mode: "namespace", path },
+    address,
+    networkBindings: networkBindingsOf(bindings),
+  };
+}
+
+async function bind(
+  dataplane: Dataplane,
+  task: AssignedTask,
+  name: string,
+): Promise<BridgeAttachment> {
+  const definition = task.containers.find((container) => container.name === name);
+  try {
+    const maps = portMapsOf(definition?.portMappings ?? []);
+    return await dataplane.attachBridge(containerIdOf(task.arn, name), maps);
+  } catch (error) {
+    if (!(error instanceof PortUnavailableError || error instanceof RangeError)) throw error;
+    throw new TaskFailure(`CannotStartContainerError: ${error.message}`, name);
+  }
+}
+
+/** Takes a container off the bridge network; one that never was on it is a success. */
+export async function bridgeDown(
+  dataplane: Dataplane,
+  task: AssignedTask,
+  name: string,
+): Promise<void> {
+  if (networkModeOf(task) === "bridge") {
+    await dataplane.detachBridge(containerIdOf(task.arn, name));
+  }
 }
