@@ -217,6 +217,7 @@ class AgentRun {
     for (const { id } of orphans) {
       log.warn("removing a container that belongs to no task", { id });
       await this.#untilDone("cannot remove a container yet", () => runtime.remove(id));
+      await this.#untilDone("cannot remove a network yet", () => dataplane.detachBridge(id));
     }
     await this.#untilDone("cannot remove a network yet", () => dataplane.detach(taskIdOf(taskArn)));
   }

@@ -31,6 +31,7 @@ function spec(
     region: "eu-west-1",
     network: { mode: "host" },
     hostname: "box",
+    linkEnvironment: [],
     mounts: [],
     outputPath: "/tmp/out",
   });
@@ -134,6 +135,20 @@ test("on the host's network the machine's own files are seen; elsewhere its loop
   assert.equal(none.hostname, "abc\n");
 });
 
+test("on the bridge a container finds itself and its links by name", () => {
+  const machine = { hosts: "", hostname: "machine\n", "resolv.conf": "nameserver 9.9.9.9\n" };
+  const task = payloadTask("abc", { networkMode: "bridge" });
+  const links = [
+    { name: "db", alias: "store", address: "192.168.240.5" },
+    { name: "cache", alias: "cache", address: "192.168.240.6" },
+  ];
+  const { hosts } = etcFiles(task, "web", machine, { address: "192.168.240.4", links });
+  assert.match(
+    hosts,
+    /\n192\.168\.240\.4\tabc\n192\.168\.240\.5\tstore db\n192\.168\.240\.6\tcache\n$/,
+  );
+});
+
 test("each feature this agent lacks is found by the definition's name for it", () => {
   const inHostConfig = (settings: object) =>
     payloadContainer("c", {
@@ -146,7 +161,6 @@ test("each feature this agent lacks is found by the definition's name for it", (
     [inHostConfig({ Devices: [{}] }), "linuxParameters.devices"],
     [inHostConfig({ Runtime: "kata" }), "Runtime"],
     [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
-    [payloadContainer("c", { links: ["a"] }), "links"],
     [payloadContainer("c", { secrets: [{}] }), "secrets"],
     [payloadContainer("c", { restartPolicy: { enabled: true } }), "restartPolicy"],
     [

@@ -36,6 +36,8 @@ export interface ContainerPlace {
   readonly region: string;
   readonly network: ContainerNetwork;
   readonly hostname: string | undefined;
+  /** What Docker says of links, `NAME=value`. */
+  readonly linkEnvironment: readonly string[];
   /** Generated /etc files. */
   readonly mounts: readonly BindMount[];
   readonly outputPath: string;
@@ -124,6 +126,7 @@ function environmentOf(
     DEFAULT_PATH,
     ...(place.hostname === undefined ? [] : [`HOSTNAME=${place.hostname}`]),
     ...(terminal ? ["TERM=xterm"] : []),
+    ...place.linkEnvironment,
     `AWS_REGION=${place.region}`,
     `AWS_DEFAULT_REGION=${place.region}`,
     ...image.config.environment,

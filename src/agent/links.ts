@@ -3,7 +3,7 @@
  * variables. ECS has them in network mode bridge only.
  */
 import type { PayloadContainer } from "../protocol/acs.ts";
-import type { TaskRecord } from "./task-record.ts";
+import { definitionOf, type TaskRecord } from "./task-record.ts";
 
 /** A linked container, as the one that links to it sees it. */
 export interface Link {
@@ -22,17 +22,30 @@ export function parseLink(text: string): { readonly name: string; readonly alias
 }
 
 /** The links of a container that lead somewhere: a container that has ended has no address any more. */
-export function linksOf(record: TaskRecord, container: PayloadContainer): readonly Link[] {
-  return (container.links ?? []).flatMap((text): Link[] => {
+export function linksOf(record: TaskRecord, container: string): readonly Link[] {
+  return (definitionOf(record, container)?.links ?? []).flatMap((text): Link[] => {
     const { name, alias } = parseLink(text);
     const target = record.containers.find((other) => other.name === name);
     if (target?.status !== "RUNNING" || target.address === undefined) return [];
-    const mappings = record.task.containers.find((other) => other.name === name)?.portMappings;
-    const ports = (mappings ?? []).flatMap(({ containerPort, protocol }) =>
+    const mappings = definitionOf(record, name)?.portMappings ?? [];
+    const ports = mappings.flatMap(({ containerPort, protocol }) =>
       containerPort === undefined ? [] : [{ port: containerPort, protocol }],
     );
     return [{ name, alias, address: target.address, ports }];
   });
+}
+
+/**
+ * What must have started before a container does: ECS waits for what it links to as for a dependency on its start.
+ */
+export function dependenciesOf(
+  container: PayloadContainer,
+): NonNullable<PayloadContainer["dependsOn"]> {
+  const linked = (container.links ?? []).map((text) => ({
+    containerName: parseLink(text).name,
+    condition: "START" as const,
+  }));
+  return [...(container.dependsOn ?? []), ...linked];
 }
 
 /** Docker's variables for a container's links: where each port of the linked container is. */

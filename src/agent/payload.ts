@@ -6,6 +6,7 @@ import type {
   ServerMessage,
 } from "../protocol/acs.ts";
 import { decodeDockerSettings } from "./docker-settings.ts";
+import { dependenciesOf } from "./links.ts";
 import type { AssignedTask } from "./task-record.ts";
 
 /** The members without which a message is dropped, by type. Source: the ECS agent. */
@@ -92,9 +93,9 @@ function containerProblem(container: PayloadContainer): string | undefined {
 /** Every dependency exists, and none leads back to itself: else the task could neither start nor stop. */
 function dependencyProblem(task: AssignedTask): string | undefined {
   const on = new Map(
-    task.containers.map(({ name, dependsOn }) => [
-      name,
-      (dependsOn ?? []).map(({ containerName }) => containerName),
+    task.containers.map((container) => [
+      container.name,
+      dependenciesOf(container).map(({ containerName }) => containerName),
     ]),
   );
   for (const [name, names] of on) {

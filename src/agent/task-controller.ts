@@ -8,6 +8,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Permits } from "../lib/turns.ts";
 import { type ContainerNetwork, type Image, RuntimeError } from "../runtime/runtime.ts";
 import { containerIdOf } from "./container-spec.ts";
+import { linksOf } from "./links.ts";
 import {
   type ContainersDeps,
   containerDown,
@@ -17,7 +18,7 @@ import {
 } from "./steps/containers.ts";
 import { imagesUp } from "./steps/images.ts";
 import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
-import { networkDown, networkUp } from "./steps/network.ts";
+import { bridgeDown, bridgeUp, networkDown, networkUp, type TaskNetwork } from "./steps/network.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { removeTaskFiles } from "./task-files.ts";
@@ -55,7 +56,7 @@ export class TaskController {
   readonly #entry: TaskEntry;
   readonly #logs: TaskLogs;
   #progress: TaskProgress = NO_PROGRESS;
-  #network: ContainerNetwork | undefined;
+  #network: TaskNetwork | undefined;
   #images: ReadonlyMap<string, Image> = new Map();
   /** Containers whose start failed in a way that does not tell whether they run. */
   readonly #unsure = new Set<string>();
@@ -189,7 +190,10 @@ export class TaskController {
         if (signal.aborted) return;
         return this.#change(step.name, { killedAt: clock.now() });
       case "containerDown":
-        await permits.use(() => containerDown(this.#deps, task, step.name));
+        await permits.use(async () => {
+          await containerDown(this.#deps, task, step.name);
+          await bridgeDown(dataplane, task, step.name);
+        });
         this.#logs.end(step.name);
         return this.#advance({ removed: new Set([...this.#progress.removed, step.name]) });
       case "logsFlush":
@@ -219,7 +223,12 @@ export class TaskController {
       // Made again by the next looks.
       return this.#advance({ networkUp: network !== undefined, imagesUp: false });
     }
-    await permits.use(() => containerUp(this.#deps, task, name, { image, network }));
+    await permits.use(async () => {
+      const own = network.mode === "bridge" ? await this.#bridgeUp(name, signal) : network;
+      const links = linksOf(this.#entry.record, name);
+      const { address } = this.#container(name);
+      await containerUp(this.#deps, task, name, { image, network: own, address, links });
+    });
     if (signal.aborted) return;
     this.#change(name, {
       status: "RUNNING",
@@ -230,6 +239,15 @@ export class TaskController {
     log.info("container started", { task: task.arn, container: name });
     this.#logs.follow(name, signal);
     void this.#awaitExit(name, signal);
+  }
+
+  /** Address and ports are on record before the container runs: whoever adopts it could not ask for them. */
+  async #bridgeUp(name: string, signal: AbortSignal): Promise<ContainerNetwork> {
+    const { task } = this.#entry.record;
+    const { network, address, networkBindings } = await bridgeUp(this.#deps.dataplane, task, name);
+    signal.throwIfAborted();
+    this.#change(name, { address, networkBindings });
+    return network;
   }
 
   /** A start whose answer was lost may have taken effect: such a container is stopped like any other that runs. */

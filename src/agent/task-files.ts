@@ -6,6 +6,7 @@ import type { BindMount } from "../runtime/runtime.ts";
 import { containerIdOf } from "./container-spec.ts";
 import type { Disk } from "./disk.ts";
 import { type DockerSettings, decodeDockerSettings } from "./docker-settings.ts";
+import type { Link } from "./links.ts";
 import { type AssignedTask, taskIdOf } from "./task-record.ts";
 
 /** Docker's first lines of every container's /etc/hosts. */
@@ -32,17 +33,31 @@ export function outputPath(directory: string, taskArn: string, name: string): st
   return join(containerDirectory(directory, taskArn, name), "output");
 }
 
+/** A container's place on the bridge network, and whom it links to there. */
+export interface BridgeNeighbourhood {
+  /** Undefined: it is on another network. */
+  readonly address: string | undefined;
+  readonly links: readonly Pick<Link, "name" | "alias" | "address">[];
+}
+
+const NO_BRIDGE: BridgeNeighbourhood = { address: undefined, links: [] };
+
 /** Writes a container's /etc files and makes the directories it mounts. Returns the mounts of the files. */
 export async function writeContainerFiles(
   { disk, directory }: { readonly disk: Disk; readonly directory: string },
   task: AssignedTask,
   name: string,
+  bridge: BridgeNeighbourhood = NO_BRIDGE,
 ): Promise<readonly BindMount[]> {
-  const files = etcFiles(task, name, {
+  const machine = {
     hosts: await disk.readText("/etc/hosts"),
-    "resolv.conf": await disk.readText("/etc/resolv.conf"),
+    "resolv.conf":
+      task.networkMode === "host"
+        ? await disk.readText("/etc/resolv.conf")
+        : await machineResolvers(disk),
     hostname: `${hostname()}\n`,
-  });
+  };
+  const files = etcFiles(task, name, machine, bridge);
   const folder = containerDirectory(directory, task.arn, name);
   await disk.makeDirectory(folder);
   return Promise.all(
@@ -52,6 +67,17 @@ export async function writeContainerFiles(
       return { source, target: `/etc/${file}`, readonly: false };
     }),
   );
+}
+
+/** systemd-resolved's own file: the servers that it asks itself, where /etc/resolv.conf only names its loopback address. */
+const RESOLVED_UPSTREAMS = "/run/systemd/resolve/resolv.conf";
+
+/** The machine's resolv.conf, or the one behind it when all its servers listen on loopback, where no task's namespace reaches. */
+async function machineResolvers(disk: Disk): Promise<string> {
+  const text = await disk.readText("/etc/resolv.conf");
+  const servers = text.split("\n").filter(isServer);
+  if (servers.length === 0 || servers.some((line) => !isLoopback(line))) return text;
+  return disk.readText(RESOLVED_UPSTREAMS).catch(() => text);
 }
 
 /** Removes all files of a task, its output included. */
@@ -74,7 +100,12 @@ export function hostnameOf(task: AssignedTask, name: string): string | undefined
 }
 
 /** What the files say, given the machine's own. Pure. */
-export function etcFiles(task: AssignedTask, name: string, machine: EtcFiles): EtcFiles {
+export function etcFiles(
+  task: AssignedTask,
+  name: string,
+  machine: EtcFiles,
+  bridge: BridgeNeighbourhood = NO_BRIDGE,
+): EtcFiles {
   const definition = task.containers.find((container) => container.name === name);
   const { hostConfig } = decodeDockerSettings(definition?.dockerConfig);
   const ownName = hostnameOf(task, name);
@@ -84,7 +115,13 @@ export function etcFiles(task: AssignedTask, name: string, machine: EtcFiles): E
     hosts:
       task.networkMode === "host"
         ? [machine.hosts.trimEnd(), ...extraHosts, ""].join("\n")
-        : [...HOSTS_HEAD, ...interfaceLines(eni, ownName), ...extraHosts, ""].join("\n"),
+        : [
+            ...HOSTS_HEAD,
+            ...interfaceLines(eni, ownName),
+            ...bridgeLines(bridge, ownName),
+            ...extraHosts,
+            "",
+          ].join("\n"),
     hostname: ownName === undefined ? machine.hostname : `${ownName}\n`,
     "resolv.conf": resolvConf(hostConfig, eni, task.networkMode === "host", machine),
   };
@@ -99,6 +136,17 @@ function interfaceLines(
   return primary === undefined || ownName === undefined
     ? []
     : [`${primary.privateAddress}\t${ownName}`];
+}
+
+/** As Docker writes them: the container itself, and each link by its alias and its name. */
+function bridgeLines(
+  { address, links }: BridgeNeighbourhood,
+  ownName: string | undefined,
+): readonly string[] {
+  return [
+    ...(address === undefined || ownName === undefined ? [] : [`${address}\t${ownName}`]),
+    ...links.map((link) => `${link.address}\t${[...new Set([link.alias, link.name])].join(" ")}`),
+  ];
 }
 
 /** Docker's `name:address`; the address may be IPv6 and hold colons itself. */
@@ -119,13 +167,17 @@ function resolvConf(
   if (servers === undefined && search === undefined && onHostNetwork) return machine["resolv.conf"];
   const lines = machine["resolv.conf"].split("\n");
   const machineServers = lines.filter(
-    (line) => line.startsWith("nameserver") && (onHostNetwork || !isLoopback(line)),
+    (line) => isServer(line) && (onHostNetwork || !isLoopback(line)),
   );
   return [
     ...(servers?.map((address) => `nameserver ${address}`) ?? machineServers),
     ...(search === undefined ? [] : [`search ${search.join(" ")}`]),
     "",
   ].join("\n");
+}
+
+function isServer(line: string): boolean {
+  return line.startsWith("nameserver");
 }
 
 function isLoopback(nameserverLine: string): boolean {

@@ -83,7 +83,9 @@ export function taskIdOf(taskArn: string): string {
 }
 
 /** ECS: a task that names no network mode is on the bridge. */
-export function networkModeOf({ networkMode }: AssignedTask): "awsvpc" | "bridge" | "host" | "none" {
+export function networkModeOf({
+  networkMode,
+}: AssignedTask): "awsvpc" | "bridge" | "host" | "none" {
   return networkMode ?? "bridge";
 }
 

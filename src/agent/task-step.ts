@@ -1,4 +1,5 @@
 import type { PayloadContainer } from "../protocol/acs.ts";
+import { dependenciesOf } from "./links.ts";
 import {
   type ContainerRecord,
   definitionOf,
@@ -130,8 +131,11 @@ function stopTimeoutMs(record: TaskRecord, name: string): number {
 }
 
 function dependsOn(record: TaskRecord, name: string, on: string): boolean {
-  const dependencies = definitionOf(record, name)?.dependsOn ?? [];
-  return dependencies.some(({ containerName }) => containerName === on);
+  const definition = definitionOf(record, name);
+  return (
+    definition !== undefined &&
+    dependenciesOf(definition).some(({ containerName }) => containerName === on)
+  );
 }
 
 type Gate =
@@ -141,8 +145,9 @@ type Gate =
 
 /** Whether a container's `dependsOn` lets it start now, later, or never. */
 function dependencyGate(record: TaskRecord, name: string, now: number): Gate {
+  const definition = definitionOf(record, name);
   let untilAt: number | undefined;
-  for (const { containerName, condition } of definitionOf(record, name)?.dependsOn ?? []) {
+  for (const { containerName, condition } of definition ? dependenciesOf(definition) : []) {
     const dependency = record.containers.find((container) => container.name === containerName);
     if (dependency === undefined || isMet(dependency, condition)) continue;
     if (dependency.status === "STOPPED") {

@@ -9,7 +9,7 @@ import type { AssignedTask } from "./task-record.ts";
 /** The first thing this agent cannot do for a task, and the container that asks for it, if it is not the whole task. */
 export interface Unsupported {
   readonly container?: string;
-  /** By the task definition's name, e.g. `links`. */
+  /** By the task definition's name, e.g. `volumesFrom`. */
   readonly feature: string;
 }
 
@@ -40,7 +40,6 @@ const TASK_FEATURES = [
   "enableFaultInjection",
 ];
 const CONTAINER_FEATURES = [
-  "links",
   "volumesFrom",
   "secrets",
   "environmentFiles",

@@ -11,6 +11,7 @@ import {
 import type { AgentConfig } from "../agent-deps.ts";
 import { containerIdOf, containerSpec } from "../container-spec.ts";
 import type { Disk } from "../disk.ts";
+import { type Link, linkEnvironment } from "../links.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { hostnameOf, outputPath, writeContainerFiles } from "../task-files.ts";
 import type { AssignedTask, ContainerRecord } from "../task-record.ts";
@@ -23,12 +24,21 @@ export interface ContainersDeps {
   readonly directory: string;
 }
 
+/** What must be there before a container is made. */
+export interface Prepared {
+  readonly image: Image;
+  readonly network: ContainerNetwork;
+  /** Of the container itself, on the bridge network. */
+  readonly address: string | undefined;
+  readonly links: readonly Link[];
+}
+
 /** Creates and starts one container. Throws TaskFailure with the runtime's reason. */
 export async function containerUp(
   deps: ContainersDeps,
   task: AssignedTask,
   name: string,
-  prepared: { readonly image: Image; readonly network: ContainerNetwork },
+  prepared: Prepared,
 ): Promise<void> {
   const spec = await failAs("CannotCreateContainerError", name, async () => {
     const made = await prepare(deps, task, name, prepared);
@@ -42,7 +52,7 @@ async function prepare(
   deps: ContainersDeps,
   task: AssignedTask,
   name: string,
-  prepared: { readonly image: Image; readonly network: ContainerNetwork },
+  prepared: Prepared,
 ): Promise<ContainerSpec> {
   const definition = task.containers.find((container) => container.name === name);
   if (definition === undefined) throw new RuntimeError(`no container ${name} in the task`);
@@ -55,7 +65,8 @@ async function prepare(
     region: deps.config.region,
     network: prepared.network,
     hostname: hostnameOf(task, name),
-    mounts: await writeContainerFiles(deps, task, name),
+    linkEnvironment: linkEnvironment(name, prepared.links),
+    mounts: await writeContainerFiles(deps, task, name, prepared),
     outputPath: output,
   });
   await makeVolumeDirectories(deps.disk, task, definition);

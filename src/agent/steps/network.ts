@@ -34,6 +34,10 @@ export async function networkUp(dataplane: Dataplane, task: AssignedTask): Promi
       return { mode: "namespace", path: await dataplane.isolate(taskId) };
     case "awsvpc":
       return { mode: "namespace", path: await attach(dataplane, task, taskId) };
+    default:
+      throw new TaskFailure(
+        `ResourceInitializationError: network mode ${task.networkMode} is not known to this agent`,
+      );
   }
 }
 
