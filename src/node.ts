@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { type Agent, createAgent } from "./agent/agent.ts";
 import type { ApiFactory, Credentials } from "./agent/agent-deps.ts";
 import { machineDisk } from "./agent/disk.ts";
+import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpoint-server.ts";
+import { EndpointHub } from "./agent/endpoints/hub.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
@@ -80,6 +82,8 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   starting.defer(() => containerd.stop());
   const runtime = await openRuntime({ ...options, log });
   starting.defer(() => runtime.close());
+  const endpoints = new EndpointHub();
+  starting.use(await openEndpoints({ ...options, log }, endpoints));
   const dataplane = createDataplane({
     systemId: options.identity.systemId,
     clock: options.clock,
@@ -87,7 +91,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   });
   starting.defer(() => dataplane.close());
 
-  const shared = { ...options, log, runtime, dataplane };
+  const shared = { ...options, log, runtime, dataplane, endpoints };
   const agents = await Promise.all([
     openAgent(shared, {
       label: "ec2",
@@ -171,9 +175,19 @@ function openRuntime({ directory, identity, clock, log }: NodePlace): Promise<Co
   });
 }
 
+/** Before any task's network: that leads to the server's port. */
+function openEndpoints(
+  { directory, clock, log }: Pick<NodeOptions, "directory" | "clock" | "log">,
+  hub: EndpointHub,
+): Promise<EndpointServer> {
+  const portFile = join(directory, "endpoint-port");
+  return openEndpointServer({ hub, disk: machineDisk, portFile, clock, log });
+}
+
 interface Shared extends NodeOptions {
   readonly runtime: ContainerdRuntime;
   readonly dataplane: NodeDataplane;
+  readonly endpoints: EndpointHub;
 }
 
 async function openAgent(
@@ -192,6 +206,7 @@ async function openAgent(
     random: shared.random,
     log: shared.log.child(label),
     disk: machineDisk,
+    endpoints: shared.endpoints,
     directory,
     credentials: () => shared.keyFor(accountId),
     config: {

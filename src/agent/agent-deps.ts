@@ -46,4 +46,11 @@ export interface AgentConfig {
   /** Tells this agent's containers from those of the machine's other agent, e.g. `ec2` or `fargate`. */
   readonly label: string;
   readonly version: string;
+  /** Where tasks find the AWS endpoint unless they say otherwise; undefined: they get no address. */
+  readonly awsEndpoint?: {
+    /** As a task reaches it, e.g. `http://169.254.170.2:4566`. */
+    readonly url: string;
+    /** A file with the certificates that tasks trust, where the endpoint's authority is a private one. */
+    readonly caBundlePath?: string;
+  };
 }

@@ -17,6 +17,8 @@ import { handleFrame } from "./acs-handler.ts";
 import type { AgentConfig, ApiClient, ApiFactory, Credentials, Dial } from "./agent-deps.ts";
 import { Assignments } from "./assignments.ts";
 import type { Disk } from "./disk.ts";
+import { EndpointIds } from "./endpoints/container-ids.ts";
+import type { EndpointAgent, EndpointHub, EndpointTask } from "./endpoints/hub.ts";
 import type { Journal } from "./journal.ts";
 import { discoverEndpoint, register } from "./registration.ts";
 import { Reporter } from "./reporter.ts";
@@ -36,6 +38,8 @@ import { unlessAborted } from "./wake.ts";
 
 /** Chosen: containers made or removed at a time. More only queue inside the engine. */
 const CONCURRENT_CONTAINERS_MAX = 8;
+/** Of the HMAC behind the endpoint ids: as long as its hash. */
+const ENDPOINT_SECRET_BYTES = 32;
 const RECOVER_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
 
 export interface AgentDeps {
@@ -44,6 +48,8 @@ export interface AgentDeps {
   readonly api: ApiFactory;
   readonly dial: Dial;
   readonly disk: Disk;
+  /** Where the machine's endpoint server finds this agent's tasks. */
+  readonly endpoints: EndpointHub;
   /** The node's own credentials. */
   readonly credentials: () => Credentials;
   readonly config: AgentConfig;
@@ -111,14 +117,25 @@ class AgentRun {
   readonly #roleCredentials = new RoleCredentialsCache();
   readonly #permits = new Permits(CONCURRENT_CONTAINERS_MAX);
   readonly #reporter: Reporter;
+  readonly #endpointAgent: EndpointAgent;
   readonly #working = new Set<Promise<void>>();
+  #instanceArn: string | undefined;
 
   constructor(deps: AgentDeps, journal: Journal, signal: AbortSignal) {
     const { clock, config, log, random } = deps;
     this.#deps = deps;
     this.#journal = journal;
     this.#signal = signal;
-    this.#ecs = deps.api({ service: "ecs", region: config.region }, deps.credentials);
+    const ecsTarget = { service: "ecs", region: config.region } as const;
+    this.#ecs = deps.api(ecsTarget, deps.credentials);
+    this.#endpointAgent = {
+      config,
+      ids: new EndpointIds(journal.endpointSecret(() => random.hex(ENDPOINT_SECRET_BYTES))),
+      taskCredentials: (taskArn) => this.#roleCredentials.get(taskArn, "TaskApplication"),
+      instanceArn: () => this.#instanceArn,
+      ecs: this.#ecs,
+      ecsAs: (credentials) => deps.api(ecsTarget, () => credentials),
+    };
     this.#reporter = new Reporter({
       ecs: this.#ecs,
       journal,
@@ -142,6 +159,7 @@ class AgentRun {
     const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
     const instanceArn = await register(registration, this.#signal);
     if (instanceArn === undefined) return;
+    this.#instanceArn = instanceArn;
     events.onRegistered(instanceArn);
     log.info("registered", { cluster: config.cluster, instanceArn });
     await this.#connect(instanceArn, events.onConnected);
@@ -236,7 +254,13 @@ class AgentRun {
   }
 
   #start(entry: TaskEntry): void {
-    const work = this.#runTask(entry).finally(() => this.#working.delete(work));
+    const { endpoints } = this.#deps;
+    const task = endpointTask(this.#endpointAgent, entry);
+    endpoints.add(task);
+    const work = this.#runTask(entry).finally(() => {
+      endpoints.remove(task);
+      this.#working.delete(work);
+    });
     this.#working.add(work);
   }
 
@@ -247,10 +271,21 @@ class AgentRun {
         journal: this.#journal,
         roleCredentials: this.#roleCredentials,
         permits: this.#permits,
+        endpointIds: this.#endpointAgent.ids,
       },
       entry,
     );
     await Promise.all([controller.run(this.#signal), this.#reporter.run(entry, this.#signal)]);
     if (!this.#signal.aborted) this.assignments.forget(entry);
   }
+}
+
+function endpointTask(agent: EndpointAgent, entry: TaskEntry): EndpointTask {
+  return {
+    agent,
+    arn: entry.arn,
+    get record() {
+      return entry.record;
+    },
+  };
 }

@@ -142,8 +142,8 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
     return { ...newRecord(withoutContainers(task)), failure };
   }
   if (task.desiredStatus === "STOPPED") return newRecord(withoutContainers(task));
-  const record = newRecord(parsed.task);
-  const unsupported = findUnsupported(parsed.task, parsed.roleCredentials !== undefined);
+  const record = newRecord(parsed.task, parsed.roleCredentials?.credentialsId);
+  const unsupported = findUnsupported(parsed.task);
   if (unsupported === undefined) return record;
   const { container, feature } = unsupported;
   if (container === undefined) {

@@ -38,6 +38,8 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "com.amazonaws.ecs.capability.logging-driver.awslogs",
       "com.amazonaws.ecs.capability.logging-driver.json-file",
       "com.amazonaws.ecs.capability.logging-driver.none",
+      "com.amazonaws.ecs.capability.task-iam-role",
+      "com.amazonaws.ecs.capability.task-iam-role-network-host",
       "ecs.capability.execution-role-awslogs",
       "ecs.capability.task-eni",
       "ecs.capability.task-cpu-mem-limit",

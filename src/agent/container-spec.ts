@@ -8,6 +8,8 @@ import {
   RuntimeError,
 } from "../runtime/runtime.ts";
 import { decodeDockerSettings } from "./docker-settings.ts";
+import { ecsLabels } from "./ecs-labels.ts";
+import type { EndpointEnvironment } from "./endpoints/environment.ts";
 import {
   AGENT_LABEL,
   type AssignedTask,
@@ -33,8 +35,8 @@ const CONTAINER_NAME_IN_ID = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 export interface ContainerPlace {
   readonly agentLabel: string;
   readonly cluster: string;
-  readonly region: string;
   readonly network: ContainerNetwork;
+  readonly endpoints: Pick<EndpointEnvironment, "defaults" | "injected">;
   readonly hostname: string | undefined;
   /** What Docker says of links, `NAME=value`. */
   readonly linkEnvironment: readonly string[];
@@ -115,7 +117,7 @@ function overriddenCommand(container: PayloadContainer): readonly string[] | und
   return overrides.command;
 }
 
-/** Docker's and ECS's defaults, over them the image's, over them the definition's: the runtime lets the later win. */
+/** Docker's and ECS's defaults, over them the image's, the definition's, the agent's: the runtime lets the later win. */
 function environmentOf(
   container: PayloadContainer,
   image: Image,
@@ -127,8 +129,15 @@ function environmentOf(
     ...(place.hostname === undefined ? [] : [`HOSTNAME=${place.hostname}`]),
     ...(terminal ? ["TERM=xterm"] : []),
     ...place.linkEnvironment,
-    `AWS_REGION=${place.region}`,
-    `AWS_DEFAULT_REGION=${place.region}`,
+    ...place.endpoints.defaults,
+    ...givenEnvironment(container, image),
+    ...place.endpoints.injected,
+  ];
+}
+
+/** What image and definition say, as `NAME=value`. */
+export function givenEnvironment(container: PayloadContainer, image: Image): readonly string[] {
+  return [
     ...image.config.environment,
     ...Object.entries(container.environment ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
@@ -149,11 +158,7 @@ function ownLabels(
   place: ContainerPlace,
 ): Readonly<Record<string, string>> {
   return {
-    "com.amazonaws.ecs.cluster": place.cluster,
-    "com.amazonaws.ecs.container-name": container.name,
-    "com.amazonaws.ecs.task-arn": task.arn,
-    "com.amazonaws.ecs.task-definition-family": task.family,
-    "com.amazonaws.ecs.task-definition-version": task.version,
+    ...ecsLabels(task, container.name, place.cluster),
     [AGENT_LABEL]: place.agentLabel,
     [TASK_LABEL]: task.arn,
     [CONTAINER_LABEL]: container.name,

@@ -51,6 +51,15 @@ export class Journal implements Disposable {
     if (sequenceNumber > this.sequenceNumber()) this.#putFact("sequenceNumber", sequenceNumber);
   }
 
+  /** What containers' endpoint ids follow from: made by `create` when it is asked for first. */
+  endpointSecret(create: () => string): string {
+    const known = this.#fact<string>("endpointSecret");
+    if (known !== undefined) return known;
+    const secret = create();
+    this.#putFact("endpointSecret", secret);
+    return secret;
+  }
+
   /** All records. */
   tasks(): readonly TaskRecord[] {
     const rows = this.#durable.prepare("SELECT record FROM tasks ORDER BY rowid").all();

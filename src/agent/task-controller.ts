@@ -216,7 +216,7 @@ export class TaskController {
 
   async #containerUp(name: string, signal: AbortSignal): Promise<void> {
     const { clock, log, permits } = this.#deps;
-    const { task } = this.#entry.record;
+    const { credentialsId, task } = this.#entry.record;
     const image = this.#images.get(name);
     const network = this.#network;
     if (image === undefined || network === undefined) {
@@ -227,7 +227,8 @@ export class TaskController {
       const own = network.mode === "bridge" ? await this.#bridgeUp(name, signal) : network;
       const links = linksOf(this.#entry.record, name);
       const { address } = this.#container(name);
-      await containerUp(this.#deps, task, name, { image, network: own, address, links });
+      const prepared = { image, network: own, address, links, credentialsId };
+      await containerUp(this.#deps, task, name, prepared);
     });
     if (signal.aborted) return;
     this.#change(name, {

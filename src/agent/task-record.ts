@@ -10,6 +10,8 @@ export interface TaskRecord {
   readonly task: AssignedTask;
   /** Written by Assignments, and never back to RUNNING. */
   readonly desiredStatus: "RUNNING" | "STOPPED";
+  /** Under which its containers ask for the credentials of the task's role. Absent: it has no role. */
+  readonly credentialsId?: string;
   /** Why the task as a whole cannot run, in ECS's words. Set once. */
   readonly failure?: string;
   /** In the payload's order. */
@@ -68,11 +70,12 @@ export const OUT_OF_MEMORY_REASON = "OutOfMemoryError: Container killed due to m
 export const VANISHED_REASON =
   "ContainerVanishedError: the container's process is gone, and nothing tells how it ended";
 
-/** A fresh record of a task that shall run. */
-export function newRecord(task: AssignedTask): TaskRecord {
+/** A fresh record of a task that shall run, with the id of its role's credentials. */
+export function newRecord(task: AssignedTask, credentialsId?: string): TaskRecord {
   return {
     task,
     desiredStatus: task.desiredStatus,
+    ...(credentialsId !== undefined && { credentialsId }),
     containers: task.containers.map(({ name }) => ({ name, status: "PENDING" })),
   };
 }

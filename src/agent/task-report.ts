@@ -98,8 +98,8 @@ function containerNews(
   return news;
 }
 
-/** ECS: when the task's first essential container stopped. Epoch milliseconds. */
-function executionStoppedAt(record: TaskRecord): number {
+/** ECS: when the task's first essential container stopped. Epoch milliseconds; infinite before that. */
+export function executionStoppedAt(record: TaskRecord): number {
   const ends = record.containers
     .filter(({ name }) => definitionOf(record, name)?.essential !== false)
     .map(({ stoppedAt }) => stoppedAt ?? Number.POSITIVE_INFINITY);

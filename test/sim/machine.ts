@@ -1,5 +1,6 @@
 import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import type { ApiFactory, Credentials } from "../../src/agent/agent-deps.ts";
+import { EndpointHub } from "../../src/agent/endpoints/hub.ts";
 import { runNodeFeed } from "../../src/dataplane/feed.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
 import { createAwsJsonClient, type HttpSend } from "../../src/lib/aws-json-client.ts";
@@ -164,6 +165,7 @@ export class NodeProcess {
     });
     const runtime = effects.over(machine.runtime);
     const api = apiFactory(this.uplink.send, clock);
+    const endpoints = new EndpointHub();
     this.agents = REGISTRATIONS.map(({ label, cluster, accountId }) =>
       createAgent({
         runtime,
@@ -171,6 +173,7 @@ export class NodeProcess {
         api,
         dial: this.uplink.dial,
         disk: machine.disk,
+        endpoints,
         credentials: () => keys[label],
         directory: directoryOf(label),
         config: agentConfig(deps, { label, cluster, accountId }),

@@ -9,8 +9,10 @@ import {
   RuntimeError,
 } from "../../runtime/runtime.ts";
 import type { AgentConfig } from "../agent-deps.ts";
-import { containerIdOf, containerSpec } from "../container-spec.ts";
+import { containerIdOf, containerSpec, givenEnvironment } from "../container-spec.ts";
 import type { Disk } from "../disk.ts";
+import type { EndpointIds } from "../endpoints/container-ids.ts";
+import { endpointEnvironment } from "../endpoints/environment.ts";
 import { type Link, linkEnvironment } from "../links.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { hostnameOf, outputPath, writeContainerFiles } from "../task-files.ts";
@@ -22,6 +24,7 @@ export interface ContainersDeps {
   readonly config: AgentConfig;
   readonly disk: Disk;
   readonly directory: string;
+  readonly endpointIds: EndpointIds;
 }
 
 /** What must be there before a container is made. */
@@ -31,6 +34,8 @@ export interface Prepared {
   /** Of the container itself, on the bridge network. */
   readonly address: string | undefined;
   readonly links: readonly Link[];
+  /** Of the task's role, if it has one. */
+  readonly credentialsId: string | undefined;
 }
 
 /** Creates and starts one container. Throws TaskFailure with the runtime's reason. */
@@ -59,14 +64,19 @@ async function prepare(
   const output = outputPath(deps.directory, task.arn, name);
   await deps.disk.makeDirectory(dirname(output));
   await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();
+  const endpoints = endpointEnvironment(deps.config, {
+    endpointId: deps.endpointIds.idOf(task.arn, name),
+    credentialsId: prepared.credentialsId,
+    given: givenEnvironment(definition, prepared.image),
+  });
   const spec = containerSpec(task, definition, prepared.image, {
     agentLabel: deps.config.label,
     cluster: deps.config.cluster,
-    region: deps.config.region,
     network: prepared.network,
+    endpoints,
     hostname: hostnameOf(task, name),
     linkEnvironment: linkEnvironment(name, prepared.links),
-    mounts: await writeContainerFiles(deps, task, name, prepared),
+    mounts: [...(await writeContainerFiles(deps, task, name, prepared)), ...endpoints.mounts],
     outputPath: output,
   });
   await makeVolumeDirectories(deps.disk, task, definition);

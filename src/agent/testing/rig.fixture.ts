@@ -11,6 +11,7 @@ import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../runt
 import { type Agent, type AgentDeps, createAgent } from "../agent.ts";
 import type { AgentConfig } from "../agent-deps.ts";
 import { machineDisk } from "../disk.ts";
+import { EndpointHub } from "../endpoints/hub.ts";
 import { CLUSTER_ARN, FakeServer } from "./fake-server.fixture.ts";
 import { passUntil } from "./time.fixture.ts";
 
@@ -96,6 +97,7 @@ export class Rig implements AsyncDisposable {
   readonly clock: VirtualClock = new VirtualClock(Date.UTC(2026, 0, 1));
   readonly server: FakeServer = new FakeServer(this.clock);
   readonly dataplane: FakeDataplane = createFakeDataplane();
+  readonly endpoints: EndpointHub = new EndpointHub();
   readonly runtime: FakeRuntime;
   readonly directory: string;
   #running: AgentHandle[] = [];
@@ -118,6 +120,7 @@ export class Rig implements AsyncDisposable {
       api: this.server.api,
       dial: this.server.dial,
       disk: machineDisk,
+      endpoints: this.endpoints,
       credentials: () => ({ accessKeyId: "NODE", secretAccessKey: "secret" }),
       config: TEST_CONFIG,
       directory: this.directory,

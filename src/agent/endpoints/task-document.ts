@@ -1,0 +1,157 @@
+/**
+ * The task and container documents of the metadata endpoints: members, their order and what is left out are the ECS agent's
+ * (`ecs-agent-protocol` §5.6). Pure.
+ */
+import { createHash } from "node:crypto";
+import { containerIdOf } from "../container-spec.ts";
+import { decodeDockerSettings } from "../docker-settings.ts";
+import { ecsLabels } from "../ecs-labels.ts";
+import { type ContainerRecord, definitionOf, type TaskRecord } from "../task-record.ts";
+import { executionStoppedAt } from "../task-report.ts";
+import { shallRun } from "../task-step.ts";
+import { hostPathOf } from "../unsupported.ts";
+import type { EndpointTask } from "./hub.ts";
+import { networksOf, portsOf } from "./network-document.ts";
+
+/** Of the endpoint: each later one shows more. */
+export type MetadataVersion = 2 | 3 | 4;
+
+/** ECS: 0 and 1 share mean 2, the kernel's least. */
+const CPU_SHARES_MIN = 2;
+
+/** What `…WithTags` adds: tags, and which of them could not be had. */
+export interface TagDocuments {
+  readonly TaskTags?: Readonly<Record<string, string>>;
+  readonly ContainerInstanceTags?: Readonly<Record<string, string>>;
+  readonly Errors?: readonly object[];
+}
+
+/** A task with its containers. */
+export function taskDocument(
+  task: EndpointTask,
+  version: MetadataVersion,
+  tags: TagDocuments = {},
+): object {
+  const { record } = task;
+  const assigned = record.task;
+  const { cpu, memory } = assigned;
+  return {
+    Cluster: clusterOf(task),
+    TaskARN: assigned.arn,
+    Family: assigned.family,
+    Revision: assigned.version,
+    DesiredStatus: shallRun(record) ? "RUNNING" : "STOPPED",
+    KnownStatus: knownStatusOf(record),
+    Limits: cpu || memory ? { CPU: cpu || undefined, Memory: memory || undefined } : undefined,
+    ExecutionStoppedAt: timestamp(executionStoppedAt(record)),
+    AvailabilityZone: task.agent.config.availabilityZone || undefined,
+    TaskTags: tags.TaskTags,
+    ContainerInstanceTags: tags.ContainerInstanceTags,
+    LaunchType: version === 4 ? assigned.launchType : undefined,
+    Containers: record.containers.map((container) => containerOf(task, container, version)),
+    ...(version === 4 && {
+      ServiceName: assigned.serviceName || undefined,
+      Group: assigned.group || undefined,
+      FaultInjectionEnabled: false,
+      Errors: tags.Errors,
+    }),
+  };
+}
+
+/** One container of a task. Undefined when the task has none of that name. */
+export function containerDocument(
+  task: EndpointTask,
+  name: string,
+  version: MetadataVersion,
+): object | undefined {
+  const container = task.record.containers.find((candidate) => candidate.name === name);
+  return container && containerOf(task, container, version);
+}
+
+/** The name of the container with this runtime id. */
+export function containerNamed(record: TaskRecord, dockerId: string): string | undefined {
+  return record.containers.find(({ name }) => containerIdOf(record.task.arn, name) === dockerId)
+    ?.name;
+}
+
+/** A container's name as the ECS agent gives it to Docker: tools read family, revision and container out of it. */
+export function dockerNameOf({ task }: TaskRecord, name: string): string {
+  const plain = name.replace(/[^A-Za-z0-9]/g, "");
+  const suffix = createHash("sha256").update(`${task.arn}/${name}`).digest("hex").slice(0, 20);
+  return `ecs-${task.family}-${task.version}-${plain}-${suffix}`;
+}
+
+function containerOf(
+  task: EndpointTask,
+  container: ContainerRecord,
+  version: MetadataVersion,
+): object {
+  const { record } = task;
+  const { name, status, exitCode, imageDigest, startedAt, stoppedAt } = container;
+  const definition = definitionOf(record, name);
+  const { config, hostConfig } = decodeDockerSettings(definition?.dockerConfig);
+  const { LogConfig } = hostConfig;
+  const labels = {
+    ...config.Labels,
+    ...ecsLabels(record.task, name, task.agent.config.cluster),
+  };
+  return {
+    DockerId: containerIdOf(record.task.arn, name),
+    Name: name,
+    DockerName: dockerNameOf(record, name),
+    Image: definition?.image ?? "",
+    ImageID: imageDigest ?? "",
+    Ports: portsOf(record, container, version),
+    Labels: sorted(labels),
+    DesiredStatus: status !== "STOPPED" && shallRun(record) ? "RUNNING" : "STOPPED",
+    KnownStatus: status === "PENDING" ? "NONE" : status,
+    ExitCode: exitCode,
+    Limits: {
+      CPU: Math.max(CPU_SHARES_MIN, definition?.cpu ?? 0),
+      Memory: definition?.memory ?? 0,
+    },
+    // A container is made and started in one go.
+    CreatedAt: timestamp(startedAt),
+    StartedAt: timestamp(startedAt),
+    FinishedAt: timestamp(stoppedAt),
+    Type: "NORMAL",
+    Networks: status === "PENDING" ? undefined : networksOf(record, container, version),
+    Volumes: volumesOf(record, name),
+    LogDriver: LogConfig?.Type || undefined,
+    LogOptions: sorted(LogConfig?.Config ?? {}),
+    ...(version === 4 && { ContainerARN: definition?.containerArn || undefined }),
+  };
+}
+
+/** On capacity that nobody manages the agent's own cluster is not the task's. */
+function clusterOf({ agent, record }: EndpointTask): string {
+  return record.task.launchType === "FARGATE" ? record.task.taskClusterArn : agent.config.cluster;
+}
+
+function knownStatusOf(record: TaskRecord): string {
+  if (record.containers.every(({ status }) => status === "STOPPED")) return "STOPPED";
+  return record.runningAt === undefined ? "NONE" : "RUNNING";
+}
+
+function volumesOf(record: TaskRecord, name: string): object[] | undefined {
+  const volumes = (definitionOf(record, name)?.mountPoints ?? []).map(
+    ({ sourceVolume, containerPath }) => ({
+      Source: hostPathOf(record.task, sourceVolume) ?? "",
+      Destination: containerPath,
+    }),
+  );
+  return volumes.length > 0 ? volumes : undefined;
+}
+
+/** RFC 3339 with as many digits of the second as it takes: 2026-01-01T00:00:00.12Z. */
+function timestamp(epochMs: number | undefined): string | undefined {
+  if (epochMs === undefined || !Number.isFinite(epochMs)) return undefined;
+  return new Date(epochMs).toISOString().replace(/\.?0+Z$/, "Z");
+}
+
+/** Go writes the members of a map in the order of their names. Undefined where there are none. */
+function sorted(map: Readonly<Record<string, string>>): Record<string, string> | undefined {
+  const names = Object.keys(map).toSorted();
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name, map[name] ?? ""]));
+}
