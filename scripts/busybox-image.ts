@@ -55,7 +55,7 @@ interface Blob {
 
 /** Writes the image's tar file. Throws when there is no static busybox on this machine. */
 export async function busyboxImage(options: BusyboxImageOptions): Promise<void> {
-  const layer = await layerOf({ ...BASE_FILES, ...options.files });
+  const layer = blobOfBytes(await busyboxLayer(options.files));
   const config = blobOf({
     architecture: options.architecture ?? GO_ARCHITECTURE[process.arch] ?? process.arch,
     os: "linux",
@@ -118,8 +118,9 @@ function dockerArchive(names: readonly string[], config: Blob, layer: Blob): Fil
   ];
 }
 
-/** busybox, a link for each of its applets, and the given files. */
-async function layerOf(files: Readonly<Record<string, string>>): Promise<Blob> {
+/** A layer as tar: busybox, a link for each of its applets, users, and the given files. */
+export async function busyboxLayer(more: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+  const files = { ...BASE_FILES, ...more };
   const busybox = await readFile("/bin/busybox").catch(() => undefined);
   if (busybox === undefined || busybox.includes("/ld-linux")) {
     throw new Error("no static /bin/busybox: apt-get install busybox-static");
@@ -140,8 +141,7 @@ async function layerOf(files: Readonly<Record<string, string>>): Promise<Blob> {
   layer.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of layer) chunks.push(chunk as Buffer);
-  const bytes = Buffer.concat(chunks);
-  return { digest: digestOf(bytes), bytes };
+  return Buffer.concat(chunks);
 }
 
 /** Every directory that needs an entry, parents first. */
@@ -165,7 +165,10 @@ function addFile(archive: Pack, name: string, bytes: Buffer, mode: number): void
 }
 
 function blobOf(document: object): Blob {
-  const bytes = json(document);
+  return blobOfBytes(json(document));
+}
+
+function blobOfBytes(bytes: Buffer): Blob {
   return { digest: digestOf(bytes), bytes };
 }
 

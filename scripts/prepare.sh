@@ -42,8 +42,9 @@ prepare() {
     curl=curl util-linux=nsenter openssl=openssl
 }
 
-# What the tests need besides: Debian's own CLI and SDK, whatever others the machine has.
+# What the tests need besides: Debian's own CLI and SDK, whatever others the machine has, and a registry.
 prepare_tests() {
   prepare
-  prepare_debian awscli=/usr/bin/aws python3-boto3=/usr/lib/python3/dist-packages/boto3
+  prepare_debian awscli=/usr/bin/aws python3-boto3=/usr/lib/python3/dist-packages/boto3 \
+    docker-registry=docker-registry
 }

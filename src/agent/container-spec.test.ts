@@ -10,6 +10,7 @@ import { findUnsupported } from "./unsupported.ts";
 const IMAGE: Image = {
   name: "docker.io/library/hello:latest",
   digest: "sha256:1",
+  origin: "loaded",
   config: {
     entrypoint: ["/entry"],
     command: ["default"],

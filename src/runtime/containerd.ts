@@ -7,6 +7,7 @@
  * without an exit record was lost with its shim (or the machine), and counts as stopped.
  */
 import { join } from "node:path";
+import { systemRandom } from "../lib/random.ts";
 import { KeyedTurns } from "../lib/turns.ts";
 import { findCgroupMounts, removeCgroup } from "./cgroups.ts";
 import { listContainers, waitForExit } from "./container-states.ts";
@@ -19,6 +20,8 @@ import { openExitRecords } from "./exit-records.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { createImages } from "./images.ts";
 import { createOutputPipes } from "./output-pipes.ts";
+import { createRegistries } from "./registry/repository.ts";
+import { createTransport } from "./registry/transport.ts";
 import { type Runtime, RuntimeError } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
 
@@ -32,14 +35,29 @@ export type ContainerdRuntime = Runtime & {
 export async function createContainerdRuntime(
   options: ContainerdRuntimeOptions,
 ): Promise<ContainerdRuntime> {
-  const { clock, stateDirectory } = options;
+  const { clock, stateDirectory, registries = {} } = options;
   const containerd = createContainerdClient(options);
   await containerd.createNamespace(options.namespace);
+  const images = createImages({
+    containerd,
+    clock,
+    spoolDirectory: join(stateDirectory, "spool"),
+    registries: {
+      open: createRegistries({
+        transport: createTransport(registries.proxyEnv),
+        insecure: registries.insecure ?? [],
+        clock,
+        random: options.random ?? systemRandom,
+      }),
+      loginFile: registries.loginFile,
+    },
+  });
+  await images.removeOrphans();
   const cgroups = await findCgroupMounts();
   const engine: Engine = {
     options,
     containerd,
-    images: createImages({ containerd, clock, spoolDirectory: join(stateDirectory, "spool") }),
+    images,
     exits: await openExitRecords(join(stateDirectory, "exits")),
     cgroups,
     host: await readHostFacts(cgroups),
@@ -50,8 +68,9 @@ export async function createContainerdRuntime(
   };
   return {
     version: async () => `containerd ${await containerd.version()}`,
-    findImage: engine.images.find,
-    loadImage: engine.images.load,
+    findImage: images.find,
+    loadImage: images.load,
+    pullImage: images.pull,
     create: (spec) => createContainer(engine, spec),
     start: (id) => start(engine, id),
     signal: (id, name) => signal(engine, id, name),

@@ -2,6 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
 import type { KeyedTurns } from "../lib/turns.ts";
 import type { CgroupMounts } from "./cgroups.ts";
 import type { Containerd } from "./containerd/client.ts";
@@ -22,8 +23,20 @@ export interface ContainerdRuntimeOptions {
   readonly cgroupParent: string;
   /** For exit records, and archives while they are loaded. */
   readonly stateDirectory: string;
+  readonly registries?: RegistrySettings;
   readonly clock: Clock;
+  /** Default: the operating system's. */
+  readonly random?: Random;
   readonly log: Log;
+}
+
+export interface RegistrySettings {
+  /** A file as `docker login` writes it. */
+  readonly loginFile?: string | undefined;
+  /** `host[:port]` of registries that may speak plain HTTP; loopback always may. */
+  readonly insecure?: readonly string[];
+  /** Where HTTP_PROXY and its like are looked up. */
+  readonly proxyEnv?: NodeJS.ProcessEnv;
 }
 
 export interface Engine {

@@ -1,6 +1,7 @@
 /** A container engine without containers, for tests: images are scripts that say how their containers behave. */
 import { appendFileSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
+import { createFakeImages, type FakePull } from "./fake-images.ts";
 import {
   type ContainerSpec,
   type ContainerState,
@@ -8,8 +9,6 @@ import {
   type ExecCommand,
   type ExecResult,
   type ExitState,
-  type Image,
-  ImageError,
   type Runtime,
   RuntimeError,
 } from "./runtime.ts";
@@ -25,6 +24,8 @@ export interface FakeScript {
   readonly oomKilled?: boolean;
   /** Written when it starts. */
   readonly output?: string;
+  /** The image is not here at first, but in a registry. Absent: it was loaded. */
+  readonly pull?: FakePull;
   readonly createError?: string;
   readonly startError?: string;
   /** Of commands run in it; default 0; `"hangs"`: they never end. */
@@ -36,6 +37,8 @@ export interface FakeScript {
 }
 
 export interface FakeRuntime extends Runtime {
+  /** References of the images that were pulled, once for each time. */
+  readonly pulls: readonly string[];
   /** Specs of the containers that exist, by id. */
   readonly containers: ReadonlyMap<string, ContainerSpec>;
   /** Every signal sent, in order. */
@@ -83,6 +86,7 @@ export function createFakeRuntime(
   scripts: Readonly<Record<string, FakeScript>>,
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
+  const images = createFakeImages(clock, (reference) => scripts[reference]);
   const engine: Engine = { clock, scripts, containers, signals: [], starts: new Map(), execs: [] };
   return {
     get containers() {
@@ -103,10 +107,7 @@ export function createFakeRuntime(
       for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
     },
     version: async () => "fake 1",
-    findImage: async (reference) => (scripts[reference] ? imageOf(reference) : undefined),
-    loadImage: async () => {
-      throw new ImageError("the fake runtime loads no images");
-    },
+    ...images,
     create: async (spec) => create(engine, spec),
     start: async (id) => start(engine, id),
     signal: async (id, signal) => sendSignal(engine, id, signal),
@@ -250,21 +251,6 @@ function fresh(spec: ContainerSpec, script: FakeScript): FakeContainer {
     exit: undefined,
     answer: undefined,
     stats: {},
-  };
-}
-
-function imageOf(reference: string): Image {
-  return {
-    name: reference,
-    digest: `sha256:${Buffer.from(reference).toString("hex").padEnd(64, "0").slice(0, 64)}`,
-    config: {
-      entrypoint: [],
-      command: ["run"],
-      environment: [],
-      workingDirectory: "",
-      user: "",
-      stopSignal: "SIGTERM",
-    },
   };
 }
 

@@ -159,7 +159,7 @@ test("what is wrong with an archive is said", async () => {
     /"Bad Name" is not an image's name/,
   );
   await refuses(tar({ "README.md": "hello" }), /no container image in the archive/);
-  await refuses(tar({ "index.json": "{" }), /index.json is not JSON/);
+  await refuses(tar({ "index.json": "{" }), /index.json is not a JSON object/);
   await refuses(tar({ "index.json": "{}" }), /"manifests" is not a list/);
   await refuses(Promise.resolve(Buffer.alloc(0)), /the archive is empty/);
   await refuses(Promise.resolve(Buffer.alloc(4096, "x")), /not a tar archive/);

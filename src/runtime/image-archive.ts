@@ -2,7 +2,17 @@
 import { createHash } from "node:crypto";
 import type { ArchiveFiles } from "./archive.ts";
 import type { Descriptor } from "./containerd/messages.ts";
-import { MANIFEST_BYTES_MAX, parseImageDocument, parseManifest } from "./image-documents.ts";
+import {
+  checkLayers,
+  INDEX_DEPTH_MAX,
+  type IndexEntry,
+  isIndex,
+  MANIFEST_BYTES_MAX,
+  parseImageDocument,
+  parseIndex,
+  parseManifest,
+} from "./image-documents.ts";
+import { type Platform, suits } from "./platform.ts";
 import { formatReference, parseReference } from "./reference.ts";
 import { ImageError } from "./runtime.ts";
 
@@ -22,20 +32,10 @@ export interface Part {
   readonly file: string;
 }
 
-/** As in Go and OCI: `linux/amd64`. */
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-}
-
-interface IndexEntry extends Descriptor {
-  readonly platform?: Partial<Platform>;
+interface ArchiveEntry extends IndexEntry {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Indexes in indexes; real ones have two levels. */
-const INDEX_DEPTH_MAX = 4;
-const LAYERS_MAX = 127;
 const NAME_ANNOTATIONS = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
 const DOCKER = "application/vnd.docker";
 
@@ -55,7 +55,7 @@ async function readOciLayout(
   files: ArchiveFiles,
   platform: Platform,
 ): Promise<readonly ArchiveImage[]> {
-  const byName = new Map<string, IndexEntry[]>();
+  const byName = new Map<string, ArchiveEntry[]>();
   for (const entry of await readIndex(files, "index.json")) {
     const written = NAME_ANNOTATIONS.map((key) => entry.annotations?.[key]).find(Boolean);
     if (written === undefined) continue;
@@ -78,7 +78,7 @@ async function readOciImage(
   files: ArchiveFiles,
   platform: Platform,
   name: string,
-  entries: readonly IndexEntry[],
+  entries: readonly ArchiveEntry[],
 ): Promise<ArchiveImage> {
   const seen = new Set<string>();
   for (const entry of await flatten(files, entries, 0)) {
@@ -115,14 +115,13 @@ async function readOciImage(
 /** The manifests below these entries, in order. */
 async function flatten(
   files: ArchiveFiles,
-  entries: readonly IndexEntry[],
+  entries: readonly ArchiveEntry[],
   depth: number,
-): Promise<readonly IndexEntry[]> {
+): Promise<readonly ArchiveEntry[]> {
   if (depth > INDEX_DEPTH_MAX) throw new ImageError("index.json: indexes are nested too deeply");
-  const flat: IndexEntry[] = [];
+  const flat: ArchiveEntry[] = [];
   for (const entry of entries) {
-    const isIndex = /(image\.index\.v1|manifest\.list\.v2)\+json$/.test(entry.mediaType);
-    if (!isIndex) flat.push(entry);
+    if (!isIndex(entry)) flat.push(entry);
     // An archive made for one platform may leave out the others' indexes altogether.
     else if (files.size(blobFile(entry.digest)) !== undefined) {
       flat.push(
@@ -133,14 +132,8 @@ async function flatten(
   return flat;
 }
 
-async function readIndex(files: ArchiveFiles, file: string): Promise<readonly IndexEntry[]> {
-  const { manifests } = parseJson(file, await files.read(file, MANIFEST_BYTES_MAX));
-  const isEntry = (entry: IndexEntry): boolean =>
-    typeof entry?.digest === "string" && typeof entry.mediaType === "string";
-  if (!Array.isArray(manifests) || !manifests.every(isEntry)) {
-    throw new ImageError(`${file}: "manifests" is not a list of descriptors`);
-  }
-  return manifests;
+async function readIndex(files: ArchiveFiles, file: string): Promise<readonly ArchiveEntry[]> {
+  return parseIndex(file, await files.read(file, MANIFEST_BYTES_MAX));
 }
 
 async function readDockerArchive(
@@ -220,18 +213,6 @@ async function describe(
   }
   const digest = `sha256:${hash.digest("hex")}`;
   return { file, descriptor: { mediaType: mediaType(isGzip), digest, size } };
-}
-
-function checkLayers(name: string, layers: readonly Part[], diffIds: readonly string[]): void {
-  if (layers.length !== diffIds.length || layers.length > LAYERS_MAX) {
-    throw new ImageError(
-      `${name}: ${layers.length} layers, but its configuration lists ${diffIds.length} (at most ${LAYERS_MAX} are allowed)`,
-    );
-  }
-}
-
-function suits(candidate: Partial<Platform>, { os, architecture }: Platform): boolean {
-  return candidate.os === os && candidate.architecture === architecture;
 }
 
 function wrongPlatform(

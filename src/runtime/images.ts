@@ -1,30 +1,34 @@
-/** Images in containerd: found by name, brought in from archives, unpacked into snapshots. */
+/** Images in containerd: found by name, brought in from archives and registries. */
 import type { Clock } from "../lib/clock.ts";
-import { type ArchiveFiles, openArchive } from "./archive.ts";
-import { type Containerd, SNAPSHOTTER } from "./containerd/client.ts";
-import type { ImageRecord } from "./containerd/messages.ts";
-import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
-import { type ArchiveImage, type Part, type Platform, readArchiveImages } from "./image-archive.ts";
+import { openArchive } from "./archive.ts";
+import type { Containerd } from "./containerd/client.ts";
+import type { Descriptor, ImageRecord } from "./containerd/messages.ts";
+import { type ArchiveImage, type Part, readArchiveImages } from "./image-archive.ts";
 import {
   chainIds,
   type ImageDocument,
+  type IndexEntry,
+  isIndex,
   MANIFEST_BYTES_MAX,
   parseImageDocument,
+  parseIndex,
   parseManifest,
 } from "./image-documents.ts";
+import { createImagePull, type ImagePullOptions } from "./image-pull.ts";
+import { createImageStore, type ImageStore, originOf } from "./image-store.ts";
+import { createLeases } from "./leases.ts";
+import { suits, THIS_PLATFORM } from "./platform.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
-import { type Image, ImageError } from "./runtime.ts";
+import { type Image, ImageError, type Runtime } from "./runtime.ts";
 
 export interface Images {
-  /** See `Runtime.findImage`. */
-  find(reference: string): Promise<Image | undefined>;
-  /** See `Runtime.loadImage`. */
-  load(
-    archive: AsyncIterable<Uint8Array>,
-    onProgress?: (text: string) => void,
-  ): Promise<readonly Image[]>;
+  readonly find: Runtime["findImage"];
+  readonly load: Runtime["loadImage"];
+  readonly pull: Runtime["pullImage"];
   /** Name of the snapshot with the image's whole file system ("" for an image without layers); undefined: no such image. */
   findRootfs(name: string): Promise<string | undefined>;
+  /** Lets go of what processes were bringing in that have died. */
+  removeOrphans(): Promise<void>;
 }
 
 export interface ImagesOptions {
@@ -32,58 +36,53 @@ export interface ImagesOptions {
   /** Room for archives while they are read. */
   readonly spoolDirectory: string;
   readonly clock: Clock;
+  readonly registries: ImagePullOptions["registries"];
 }
 
-const GO_ARCHITECTURE: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-/** After a crash in the middle of a load, what it brought so far is garbage this much later. */
-const LEASE_MS = 24 * 60 * 60_000;
-
 /** The images of one containerd namespace. */
-export function createImages({ containerd, spoolDirectory, clock }: ImagesOptions): Images {
-  const platform: Platform = {
-    os: "linux",
-    architecture: GO_ARCHITECTURE[process.arch] ?? process.arch,
+export function createImages(options: ImagesOptions): Images {
+  const { containerd, spoolDirectory, clock } = options;
+  const leases = createLeases(containerd, clock);
+  const store = createImageStore(containerd);
+  const imageOf = async (record: ImageRecord | undefined): Promise<Image | undefined> => {
+    if (record === undefined) return undefined;
+    const { name, target } = record;
+    const { config } = await documentOf(containerd, target);
+    return { name, digest: target.digest, origin: originOf(record), config };
   };
-  let loadCount = 0;
-
-  const documentOf = async (record: ImageRecord): Promise<ImageDocument> => {
-    const read = (digest: string): Promise<Buffer> =>
-      containerd.content.read(digest, MANIFEST_BYTES_MAX);
-    const manifest = parseManifest(await read(record.target.digest));
-    return parseImageDocument(await read(manifest.config.digest));
-  };
-
   return {
     find: async (text) => {
       const reference = parseReference(text);
-      const record = reference && (await findRecord(containerd, reference));
-      if (record === undefined) return undefined;
-      const { name, target } = record;
-      return { name, digest: target.digest, config: (await documentOf(record)).config };
+      return imageOf(reference && (await findRecord(containerd, reference)));
     },
     findRootfs: async (name) => {
       const record = await containerd.images.get(name);
       if (record === undefined) return undefined;
-      return chainIds((await documentOf(record)).diffIds).at(-1) ?? "";
+      return chainIds((await documentOf(containerd, record.target)).diffIds).at(-1) ?? "";
     },
     load: async (archive, onProgress = () => undefined) => {
       onProgress("reading the archive");
       const files = await openArchive(archive, spoolDirectory);
-      const lease = `gantry-load-${clock.now()}-${++loadCount}`;
       try {
-        const images = await readArchiveImages(files, platform);
-        const expire = new Date(clock.now() + LEASE_MS).toISOString();
-        await containerd.leases.create(lease, { "containerd.io/gc.expire": expire });
-        const loaded: Image[] = [];
-        for (const image of images) {
-          loaded.push(...(await store({ containerd, files, lease, onProgress }, image)));
-        }
-        return loaded;
+        const images = await readArchiveImages(files, THIS_PLATFORM);
+        return await leases.with("load", async (lease) => {
+          const loaded: Image[] = [];
+          for (const image of images) {
+            loaded.push(...(await loadOne({ store, files, lease, onProgress }, image)));
+          }
+          return loaded;
+        });
       } finally {
         await files.close();
-        await containerd.leases.delete(lease);
       }
     },
+    pull: createImagePull({
+      ...options,
+      leases,
+      store,
+      named: async (name) => imageOf(await containerd.images.get(name)),
+    }),
+    removeOrphans: () => leases.removeOrphans(),
   };
 }
 
@@ -94,117 +93,87 @@ async function findRecord(
 ): Promise<ImageRecord | undefined> {
   if (reference.digest === undefined) return containerd.images.get(formatReference(reference));
   const records = await containerd.images.listByDigest(reference.digest);
-  return records.find(({ name }) => {
+  const ours = records.filter(({ name }) => {
     const other = parseReference(name);
     return other?.registry === reference.registry && other.repository === reference.repository;
   });
+  // A name by tag may point elsewhere a moment later.
+  return ours.find(({ name }) => name.includes("@")) ?? ours[0];
+}
+
+/** The configuration behind a manifest, or behind that manifest of an index which is for this machine. */
+async function documentOf(containerd: Containerd, target: Descriptor): Promise<ImageDocument> {
+  const read = (digest: string): Promise<Buffer> =>
+    containerd.content.read(digest, MANIFEST_BYTES_MAX);
+  let bytes = await read(target.digest);
+  for (let next: Descriptor = target; isIndex(next); ) {
+    const found = await firstHere(containerd, parseIndex("the image's index", bytes));
+    bytes = await read(found.digest);
+    next = found;
+  }
+  return parseImageDocument(await read(parseManifest(bytes).config.digest));
+}
+
+/** Only the parts for this machine were brought in. */
+async function firstHere(
+  containerd: Containerd,
+  entries: readonly IndexEntry[],
+): Promise<IndexEntry> {
+  for (const entry of entries) {
+    const isOurs = entry.platform?.os === undefined || suits(entry.platform, THIS_PLATFORM);
+    if (isOurs && (await containerd.content.exists(entry.digest))) return entry;
+  }
+  throw new ImageError("the image's index holds nothing for this machine");
 }
 
 interface Load {
-  readonly containerd: Containerd;
-  readonly files: ArchiveFiles;
-  /** Keeps what is brought in from the garbage collector until a name points at it. */
+  readonly store: ImageStore;
+  readonly files: Awaited<ReturnType<typeof openArchive>>;
   readonly lease: string;
   readonly onProgress: (text: string) => void;
 }
 
-/** Blobs first, then snapshots, the name last: a name never points at an image that is not whole. */
-async function store(load: Load, image: ArchiveImage): Promise<readonly Image[]> {
-  const { containerd, files, lease, onProgress } = load;
+async function loadOne(load: Load, image: ArchiveImage): Promise<readonly Image[]> {
+  const { store, files, lease, onProgress } = load;
   const document = parseImageDocument(await files.read(image.config.file, MANIFEST_BYTES_MAX));
-  const chain = chainIds(document.diffIds);
   const [label = "image"] = image.names;
   for (const [index, layer] of image.layers.entries()) {
     onProgress(`${label}: layer ${index + 1} of ${image.layers.length} (${sizeText(layer)})`);
-    await writePart(load, layer, {});
-    await unpack(load, layer, chain, index, document.diffIds);
+    await writeLayer(load, layer);
+    await store.unpack(lease, layer.descriptor, document.diffIds, index);
   }
-  const top = chain.at(-1);
-  await writePart(
-    load,
-    image.config,
-    top === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${SNAPSHOTTER}`]: top },
-  );
-  await containerd.content.write(
-    {
-      digest: image.manifest.digest,
-      size: image.manifest.size,
-      labels: manifestLabels(image),
-      open: async function* () {
-        yield image.manifestBytes;
-      },
+  checkSize(load, image.config);
+  await store.writeManifest(lease, {
+    manifest: { descriptor: image.manifest, bytes: image.manifestBytes },
+    parts: {
+      config: image.config.descriptor,
+      layers: image.layers.map(({ descriptor }) => descriptor),
     },
-    lease,
-  );
+    config: () => files.open(image.config.file),
+    diffIds: document.diffIds,
+  });
   for (const name of image.names) {
-    await containerd.images.put({ name, labels: {}, target: image.manifest }, lease);
+    await store.putName(lease, name, image.manifest, "loaded");
     onProgress(`${name}: loaded, ${image.manifest.digest}`);
   }
   const { digest } = image.manifest;
-  return image.names.map((name) => ({ name, digest, config: document.config }));
+  const { config } = document;
+  return image.names.map((name) => ({ name, digest, origin: "loaded", config }));
 }
 
-/** How containerd's garbage collector finds what belongs to a manifest. */
-function manifestLabels(image: ArchiveImage): Readonly<Record<string, string>> {
-  const layers = image.layers.map(
-    ({ descriptor }, index) =>
-      [`containerd.io/gc.ref.content.l.${index}`, descriptor.digest] as const,
-  );
-  return {
-    "containerd.io/gc.ref.content.config": image.config.descriptor.digest,
-    ...Object.fromEntries(layers),
-  };
+async function writeLayer(load: Load, layer: Part): Promise<void> {
+  const { store, files, lease } = load;
+  checkSize(load, layer);
+  const { digest, size } = layer.descriptor;
+  const open = (): AsyncIterable<Uint8Array> => files.open(layer.file);
+  await store.writeBlob(lease, { what: layer.file, digest, size, open });
 }
 
-async function writePart(
-  { containerd, files, lease }: Load,
-  { descriptor, file }: Part,
-  labels: Readonly<Record<string, string>>,
-): Promise<void> {
+/** What is not in the archive may be here already: opening it says so if it is not. */
+function checkSize({ files }: Load, { descriptor, file }: Part): void {
   const size = files.size(file);
-  if (size === undefined && (await containerd.content.exists(descriptor.digest))) return;
   if (size !== undefined && size !== descriptor.size) {
     throw new ImageError(`${file} has ${size} bytes, its descriptor says ${descriptor.size}`);
-  }
-  try {
-    await containerd.content.write(
-      { digest: descriptor.digest, size: descriptor.size, labels, open: () => files.open(file) },
-      lease,
-    );
-  } catch (error) {
-    if (!isCode(error, Status.FAILED_PRECONDITION)) throw error;
-    throw new ImageError(`${file} is corrupt: ${detailsOf(error)}`, { cause: error });
-  }
-}
-
-/** Makes the snapshot of layers 0…index, unless it is there. */
-async function unpack(
-  { containerd, lease }: Load,
-  { descriptor }: Part,
-  chain: readonly string[],
-  index: number,
-  diffIds: readonly string[],
-): Promise<void> {
-  const name = chain[index] ?? "";
-  if (await containerd.snapshots.has(name)) return;
-  const key = `${lease}-${index}`;
-  try {
-    const mounts = await containerd.snapshots.prepare(key, chain[index - 1] ?? "", {}, { lease });
-    const diffId = await containerd.applyDiff(descriptor, mounts, lease);
-    if (diffId !== diffIds[index]) {
-      throw new ImageError(
-        `layer ${index + 1} is corrupt: its content is ${diffId}, the image's configuration says ${diffIds[index]}`,
-      );
-    }
-    // Somebody else may have unpacked the same layer meanwhile.
-    await tolerating([Status.ALREADY_EXISTS], containerd.snapshots.commit(name, key, { lease }));
-  } catch (error) {
-    throw error instanceof ImageError
-      ? error
-      : new ImageError(`cannot unpack layer ${index + 1}: ${detailsOf(error)}`, { cause: error });
-  } finally {
-    // Gone already when it was committed.
-    await containerd.snapshots.remove(key);
   }
 }
 

@@ -12,6 +12,11 @@ export interface Runtime {
     archive: AsyncIterable<Uint8Array>,
     onProgress?: (text: string) => void,
   ): Promise<readonly Image[]>;
+  /**
+   * Makes the image what its registry now says it is; what is here already is not fetched again. Tries again by itself as
+   * long as that may help. Throws PullError, or the reason of `signal`.
+   */
+  pullImage(reference: string, options: PullOptions): Promise<Image>;
   /** Prepares the root file system and the process of a container, without running it. Throws RuntimeError. */
   create(spec: ContainerSpec): Promise<void>;
   /** Runs a created container. Throws RuntimeError if its process cannot be started. */
@@ -100,9 +105,36 @@ export interface InterfaceStats {
 export interface Image {
   /** Full name, e.g. `docker.io/library/hello:latest`. */
   readonly name: string;
-  /** `sha256:…` of the manifest. */
+  /** `sha256:…` of what the name stands for: the manifest, or the index of manifests for several platforms. */
   readonly digest: string;
+  /** How it came here. Whoever loaded an image by hand means that one, whatever a registry has under its name. */
+  readonly origin: "loaded" | "pulled";
   readonly config: ImageConfig;
+}
+
+/** A name and a password, as a registry knows them. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface PullOptions {
+  /** Of whom the image is for; absent: what the node's own file of registry logins has. */
+  readonly auth?: RegistryLogin;
+  /** Told the image's digest once the registry has said it, before anything is fetched. */
+  readonly onResolved?: (digest: string) => void;
+  /** Told now and then how far it is. */
+  readonly onProgress?: (progress: PullProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface PullProgress {
+  /** Layers that are here and unpacked, of how many. */
+  readonly layersDone: number;
+  readonly layers: number;
+  /** As they are in the registry, mostly compressed. */
+  readonly bytes: number;
+  readonly bytesTotal: number;
 }
 
 /** What an image says about its process. */
@@ -197,5 +229,36 @@ export class RuntimeError extends Error {
 
 /** An archive that is no image, or one for another machine. The message says which. */
 export class ImageError extends Error {
-  override readonly name = "ImageError";
+  override readonly name: string = "ImageError";
+}
+
+export type PullFailure =
+  /** No answer, or none that makes sense; trying later may help. */
+  | "unreachable"
+  /** The registry does not give it to this caller. */
+  | "denied"
+  | "notFound"
+  | "noSpace"
+  /** What the registry has is no image for this machine, or not what its digest says. */
+  | "unusable";
+
+/** An image that could not be pulled; the message is Docker's for the same. */
+export class PullError extends ImageError {
+  override readonly name = "PullError";
+  readonly failure: PullFailure;
+  /** Whether the registry had said what the name stands for by then. */
+  readonly stage: "manifest" | "content";
+  /** How often it was tried again. */
+  readonly retries: number;
+
+  constructor(
+    message: string,
+    facts: Pick<PullError, "failure" | "stage" | "retries">,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.failure = facts.failure;
+    this.stage = facts.stage;
+    this.retries = facts.retries;
+  }
 }

@@ -27,21 +27,31 @@ export interface Containerd {
   createNamespace(name: string): Promise<void>;
   readonly leases: {
     create(id: string, labels: Labels): Promise<void>;
-    delete(id: string): Promise<void>;
+    /** `sync`: what nothing else keeps is gone on return, and not only soon. An unknown id is a success. */
+    delete(id: string, options: { readonly sync: boolean }): Promise<void>;
+    list(): Promise<readonly { readonly id: string; readonly labels: Labels }[]>;
+    /** Makes the lease keep a snapshot that is here already. NOT_FOUND when it is not. */
+    addSnapshot(id: string, name: string): Promise<void>;
   };
   readonly content: {
     exists(digest: string): Promise<boolean>;
     /** Throws NOT_FOUND, and RangeError above `bytesMax`. */
     read(digest: string, bytesMax: number): Promise<Buffer>;
-    /** Stores a blob under `lease`; one that is there already is a success. FAILED_PRECONDITION: its digest is another. */
+    /**
+     * Stores a blob under `lease`; one that is there already is a success, and is then kept by the lease as well.
+     * FAILED_PRECONDITION: its digest is another.
+     */
     write(blob: BlobUpload, lease: string): Promise<void>;
   };
   readonly images: {
     get(name: string): Promise<ImageRecord | undefined>;
     /** Every name that points at this manifest. */
     listByDigest(digest: string): Promise<readonly ImageRecord[]>;
+    list(): Promise<readonly ImageRecord[]>;
     /** Creates or repoints a name. */
-    put(image: ImageRecord, lease: string): Promise<void>;
+    put(image: Omit<ImageRecord, "createdAt" | "updatedAt">, lease: string): Promise<void>;
+    /** On return what nothing else keeps is gone. An unknown name is a success. */
+    delete(name: string): Promise<void>;
   };
   readonly snapshots: {
     has(name: string): Promise<boolean>;
@@ -110,6 +120,10 @@ export interface ExecProcess {
 
 /** A layer of many GiB on a slow disk. */
 const UNPACK_DEADLINE_MS = 30 * 60_000;
+/** ECS agent: its image pull timeout. */
+const UPLOAD_DEADLINE_MS = 2 * 60 * 60_000;
+/** Removing the snapshots of large images. */
+const COLLECT_DEADLINE_MS = 10 * 60_000;
 
 /** A client of the containerd at `options.socketPath`; connects with the first call. */
 export function createContainerdClient(options: ConnectionOptions): Containerd {
@@ -128,8 +142,18 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
       create: async (id, labels) => {
         await unary("Leases.Create", { id, labels });
       },
-      delete: async (id) => {
-        await tolerating([Status.NOT_FOUND], unary("Leases.Delete", { id }));
+      delete: async (id, { sync }) => {
+        await tolerating(
+          [Status.NOT_FOUND],
+          unary("Leases.Delete", { id, sync }, { deadlineMs: COLLECT_DEADLINE_MS }),
+        );
+      },
+      list: async () =>
+        (await unary<object, { leases: { id: string; labels: Labels }[] }>("Leases.List", {}))
+          .leases,
+      addSnapshot: async (id, name) => {
+        const resource = { id: name, type: `snapshots/${SNAPSHOTTER}` };
+        await unary("Leases.AddResource", { id, resource });
       },
     },
     content: contentCalls(connection),
@@ -147,6 +171,15 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
             filters: [`target.digest==${JSON.stringify(digest)}`],
           })
         ).images,
+      list: async () => (await unary<object, { images: ImageRecord[] }>("Images.List", {})).images,
+      delete: async (name) => {
+        const call = unary(
+          "Images.Delete",
+          { name, sync: true },
+          { deadlineMs: COLLECT_DEADLINE_MS },
+        );
+        await tolerating([Status.NOT_FOUND], call);
+      },
       put: async (image, lease) => {
         const created = await tolerating(
           [Status.ALREADY_EXISTS],
@@ -265,9 +298,10 @@ function contentCalls({ unary, stream, dialogue }: Connection): Containerd["cont
       const head = { ref: `${lease}/${blob.digest}`, total: blob.size, expected: blob.digest };
       const upload = dialogue<WriteContentRequest, WriteContentResponse>("Content.Write", {
         lease,
-        deadlineMs: UNPACK_DEADLINE_MS,
+        deadlineMs: UPLOAD_DEADLINE_MS,
       });
       const send = async (): Promise<void> => {
+        await upload.ask({ ...head, action: "STAT", offset: 0 });
         let offset = 0;
         for await (const data of blob.open()) {
           await upload.ask({ ...head, action: "WRITE", offset, data });
@@ -277,6 +311,13 @@ function contentCalls({ unary, stream, dialogue }: Connection): Containerd["cont
       };
       try {
         await tolerating([Status.ALREADY_EXISTS], send());
+      } catch (error) {
+        upload.cancel();
+        await tolerating(
+          [Status.NOT_FOUND, Status.UNAVAILABLE],
+          unary("Content.Abort", { ref: head.ref }, { once: true }),
+        );
+        throw error;
       } finally {
         upload.end();
       }

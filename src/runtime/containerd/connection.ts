@@ -59,6 +59,8 @@ export interface Dialogue<Request, Response> {
   ask(request: Request): Promise<Response>;
   /** Tells the server that no more follows. */
   end(): void;
+  /** Breaks off: the server forgets what it was told. */
+  cancel(): void;
 }
 
 const DEADLINE_MS = 120_000;
@@ -198,6 +200,8 @@ function lookUp(methods: ReadonlyMap<string, Method>, name: string): Method {
 function askOver<Request, Response>(
   duplex: ReturnType<Client["makeBidiStreamRequest"]>,
 ): Dialogue<Request, Response> {
+  // Every failure reaches the asker through the iterator; one after the last answer concerns nobody.
+  duplex.on("error", () => undefined);
   const answers = duplex[Symbol.asyncIterator]() as AsyncIterator<Response>;
   return {
     ask: async (request) => {
@@ -207,5 +211,6 @@ function askOver<Request, Response>(
       return answer.value;
     },
     end: () => duplex.end(),
+    cancel: () => duplex.cancel(),
   };
 }

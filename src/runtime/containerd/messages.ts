@@ -52,6 +52,8 @@ export interface ImageRecord {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly target: Descriptor;
+  readonly createdAt: Timestamp | null;
+  readonly updatedAt: Timestamp | null;
 }
 
 export interface WriteContentRequest {
