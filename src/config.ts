@@ -33,6 +33,7 @@ export type SettingName =
   | "cluster"
   | "zone"
   | "advertise"
+  | "nodeLossAfter"
   | "logLevel";
 
 /** Every setting of Gantry. Help, completion and the systemd unit are made from this table. */
@@ -176,6 +177,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
       "the address at which other machines reach this one; else the one it reaches the server from",
     reason: "tasks on different machines reach each other through it",
   },
+  nodeLossAfter: {
+    flag: "node-loss-after",
+    variable: "GANTRY_NODE_LOSS_AFTER",
+    fallback: "5m",
+    form: "seconds, minutes or hours, such as 90s or 5m, from 30s to 24h, or never",
+    meaning: "how long a machine may be silent before its tasks are given up",
+    reason:
+      "longer than a reboot or a switch's restart, after which tasks go on; Kubernetes waits as long. never is what ECS does",
+  },
   logLevel: {
     flag: "log-level",
     variable: "GANTRY_LOG_LEVEL",
@@ -212,6 +222,8 @@ export interface Settings {
   readonly cluster: string;
   readonly zone: string | undefined;
   readonly advertise: string | undefined;
+  /** Undefined: never. */
+  readonly nodeLossAfterMs: number | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -252,6 +264,7 @@ export function readSettings(
     cluster: matching("cluster", /^[A-Za-z0-9_-]{1,255}$/),
     zone: text("zone") && matching("zone", /^[a-z]{2,}(-[a-z0-9]+)+[a-z]$/),
     advertise: parseAddress(text("advertise")),
+    nodeLossAfterMs: parseLossAfter(text("nodeLossAfter") ?? ""),
     logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };
 }
@@ -273,6 +286,15 @@ function parseRetention(value: string): number {
   const hours = Number(match?.groups?.count) * (match?.groups?.unit === "d" ? 24 : 1);
   if (!(hours >= 1 && hours <= 3650 * 24)) throw invalid("taskRetention", value);
   return hours * 3_600_000;
+}
+
+function parseLossAfter(value: string): number | undefined {
+  if (value === "never") return undefined;
+  const match = /^(?<count>\d{1,5})(?<unit>[smh])$/.exec(value);
+  const unitSeconds = { s: 1, m: 60, h: 3600 }[match?.groups?.unit ?? ""] ?? Number.NaN;
+  const seconds = Number(match?.groups?.count) * unitSeconds;
+  if (!(seconds >= 30 && seconds <= 24 * 3600)) throw invalid("nodeLossAfter", value);
+  return seconds * 1000;
 }
 
 function parseHost(value: string | undefined): string | undefined {

@@ -9,6 +9,7 @@ import type { EcsDeps } from "./ecs/control/deps.ts";
 import { createDispatcher } from "./ecs/control/dispatcher.ts";
 import { ensureFleetCluster } from "./ecs/control/fleet.ts";
 import { ecsIndexes } from "./ecs/control/indexes.ts";
+import { createInstancesController } from "./ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
@@ -55,6 +56,8 @@ export interface ServerOptions {
   readonly chooseVpcCidr: () => Promise<string>;
   /** How long a STOPPED task can still be described. */
   readonly taskRetentionMs: number;
+  /** How long a machine may be silent before its tasks are given up; undefined: for ever. */
+  readonly nodeLossAfterMs: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -111,6 +114,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   loops.start("dispatcher", (signal) => dispatcher.run(signal));
   loops.start("node feed", (signal) => nodeFeed.run(signal));
   const controllers = [
+    createInstancesController(deps, {
+      lossAfterMs: options.nodeLossAfterMs,
+      retentionMs: options.taskRetentionMs,
+    }),
     createNetworkInterfacesController(deps),
     createTaskDefinitionReaper(deps),
     createTaskReaper(deps, { retentionMs: options.taskRetentionMs }),

@@ -49,6 +49,7 @@ export async function openControlPlane(
       region,
       rootKey,
       taskRetentionMs: settings.taskRetentionMs,
+      nodeLossAfterMs: settings.nodeLossAfterMs,
       vpcCidr: settings.vpcCidr,
       chooseVpcCidr: () => freeVpcCidr(log),
       clock: systemClock,

@@ -129,12 +129,18 @@ function serverValues(settings: Settings): Values {
     region: settings.region,
     vpcCidr: settings.vpcCidr,
     taskRetention: hoursOrDays(settings.taskRetentionMs),
+    nodeLossAfter: minutesOrSeconds(settings.nodeLossAfterMs),
   };
 }
 
 function hoursOrDays(ms: number): string {
   const hours = ms / 3_600_000;
   return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
+}
+
+function minutesOrSeconds(ms: number | undefined): string {
+  if (ms === undefined) return "never";
+  return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1000}s`;
 }
 
 /** One word of a unit's command line: systemd.service(5), "Command lines". */

@@ -53,6 +53,27 @@ describe("gateway.handle()", () => {
     });
   });
 
+  test("passes on what a row expects of callers whose model has more than the published one", async () => {
+    let seen: unknown;
+    const service = ecs({
+      RegisterContainerInstance: {
+        support: "full",
+        action: "ecs:RegisterContainerInstance",
+        resources: () => ["*"],
+        unmodelled: ["clientToken", "absent", "number"],
+        handle: async (input) => {
+          seen = input;
+          return {};
+        },
+      },
+    });
+    const body = '{"cluster":"demo","clientToken":"t","number":1,"unheardOf":"x"}';
+    await testGateway({ services: [service] }).handle(
+      rawRequest({ operation: "RegisterContainerInstance", body }),
+    );
+    assert.deepEqual(seen, { clientToken: "t", cluster: "demo" });
+  });
+
   test("tells the handler who calls, from where and by which address", async () => {
     let seen: Call | undefined;
     const service = listClusters(async (call) => {

@@ -40,6 +40,7 @@ const UNSIGNED_REGION = "us-east-1";
 const ANONYMOUS: Caller = {
   principal: { accountId: "", arn: "anonymous", accessKeyId: "", kind: "anonymous" },
   region: UNSIGNED_REGION,
+  signedAt: 0,
   service: undefined,
 };
 
@@ -126,7 +127,7 @@ export class Gateway {
       throw refusedOperation(row.name, shape.name, operation.why);
     }
     // The one place where a row's type is forgotten: `shape` is what says what `input` is.
-    const input = readInput() as never;
+    const input = readInput(operation.unmodelled) as never;
     if (operation.validatesItself !== true) {
       const violations = findViolations(shape.input, input);
       const [first] = violations;
@@ -189,6 +190,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 class GatewayCall implements Call, CallOrigin {
   readonly principal: Principal;
   readonly region: string;
+  readonly signedAt: number;
   readonly requestId: string;
   readonly endpoint: string;
   readonly sourceIp: string;
@@ -198,6 +200,7 @@ class GatewayCall implements Call, CallOrigin {
   constructor(raw: RawRequest, caller: Caller, requestId: string, scheme: "http" | "https") {
     this.principal = caller.principal;
     this.region = caller.region;
+    this.signedAt = caller.signedAt;
     this.requestId = requestId;
     this.endpoint = `${scheme}://${raw.headers.host ?? ""}`;
     this.sourceIp = raw.sourceIp;

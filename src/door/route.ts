@@ -17,7 +17,7 @@ import { claimedService, type Verified } from "./sigv4.ts";
 import { AWS_JSON_1_0, AWS_JSON_1_1 } from "./wire/aws-json.ts";
 import { readCbor } from "./wire/cbor.ts";
 import { EC2_DIALECT, formTree, parseForm, QUERY_DIALECT, readForm } from "./wire/form.ts";
-import { readJson } from "./wire/json.ts";
+import { parseJson, readJson } from "./wire/json.ts";
 import type { Protocol, ProtocolName } from "./wire/protocol.ts";
 import { AWS_QUERY, EC2_QUERY } from "./wire/query.ts";
 import { REST_JSON_1, readRest } from "./wire/rest-json.ts";
@@ -34,7 +34,8 @@ export interface Dialect {
 export interface Route {
   readonly service: LoadedService;
   readonly shape: OperationShape;
-  readonly readInput: () => Record<string, unknown>;
+  /** `unmodelled`: see `Operation.unmodelled`; only JSON-RPC has such callers. */
+  readonly readInput: (unmodelled?: readonly string[]) => Record<string, unknown>;
 }
 
 /** Who calls: as verified, or nobody, whose calls are scoped to no service. */
@@ -168,7 +169,27 @@ function routeRpc(service: LoadedService, protocol: Protocol, request: VerifiedR
   }
   const shape = findShape(service, name, () => unknownText(raw));
   const read = isCbor ? readCbor : readJson;
-  return { service, shape, readInput: () => read(shape.input, body) };
+  return {
+    service,
+    shape,
+    readInput: (unmodelled = []) => {
+      const input = read(shape.input, body);
+      return unmodelled.length === 0 || isCbor
+        ? input
+        : { ...unmodelledTexts(body, unmodelled), ...input };
+    },
+  };
+}
+
+/** Of a body that has been read already: it is an object. */
+function unmodelledTexts(body: Uint8Array, names: readonly string[]): Record<string, unknown> {
+  const members = (body.length === 0 ? {} : parseJson(body)) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = members[name];
+      return typeof value === "string" ? [[name, value]] : [];
+    }),
+  );
 }
 
 /** A presigned request has its parameters in the query, others in the body: both count. */

@@ -49,6 +49,8 @@ export interface Call {
   readonly principal: Principal;
   /** From the credential scope. */
   readonly region: string;
+  /** When the caller signed it, by the caller's clock: epoch milliseconds, in whole seconds; 0 for one that need not be signed. */
+  readonly signedAt: number;
   readonly requestId: string;
   /** `http://host:port` as the caller reached us (the Host header): what DiscoverPollEndpoint answers with. */
   readonly endpoint: string;
@@ -103,6 +105,8 @@ export type Operation<Input = never, Output = unknown> = Support & {
   readonly access?: "authenticated" | "anonymous";
   /** The generic check of required members and enums is skipped: the handler speaks for itself. */
   readonly validatesItself?: boolean;
+  /** Members of the input, all texts, that known callers send and no published model has: the ECS agent has a model of its own. */
+  readonly unmodelled?: readonly string[];
   readonly handle: (input: Input, call: Call) => Promise<Output>;
 };
 

@@ -43,6 +43,8 @@ export interface Verified {
   /** From the credential scope, like `service`, which is a signing name. */
   readonly region: string;
   readonly service: string;
+  /** Epoch milliseconds, in whole seconds. */
+  readonly signedAt: number;
 }
 
 /** What a caller says alike in all its calls of a day to one service. */
@@ -99,7 +101,7 @@ export class SignatureVerifier {
     const identity = this.#findIdentity(accessKeyId, claim.sessionToken);
     if (identity === undefined) throw unknownKey();
     if (identity === "expired") throw expiredToken();
-    checkTime(claim, this.#clock.now());
+    const signedAt = checkTime(claim, this.#clock.now());
     const canonical = canonicalRequest({
       method: raw.method,
       path,
@@ -124,7 +126,7 @@ export class SignatureVerifier {
     const { head, headText } = claim;
     if (headText !== undefined && !this.#heads.has(headText)) keep(this.#heads, headText, head);
     if (!isCached) keep(this.#keys, keyId, { secretAccessKey, key });
-    return { principal: identity.principal, region, service };
+    return { principal: identity.principal, region, service, signedAt };
   }
 
   #headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
@@ -254,7 +256,8 @@ function checkedPayloadHash(raw: RawRequest): string {
   return actual;
 }
 
-function checkTime(claim: Claim, now: number): void {
+/** When it was signed, which must be about now. */
+function checkTime(claim: Claim, now: number): number {
   const signedAt = parseAmzTimestamp(claim.timestamp);
   if (signedAt === undefined) {
     throw incompleteSignature("Date must be in ISO-8601 'basic format'.");
@@ -278,4 +281,5 @@ function checkTime(claim: Claim, now: number): void {
       `Signature expired: ${claim.timestamp} is now earlier than ${earliest} (${amzTimestamp(now)} - ${margin}.)`,
     );
   }
+  return signedAt;
 }

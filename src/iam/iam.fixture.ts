@@ -53,6 +53,7 @@ export function callOf(accountId: string): Call {
       kind: "root",
     },
     region: "us-east-1",
+    signedAt: 1_700_000_000_000,
     requestId: "test",
     endpoint: "http://127.0.0.1:4566",
     sourceIp: "127.0.0.1",

@@ -57,6 +57,7 @@ export function callOf(accountId: string, region = "eu-central-1"): Call {
       kind: "root",
     },
     region,
+    signedAt: 1_700_000_000_000,
     requestId: "test",
     endpoint: "http://127.0.0.1:4566",
     sourceIp: "127.0.0.1",

@@ -72,8 +72,8 @@ export class ContainerHistory {
   }
 
   /** Ended in the books alone, whatever became of its containers. */
-  #wasAbandoned({ placement }: Task): boolean {
-    return this.#records.deactivated.has(placement.instance.id);
+  #wasAbandoned({ id, placement }: Task): boolean {
+    return this.#records.deactivated.has(placement.instance.id) || this.#records.lost.has(id);
   }
 
   #taskOf(containerId: string): Task | undefined {

@@ -76,7 +76,7 @@ export class Faults {
 
   async #cutLink(machine: SimMachine): Promise<void> {
     const { random, say } = this.#deps;
-    const ms = random.chance(0.5) ? random.integer(100, 20_000) : random.integer(20_000, 300_000);
+    const ms = random.chance(0.5) ? random.integer(100, 20_000) : random.integer(20_000, 600_000);
     say(`${machine.id} is cut off for ${ms} ms`);
     machine.link.cut();
     await this.#deps.sleep(ms);

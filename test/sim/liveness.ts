@@ -120,6 +120,13 @@ function strayInterface(
   records: SafetyChecker,
   wanted: ReadonlyMap<string, Task>,
 ): Unrest | undefined {
+  const unconfirmed = records.count("unconfirmed-stops");
+  if (unconfirmed > 0) {
+    return {
+      invariant: "L3",
+      what: `${unconfirmed} tasks of lost machines are not confirmed to have ended`,
+    };
+  }
   const held = [...wanted.values()].filter(({ attachment }) => attachment !== undefined).length;
   const interfaces = records.count("network-interfaces");
   const addresses = records.count("addresses");

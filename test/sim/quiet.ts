@@ -36,12 +36,17 @@ function check({ key, record }: Change, instances: Map<string, Instance>): void 
   const isReconnect =
     ecsKind(key) === "instances" &&
     before !== undefined &&
-    JSON.stringify({ ...after, agentConnected: true }) ===
-      JSON.stringify({ ...before, agentConnected: true });
-  const isReaped =
-    record === undefined && (ecsKind(key) === "tasks" || ecsKind(key) === "run-tokens");
+    after !== undefined &&
+    withoutConnection(before) === withoutConnection(after);
+  const isReaped = record === undefined && REAPED.has(ecsKind(key) ?? "");
   if (!isReconnect && !isReaped)
     throw new Violation("L4", `${key} is written though nothing happens`);
+}
+
+const REAPED: ReadonlySet<string> = new Set(["tasks", "run-tokens", "instances"]);
+
+function withoutConnection({ agentConnected: _, disconnectedAt: __, ...rest }: Instance): string {
+  return JSON.stringify(Object.entries(rest).toSorted());
 }
 
 function countStarts({ machines }: World): number {

@@ -2,8 +2,8 @@ import type { Address, NetworkInterface } from "../../src/ec2/model.ts";
 import { addressKey, ec2Kind, interfaceKey } from "../../src/ec2/model.ts";
 import { taskArn } from "../../src/ecs/model/arn.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
-import { ecsKind, instanceKey } from "../../src/ecs/model/keys.ts";
-import type { Task } from "../../src/ecs/model/task.ts";
+import { ecsKind, instanceKey, unconfirmedStopKey } from "../../src/ecs/model/keys.ts";
+import type { Task, UnconfirmedStop } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { Change } from "../../src/store/store.ts";
 import { findOversubscription } from "./host-check.ts";
@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts";
 /** Something that must never be, and is. */
 export class Violation extends Error {
   override readonly name = "Violation";
-  /** `S1` … `S8`, `L1` … `L4`, or `process` for one that ended by itself. */
+  /** `S1` … `S10`, `L1` … `L4`, or `process` for one that ended by itself. */
   readonly invariant: string;
 
   constructor(invariant: string, message: string) {
@@ -21,11 +21,14 @@ export class Violation extends Error {
   }
 }
 
-/** When a task may be deleted. */
-export interface Reaping {
+/** When a task may be deleted, and when it may be given up. */
+export interface Limits {
   readonly retentionMs: number;
+  readonly lossAfterMs: number;
   /** What the server's clock shows. */
   readonly now: () => number;
+  /** What no clock of a machine shows. */
+  readonly virtualNow: () => number;
 }
 
 /**
@@ -34,7 +37,7 @@ export interface Reaping {
  */
 export class SafetyChecker {
   readonly #trace: Trace;
-  readonly #reaping: Reaping;
+  readonly #limits: Limits;
   readonly #records = new Map<string, unknown>();
   /** The same by kind. */
   readonly #byKind = new Map<string, Map<string, unknown>>();
@@ -43,10 +46,14 @@ export class SafetyChecker {
   readonly reaped: Set<string> = new Set();
   /** Ids of instances that were out of service at some time: their tasks ended in the books alone. */
   readonly deactivated: Set<string> = new Set();
+  /** Ids of tasks that ended in the books when their machine was silent. */
+  readonly lost: Set<string> = new Set();
+  /** Since when, in virtual time, each instance is away. */
+  readonly #awaySince = new Map<string, number>();
 
-  constructor(trace: Trace, reaping: Reaping) {
+  constructor(trace: Trace, limits: Limits) {
     this.#trace = trace;
-    this.#reaping = reaping;
+    this.#limits = limits;
   }
 
   /** All records of one kind: `tasks`, `instances`, `network-interfaces`, `addresses`. */
@@ -97,14 +104,27 @@ export class SafetyChecker {
       const { id, status, agentConnected, ec2InstanceId } = record.value as Instance;
       if (status === "INACTIVE") this.deactivated.add(id);
       const connected = agentConnected ? "connected" : "not connected";
+      if (agentConnected) this.#awaySince.delete(id);
+      else if ((before as Instance | undefined)?.agentConnected !== false) {
+        this.#awaySince.set(id, this.#limits.virtualNow());
+      }
       const where = `${id.slice(0, 8)} on ${ec2InstanceId}`;
       this.#trace.transition(`instance ${where} ${status} ${connected}`);
+    } else if (kind === "unconfirmed-stops") {
+      const { id } = (record?.value ?? before) as UnconfirmedStop;
+      this.lost.add(id);
+      this.#trace.transition(
+        `task ${id.slice(0, 8)} ${record === undefined ? "is confirmed to have ended" : "is lost with its machine"}`,
+      );
     } else this.#trace.event(`${revision} ${key} ${record === undefined ? "deleted" : "written"}`);
   }
 
   #check({ key, record }: Change, before: unknown): void {
     if (ecsKind(key) === "tasks") {
       this.#checkTask(before as Task | undefined, record?.value as Task | undefined);
+    }
+    if (ecsKind(key) === "unconfirmed-stops") {
+      this.#checkLoss(before as UnconfirmedStop | undefined, record?.value as UnconfirmedStop);
     }
     if (ec2Kind(key) === "network-interfaces") {
       this.#checkInterface(record?.value as NetworkInterface | undefined);
@@ -167,7 +187,7 @@ export class SafetyChecker {
   }
 
   #checkReaped(task: Task): void {
-    const { now, retentionMs } = this.#reaping;
+    const { now, retentionMs } = this.#limits;
     if (task.lastStatus !== "STOPPED" || now() - (task.stoppedAt ?? now()) < retentionMs) {
       throw new Violation("S8", `task ${task.id} is deleted before its time`);
     }
@@ -186,8 +206,35 @@ export class SafetyChecker {
     if (task.lastStatus !== "STOPPED" && !(isHeld && status === "ATTACHED")) {
       throw new Violation("S5", `task ${task.id} lost its interface while ${task.lastStatus}`);
     }
-    if (task.lastStatus === "STOPPED" && (eni || address?.interfaceId === networkInterfaceId)) {
-      throw new Violation("S5", `task ${task.id} is STOPPED and keeps its interface`);
+    const keeps = eni !== undefined || address?.interfaceId === networkInterfaceId;
+    if (task.lastStatus !== "STOPPED" || keeps === this.#isUnconfirmed(task)) return;
+    throw new Violation(
+      "S5",
+      `task ${task.id} is STOPPED and ${keeps ? "keeps" : "lost"} its interface`,
+    );
+  }
+
+  #isUnconfirmed(task: Pick<Task, "accountId" | "region" | "clusterName" | "id">): boolean {
+    return this.#records.has(unconfirmedStopKey(task, task.clusterName, task.id));
+  }
+
+  /** A task is given up only when its machine has been silent for long enough; its interface goes with the confirmation. */
+  #checkLoss(before: UnconfirmedStop | undefined, after: UnconfirmedStop | undefined): void {
+    const stop = after ?? before;
+    if (stop === undefined) return;
+    const { attachment, id, placement } = stop;
+    const { networkInterfaceId } = attachment ?? {};
+    const isHeld =
+      networkInterfaceId !== undefined && this.#records.has(interfaceKey(stop, networkInterfaceId));
+    if (networkInterfaceId !== undefined && isHeld !== (after !== undefined)) {
+      throw new Violation("S5", `lost task ${id}: its interface is ${isHeld ? "kept" : "gone"}`);
+    }
+    if (after === undefined || before !== undefined) return;
+    const { lossAfterMs, virtualNow } = this.#limits;
+    const since = this.#awaySince.get(placement.instance.id);
+    // Each jump of a clock may count for a look's time.
+    if (since === undefined || virtualNow() - since < lossAfterMs / 2) {
+      throw new Violation("S10", `task ${id} is given up though its machine was there`);
     }
   }
 
@@ -232,7 +279,13 @@ export class SafetyChecker {
   }
 
   /** Only machines that are in service and connected are given tasks. */
-  #checkPlacement({ id, placement: { instance } }: Task): void {
+  #checkPlacement({ id, placement: { ec2InstanceId, instance } }: Task): void {
+    const unconfirmed = this.list<UnconfirmedStop>("unconfirmed-stops").find(
+      ({ placement }) => placement.ec2InstanceId === ec2InstanceId,
+    );
+    if (unconfirmed) {
+      throw new Violation("S3", `task ${id} is placed where ${unconfirmed.id} may still run`);
+    }
     const key = instanceKey(instance, instance.clusterName, instance.id);
     const { agentConnected, status } = this.#records.get(key) as Instance;
     if (status !== "ACTIVE" || !agentConnected) {

@@ -6,10 +6,12 @@ import type { EcsDeps } from "../../src/ecs/control/deps.ts";
 import { createDispatcher } from "../../src/ecs/control/dispatcher.ts";
 import { ensureFleetCluster } from "../../src/ecs/control/fleet.ts";
 import { ecsIndexes } from "../../src/ecs/control/indexes.ts";
+import { createInstancesController } from "../../src/ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "../../src/ecs/control/node-feed.ts";
 import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
+import type { InstanceLimits } from "../../src/ecs/model/instance-step.ts";
 import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
@@ -42,6 +44,8 @@ export interface SimServerDeps {
   readonly log: Log;
   /** How long STOPPED tasks are kept. */
   readonly retentionMs: number;
+  /** How long a machine may be silent. */
+  readonly lossAfterMs: number;
   /** Told when a process ends that nobody has ended. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -84,7 +88,7 @@ interface ProcessDeps extends SimServerDeps {
 export class ServerProcess implements Door {
   readonly died: Promise<never>;
   readonly cache: Cache;
-  readonly #retentionMs: number;
+  readonly #limits: InstanceLimits;
   readonly #ecs: EcsDeps;
   readonly #dead = new AbortController();
   readonly #loops: Supervisor;
@@ -96,8 +100,8 @@ export class ServerProcess implements Door {
   #serves = false;
 
   constructor(deps: ProcessDeps) {
-    const { clock, log, random, retentionMs } = deps;
-    this.#retentionMs = retentionMs;
+    const { clock, log, random } = deps;
+    this.#limits = deps;
     const store = new ProcessStore({ ...deps, dead: this.#dead.signal });
     const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes };
     this.cache = createCache({ store, indexes, log });
@@ -136,9 +140,10 @@ export class ServerProcess implements Door {
     this.#loops.start("dispatcher", (signal) => this.#dispatcher.run(signal));
     this.#loops.start("node feed", (signal) => this.#nodeFeed.run(signal));
     const controllers = [
+      createInstancesController(deps, this.#limits),
       createNetworkInterfacesController(deps),
       createTaskDefinitionReaper(deps),
-      createTaskReaper(deps, { retentionMs: this.#retentionMs }),
+      createTaskReaper(deps, this.#limits),
     ];
     for (const controller of controllers) {
       this.#loops.start(controller.name, (signal) => runController(controller, deps, signal));

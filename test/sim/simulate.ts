@@ -68,7 +68,6 @@ async function live(world: World): Promise<void> {
   await settle(world, MINUTE_MS);
   const workload = new Workload({
     client: world.client,
-    clock: world.clock,
     random: world.random.fork("workload"),
     records: world.records,
     subnets: world.subnetIds,

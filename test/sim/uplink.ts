@@ -76,7 +76,7 @@ export class Uplink {
     const { conditions, random } = this.#link;
     const isLost = random.chance(conditions.resetChance);
     const isReplyLost = isLost && random.chance(0.5);
-    const isTwice = random.chance(conditions.duplicateChance) && mayComeTwice(raw);
+    const isTwice = random.chance(conditions.duplicateChance);
     await this.#link.cross();
     if (isLost && !isReplyLost) throw new Error("read ECONNRESET");
     const door = this.#listening();
@@ -124,14 +124,6 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): 
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-/**
- * The API's model has no clientToken for RegisterContainerInstance, so the door drops the agent's: a second delivery takes
- * the instance of the first out of service.
- */
-function mayComeTwice({ headers }: RawRequest): boolean {
-  return headers["x-amz-target"]?.endsWith(".RegisterContainerInstance") !== true;
 }
 
 function rawRequest(

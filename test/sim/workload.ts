@@ -2,20 +2,15 @@ import type { RunTaskRequest } from "@aws-sdk/client-ecs";
 import { instanceArn } from "../../src/ecs/model/arn.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
-import type { Clock } from "../../src/lib/clock.ts";
 import type { SimClient } from "./client.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import { arnOf, type SafetyChecker } from "./safety.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
 const CLUSTER = "default";
-/** An operator is patient: longer than any fault lasts. */
-const DEREGISTRATIONS_MAX = 100;
-const DEREGISTRATION_PAUSE_MS = 5_000;
 
 export interface WorkloadDeps {
   readonly client: SimClient;
-  readonly clock: Clock;
   readonly random: SeededRandom;
   readonly records: SafetyChecker;
   readonly subnets: readonly string[];
@@ -97,12 +92,7 @@ export class Workload {
     const containerInstance = instanceArn(instance, instance.clusterName, instance.id);
     const force = this.#deps.random.chance(0.7);
     const input = { cluster: CLUSTER, containerInstance, force };
-    // A forced call that was cut short is completed by the next one only.
-    for (let tries = 0; tries < (force ? DEREGISTRATIONS_MAX : 1); tries++) {
-      const answer = await this.#deps.client.call("DeregisterContainerInstance", input);
-      if (answer !== undefined) return;
-      await this.#deps.clock.sleep(DEREGISTRATION_PAUSE_MS);
-    }
+    await this.#deps.client.call("DeregisterContainerInstance", input);
   }
 
   #anInstance(): Instance | undefined {

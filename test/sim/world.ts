@@ -17,7 +17,8 @@ import { createSimLog } from "./sim-log.ts";
 import { Trace } from "./trace.ts";
 
 const RETRY_MS = 1_000;
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** A server with its store, machines and a client under one virtual clock; what is drawn is drawn from `seed`. */
 export class World implements AsyncDisposable {
@@ -49,14 +50,21 @@ export class World implements AsyncDisposable {
     this.#log = createSimLog(this.trace, { ...options, onBug: (what) => reject(new Error(what)) });
     this.#serverClock = new HostClock(this.clock, reject);
     const retentionMs = this.random.fork("retention").pick([HOUR_MS, 7 * 24 * HOUR_MS]);
+    const lossAfterMs = this.random.fork("loss").pick([MINUTE_MS, 5 * MINUTE_MS]);
     const now = (): number => this.#serverClock.now();
-    this.records = new SafetyChecker(this.trace, { retentionMs, now });
+    this.records = new SafetyChecker(this.trace, {
+      retentionMs,
+      lossAfterMs,
+      now,
+      virtualNow: () => this.clock.now(),
+    });
     this.server = new SimServer({
       store: this.store,
       clock: this.#serverClock,
       random: this.random.fork("server"),
       log: this.#log.child("server"),
       retentionMs,
+      lossAfterMs,
       onBroken: reject,
     });
   }

@@ -128,10 +128,13 @@ class AgentGateway implements Dispatcher {
         ([name, value]) => instance.versionInfo[name as keyof typeof versionInfo] === value,
       );
       if (isKnown && instance.agentConnected === agentConnected) return instance;
+      const { disconnectedAt, ...rest } = instance;
+      const since = instance.agentConnected ? this.#deps.clock.now() : disconnectedAt;
       return {
-        ...instance,
+        ...rest,
         agentConnected,
         versionInfo: { ...instance.versionInfo, ...versionInfo },
+        ...(!agentConnected && since !== undefined && { disconnectedAt: since }),
       };
     };
     this.#connections.keep(this.#recordings.take(key, () => this.#persist(key, change)));

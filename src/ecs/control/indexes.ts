@@ -1,7 +1,7 @@
 import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
 import type { Instance } from "../model/instance.ts";
 import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
-import type { Task } from "../model/task.ts";
+import type { Task, UnconfirmedStop } from "../model/task.ts";
 
 const TASK_MEMBERS = [
   "placement",
@@ -12,6 +12,14 @@ const TASK_MEMBERS = [
   "family",
   "revision",
 ] as const satisfies readonly (keyof Task)[];
+
+const INSTANCE_MEMBERS = [
+  "region",
+  "ec2InstanceId",
+  "status",
+  "agentConnected",
+  "registration",
+] as const satisfies readonly (keyof Instance)[];
 
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
@@ -36,10 +44,21 @@ export const ecsIndexes: IndexDefinitions = {
     tasksAwaitingNetwork: ({ lastStatus }) =>
       lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],
   }),
-  "ecs/instances": indexesOf<Instance>()(["region", "ec2InstanceId", "status", "agentConnected"], {
+  "ecs/unconfirmed-stops": indexesOf<UnconfirmedStop>()(["region", "placement"], {
+    /** instanceKey → its tasks whose end it has not confirmed. */
+    unconfirmedStopsByInstance: ({ placement: { instance } }) => [
+      instanceKey(instance, instance.clusterName, instance.id),
+    ],
+    /** `<region>/<ec2InstanceId>` → the same of all instances of a machine. */
+    unconfirmedStopsByHost: ({ region, placement }) => [`${region}/${placement.ec2InstanceId}`],
+  }),
+  "ecs/instances": indexesOf<Instance>()(INSTANCE_MEMBERS, {
     /** `<region>/<ec2InstanceId>` → its container instances that are not INACTIVE. */
     instancesByHost: ({ region, ec2InstanceId, status }) =>
       status === "INACTIVE" ? [] : [`${region}/${ec2InstanceId}`],
+    /** `<region>/<clientToken>` → the instances that were last registered with that token. */
+    instancesByToken: ({ region, registration }) =>
+      registration?.clientToken === undefined ? [] : [`${region}/${registration.clientToken}`],
     /** `all` → instances that are recorded as connected. */
     connectedInstances: ({ agentConnected }) => (agentConnected ? ["all"] : []),
   }),

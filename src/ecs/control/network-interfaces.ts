@@ -20,6 +20,7 @@ import { ecsKind } from "../model/keys.ts";
 import { requestStop } from "../model/request-stop.ts";
 import type { InterfaceAttachment, Task } from "../model/task.ts";
 import type { EcsDeps } from "./deps.ts";
+import { interfaceRemovals } from "./unconfirmed-stops.ts";
 
 /** Lost races over an address or a task before the loop's backoff takes over. */
 const ATTEMPTS_MAX = 10;
@@ -152,13 +153,6 @@ function abandon(deps: EcsDeps, record: StoreRecord, stopped: Task): Promise<boo
 function release(deps: EcsDeps, record: StoreRecord): Promise<boolean> {
   const task = record.value as Task;
   const value = advance(task, { event: "interfaceReleased" }, deps.clock.now());
-  const writes: Write[] = [{ key: record.key, value }];
-  const { networkInterfaceId, subnetId, privateIpv4Address } = task.attachment ?? {};
-  if (networkInterfaceId !== undefined) {
-    writes.push({ key: interfaceKey(task, networkInterfaceId), value: undefined });
-  }
-  if (subnetId !== undefined && privateIpv4Address !== undefined) {
-    writes.push({ key: addressKey(task, subnetId, privateIpv4Address), value: undefined });
-  }
+  const writes: Write[] = [{ key: record.key, value }, ...interfaceRemovals(task)];
   return commit(deps, [{ key: record.key, revision: record.revision }], writes);
 }

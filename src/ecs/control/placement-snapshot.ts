@@ -32,6 +32,10 @@ export function takeSnapshot(
         instance,
         taken: loads.takenOn(instance),
         runningTasksCount,
+        unconfirmedCount: cache.lookup(
+          "unconfirmedStopsByHost",
+          `${instance.region}/${instance.ec2InstanceId}`,
+        ).length,
         groups: groups.get(cluster) ?? NO_GROUPS,
       };
     });

@@ -9,6 +9,7 @@ import type { Log } from "../../lib/log.ts";
 import type {
   AgentMessage,
   ManifestTask,
+  PayloadTask,
   RoleCredentials,
   ServerMessage,
 } from "../../protocol/acs.ts";
@@ -17,9 +18,9 @@ import { advance } from "../model/advance.ts";
 import { clusterArn, instanceArn, parseArn, taskArn } from "../model/arn.ts";
 import type { Instance } from "../model/instance.ts";
 import { instanceKey, taskKey } from "../model/keys.ts";
-import type { Task } from "../model/task.ts";
+import type { Task, UnconfirmedStop } from "../model/task.ts";
 import { rankOf } from "../model/task-state.ts";
-import { toPayloadTask } from "../operations/payload.ts";
+import { toPayloadTask, toStopPayload } from "../operations/payload.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
 import type { EcsDeps } from "./deps.ts";
 import { lastCredentials } from "./last-credentials.ts";
@@ -99,10 +100,12 @@ export class TaskDelivery {
   /** Tells the agent all that it has not been told. Returns how many tasks could not be told: try again for them. */
   async round(): Promise<number> {
     const keys = this.#taskKeys();
-    this.#forgetAllBut(keys);
+    const stops = this.#unconfirmedStops();
+    this.#forgetAllBut([...keys, ...stops.map(keyOfTask)]);
     this.#forgetUnanswered();
     await this.#sendLastCredentials();
     for (const key of keys) await this.#sendCredentials(key);
+    for (const stop of stops) this.#deliverStop(stop);
     const failures = await this.#deliver(keys);
     await this.#recordStops(keys);
     this.#sendManifest();
@@ -159,6 +162,19 @@ export class TaskDelivery {
       .filter(({ value }) => isAgents(value as Task))
       .toSorted((a, b) => priority(a.value as Task) - priority(b.value as Task))
       .map(({ key }) => key);
+  }
+
+  /** Tasks that ended in the books while the agent was away: it is asked for their end until it has said so. */
+  #unconfirmedStops(): readonly UnconfirmedStop[] {
+    return this.#deps.cache
+      .lookup("unconfirmedStopsByInstance", this.#key)
+      .map(({ value }) => value as UnconfirmedStop);
+  }
+
+  #deliverStop(stop: UnconfirmedStop): void {
+    const key = keyOfTask(stop);
+    if (this.#inFlight.size >= IN_FLIGHT_MAX || this.#isTold(key, "STOPPED")) return;
+    this.#push(key, toStopPayload(stop));
   }
 
   /** The task as it is now, if it is still the agent's. */
@@ -223,9 +239,16 @@ export class TaskDelivery {
       ...(TaskApplication && { roleCredentials: TaskApplication }),
       ...(TaskExecution && { executionRoleCredentials: TaskExecution }),
     });
+    this.#push(key, payload);
+    for (const { credentialsId } of Object.values(credentials)) {
+      this.#credentialsSentAt.set(credentialsId, this.#deps.clock.now());
+    }
+  }
+
+  #push(taskKey: string, payload: PayloadTask): void {
     const now = this.#deps.clock.now();
     const messageId = this.#deps.random.uuid();
-    this.#inFlight.set(messageId, { taskKey: key, desiredStatus: task.desiredStatus, sentAt: now });
+    this.#inFlight.set(messageId, { taskKey, desiredStatus: payload.desiredStatus, sentAt: now });
     this.#send({
       type: "PayloadMessage",
       message: {
@@ -237,9 +260,6 @@ export class TaskDelivery {
         tasks: [payload],
       },
     });
-    for (const { credentialsId } of Object.values(credentials)) {
-      this.#credentialsSentAt.set(credentialsId, now);
-    }
   }
 
   async #freshCredentials(
@@ -317,6 +337,10 @@ export class TaskDelivery {
       },
     });
   }
+}
+
+function keyOfTask(task: Pick<Task, "accountId" | "region" | "clusterName" | "id">): string {
+  return taskKey(task, task.clusterName, task.id);
 }
 
 /** True from the moment a task is ready for its agent until the agent has reported its end. */

@@ -1,5 +1,6 @@
 import type { Tag } from "./cluster.ts";
 import type { Scope } from "./keys.ts";
+import type { StopCode } from "./task.ts";
 
 /** A container instance: one agent's registration of one machine into one cluster. */
 export interface Instance extends Scope {
@@ -23,6 +24,25 @@ export interface Instance extends Scope {
   };
   readonly registeredAt: number;
   readonly tags: readonly Tag[];
+  /** The newest registration that counted: what tells repeated and belated ones. */
+  readonly registration?: {
+    /** The agent's, drawn once for each start of its process. */
+    readonly clientToken?: string;
+    /** By the machine's clock. */
+    readonly signedAt: number;
+  };
+  /** Since when its agent is away; absent while it is connected. Written with `agentConnected`. */
+  readonly disconnectedAt?: number;
+  /** INACTIVE only. */
+  readonly retired?: Retirement;
+}
+
+/** Why an instance is out of service: how the tasks that it had end. */
+export interface Retirement {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly stopCode: StopCode;
+  readonly reason: string;
 }
 
 /** What a machine has to give, or what a task takes of it. */
@@ -46,6 +66,12 @@ export interface Host {
   readonly ec2InstanceId: string;
   /** Placements so far. */
   readonly placements: number;
+}
+
+/** The instance out of service: no task can be placed on it any more, and those that it has end as `retired` says. */
+export function retire(instance: Instance, retired: Retirement): Instance {
+  const { disconnectedAt: _, ...rest } = instance;
+  return { ...rest, status: "INACTIVE", agentConnected: false, retired };
 }
 
 /** The value of an attribute; empty for one that is a name only, undefined where the instance has none. */

@@ -8,8 +8,9 @@
  * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates |
  * | `families/<family>` | Family | operations/task-definitions |
  * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, task-definition-deletion; deleted by control/task-definition-reaper |
- * | `instances/<cluster>/<id>` | Instance | operations/container-instances, attributes; `agentConnected` by control/dispatcher |
+ * | `instances/<cluster>/<id>` | Instance | operations/agent-registration, container-instances, attributes; `agentConnected` by control/dispatcher; control/instances retires and deletes |
  * | `hosts/<ec2InstanceId>` | Host | control/placement: bumped by every placement on that machine |
+ * | `unconfirmed-stops/<cluster>/<task id>` | UnconfirmedStop | control/instances; deleted when the machine has confirmed the end, or is out of service |
  * | `tasks/<cluster>/<id>` | Task | see the fields of `task.ts`; deleted by control/task-reaper |
  * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement; deleted by control/task-reaper |
  *
@@ -84,6 +85,10 @@ export function tasksPrefix(scope: Scope, cluster: string): string {
 }
 export function taskKey(scope: Scope, cluster: string, id: string): string {
   return `${tasksPrefix(scope, cluster)}${id}`;
+}
+/** Of a task by its own account and cluster. */
+export function unconfirmedStopKey(scope: Scope, cluster: string, taskId: string): string {
+  return `${ecsPrefix(scope)}unconfirmed-stops/${cluster}/${taskId}`;
 }
 export function runTokenKey(scope: Scope, cluster: string, clientToken: string): string {
   return `${ecsPrefix(scope)}run-tokens/${cluster}/${encodeURIComponent(clientToken)}`;

@@ -129,6 +129,20 @@ export interface ContainerOverride {
   readonly memoryReservation?: number;
 }
 
+/**
+ * A task that is STOPPED in the books because its machine has been silent for too long, and that may run there all the same.
+ * Its interface and address stay taken, and nothing is placed on the machine, until the machine confirms the end.
+ */
+export interface UnconfirmedStop
+  extends Pick<
+    Task,
+    "accountId" | "region" | "clusterName" | "id" | "family" | "revision" | "placement"
+  > {
+  readonly attachment?: InterfaceAttachment;
+  /** Epoch milliseconds. */
+  readonly lostAt: number;
+}
+
 /** What a clientToken of RunTask brought about. */
 export interface RunToken {
   /** Hash of the request's parameters. */

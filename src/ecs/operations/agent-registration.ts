@@ -2,27 +2,31 @@ import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs"
 import type { Call } from "../../door/service.ts";
 import { machineOf } from "../../iam/model/access-key.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
-import { commit, updateRecord } from "../../store/commit.ts";
+import { commit } from "../../store/commit.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
 import type { EcsDeps } from "../control/deps.ts";
-import { advance } from "../model/advance.ts";
+import { tasksOf } from "../control/instance-tasks.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { defined } from "../model/defined.ts";
-import { attributeOf, type HostResources, type Instance } from "../model/instance.ts";
+import { attributeOf, type HostResources, type Instance, retire } from "../model/instance.ts";
 import { clusterKey, instanceKey, type Scope } from "../model/keys.ts";
+import { isClientToken } from "../model/names.ts";
 import {
   type IdentityDocument,
   mergeAttributes,
   parseIdentityDocument,
   parseResources,
 } from "../model/registration.ts";
-import { requestStop } from "../model/request-stop.ts";
 import { findTagViolation, normaliseTags } from "../model/tags.ts";
-import type { Task } from "../model/task.ts";
 import { idOf, requireCluster, scopeOf } from "./resolve.ts";
 
 /** Lost races in a row before the agent is asked to come again. */
 const ATTEMPTS_MAX = 10;
+
+/** `clientToken` is in the agents' own model of the API, not in the SDK's. */
+export type RegistrationInput = RegisterContainerInstanceCommandInput & {
+  readonly clientToken?: string;
+};
 
 /** A registration whose words have been understood. */
 interface Registration {
@@ -31,38 +35,41 @@ interface Registration {
   /** The machine that the caller has proved to be, or says it is; undefined when nobody says. */
   readonly ec2InstanceId: string | undefined;
   readonly resources: HostResources;
-  readonly input: RegisterContainerInstanceCommandInput;
+  readonly made: NonNullable<Instance["registration"]>;
+  readonly input: RegistrationInput;
 }
 
 /**
  * Registers an agent's machine in a cluster, or takes note of what has changed since. An agent that names its ARN keeps
- * it, and one that comes back without has lost its memory: it gets a new instance, and the tasks of the old one, which
- * it will never report on, end. Returns the instance as it now stands.
+ * it, and one that comes back without has lost its memory: it gets a new instance, and the old one goes out of service with
+ * the tasks that nobody will report on. Requests come twice and late, those of dead processes too: the token tells the
+ * former, the time of signing the latter. Returns the instance as it now stands.
  */
 export async function registerContainerInstance(
   deps: EcsDeps,
-  input: RegisterContainerInstanceCommandInput,
+  input: RegistrationInput,
   call: Call,
 ): Promise<Instance> {
   const registration = readRegistration(input, call);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     // Agents know what this throws: one without a configured cluster then creates `default` and comes again.
     const cluster = requireCluster(deps.cache, registration.scope, input.cluster);
-    const known = findKnown(deps, cluster, input.containerInstanceArn);
-    if (known) {
-      const instance = await renew(deps, known, registration, call);
-      if (instance) return instance;
-      continue;
-    }
-    const forgotten = findForgotten(deps, cluster, registration.ec2InstanceId, call);
-    for (const { key } of forgotten) await loseTasks(deps, key);
-    const instance = await create(deps, { registration, cluster, forgotten });
+    const known =
+      findKnown(deps, cluster, input.containerInstanceArn) ??
+      findRepeated(deps, cluster, registration);
+    const instance = known
+      ? await renew(deps, known, registration, call)
+      : await create(deps, {
+          registration,
+          cluster,
+          forgotten: findForgotten(deps, cluster, registration, call),
+        });
     if (instance) return instance;
   }
   throw new UnavailableError("the cluster keeps changing");
 }
 
-function readRegistration(input: RegisterContainerInstanceCommandInput, call: Call): Registration {
+function readRegistration(input: RegistrationInput, call: Call): Registration {
   const document = parseIdentityDocument(input.instanceIdentityDocument);
   if (!document) {
     throw new ApiError("InvalidParameterException", "The instance identity document is not valid.");
@@ -80,11 +87,19 @@ function readRegistration(input: RegisterContainerInstanceCommandInput, call: Ca
   }
   const violation = findTagViolation(input.tags);
   if (violation) throw new ApiError("InvalidParameterException", violation);
+  const { clientToken } = input;
+  if (clientToken && !isClientToken(clientToken)) {
+    throw new ApiError(
+      "InvalidParameterException",
+      "clientToken has up to 64 printable ASCII characters.",
+    );
+  }
   return {
     scope: scopeOf(call),
     document,
     ec2InstanceId: machine ?? document.instanceId,
     resources,
+    made: { ...(clientToken && { clientToken }), signedAt: call.signedAt },
     input,
   };
 }
@@ -103,6 +118,43 @@ function findKnown(
   return deps.cache.get(instanceKey(cluster, cluster.name, id));
 }
 
+/**
+ * The instance that this very registration made before: the agent asks again because it had no answer, or the network
+ * delivers a request twice. One that went out of service since is not found by a request signed after it was registered.
+ */
+function findRepeated(
+  deps: EcsDeps,
+  cluster: Cluster,
+  { ec2InstanceId, made, scope }: Registration,
+): StoreRecord | undefined {
+  if (made.clientToken === undefined) return undefined;
+  return deps.cache
+    .lookup("instancesByToken", `${scope.region}/${made.clientToken}`)
+    .find(({ value }) => {
+      const instance = value as Instance;
+      return (
+        instance.accountId === scope.accountId &&
+        instance.clusterName === cluster.name &&
+        (ec2InstanceId ?? instance.id) === instance.ec2InstanceId &&
+        (instance.status !== "INACTIVE" || made.signedAt <= signedAtOf(instance))
+      );
+    });
+}
+
+function signedAtOf({ registration }: Instance): number {
+  return registration?.signedAt ?? 0;
+}
+
+/** An answer that makes the agent come again, with a new signature. */
+function comeAgain(message: string): ApiError {
+  return new ApiError("ServerException", message, { status: 500 });
+}
+
+/** A machine's clock does not go back by more than a signature's skew allows: whoever is alive gets through by coming again. */
+function overtaken({ ec2InstanceId }: Instance): ApiError {
+  return comeAgain(`A later registration of ${ec2InstanceId} is on record.`);
+}
+
 async function renew(
   deps: EcsDeps,
   record: StoreRecord,
@@ -110,7 +162,7 @@ async function renew(
   call: Call,
 ): Promise<Instance | undefined> {
   const before = record.value as Instance;
-  const { document, resources, input } = registration;
+  const { document, resources, input, made } = registration;
   const machine = machineOf(call.principal);
   if (machine !== undefined && machine !== before.ec2InstanceId) {
     throw new ApiError("AccessDeniedException", "The container instance is another machine's.");
@@ -122,9 +174,17 @@ async function renew(
       "Container instance type changes are not supported.",
     );
   }
+  if (made.signedAt < signedAtOf(before)) throw overtaken(before);
+  const { registration: last, retired, ...kept } = before;
+  const isDelivery = made.signedAt === last?.signedAt && made.clientToken === last.clientToken;
+  if (isDelivery && made.clientToken !== undefined) return before;
+  if (before.status === "INACTIVE" && tasksOf(deps.cache, before).length > 0) {
+    throw comeAgain("The tasks that the container instance had are still being ended.");
+  }
   const after: Instance = {
-    ...before,
+    ...kept,
     status: before.status === "INACTIVE" ? "ACTIVE" : before.status,
+    registration: made,
     registered: resources,
     attributes: mergeAttributes(before.attributes, input.attributes ?? [], document),
     versionInfo: { ...before.versionInfo, ...defined(input.versionInfo ?? {}) },
@@ -141,7 +201,7 @@ async function renew(
 function findForgotten(
   deps: EcsDeps,
   cluster: Cluster,
-  ec2InstanceId: string | undefined,
+  { ec2InstanceId, made }: Registration,
   call: Call,
 ): readonly StoreRecord[] {
   if (ec2InstanceId === undefined) return [];
@@ -154,23 +214,15 @@ function findForgotten(
   if (isForeign && machineOf(call.principal) === undefined) {
     throw new ApiError("ClientException", `${ec2InstanceId} is a machine of another account.`);
   }
-  return siblings.filter(({ value }) => {
+  const forgotten = siblings.filter(({ value }) => {
     const { accountId, clusterName } = value as Instance;
     return accountId === cluster.accountId && clusterName === cluster.name;
   });
-}
-
-/** Before the instance itself ends: a crash in between leaves the agent to register, and us to do this, again. */
-async function loseTasks(deps: EcsDeps, key: string): Promise<void> {
-  for (const { key: taskKey } of deps.cache.lookup("liveTasksByInstance", key)) {
-    await updateRecord<Task>(deps, taskKey, (task) => {
-      if (task.lastStatus === "STOPPED") return task;
-      const now = deps.clock.now();
-      const reason = "The container instance was registered anew and no longer knows the task.";
-      const stopped = requestStop(task, { stopCode: "TerminationNotice", reason, now });
-      return advance(stopped, { event: "abandoned" }, now);
-    });
+  for (const { value } of forgotten) {
+    // What a dead process sent must not take its successor's instance out of service.
+    if (made.signedAt < signedAtOf(value as Instance)) throw overtaken(value as Instance);
   }
+  return forgotten;
 }
 
 async function create(
@@ -178,8 +230,9 @@ async function create(
   plan: { registration: Registration; cluster: Cluster; forgotten: readonly StoreRecord[] },
 ): Promise<Instance | undefined> {
   const { registration, cluster, forgotten } = plan;
-  const { document, resources, input } = registration;
+  const { document, resources, input, made } = registration;
   const id = deps.random.hex(16);
+  const now = deps.clock.now();
   const instance: Instance = {
     ...registration.scope,
     clusterName: cluster.name,
@@ -190,14 +243,19 @@ async function create(
     registered: resources,
     attributes: mergeAttributes([], input.attributes ?? [], document),
     versionInfo: defined(input.versionInfo ?? {}),
-    registeredAt: deps.clock.now(),
+    registeredAt: now,
     tags: normaliseTags(input.tags),
+    registration: made,
   };
   const key = instanceKey(instance, cluster.name, id);
   const holder = clusterKey(cluster, cluster.name);
   const ends: Write[] = forgotten.map((record) => ({
     key: record.key,
-    value: { ...(record.value as Instance), status: "INACTIVE", agentConnected: false },
+    value: retire(record.value as Instance, {
+      at: now,
+      stopCode: "TerminationNotice",
+      reason: "The container instance was registered anew and no longer knows the task.",
+    }),
   }));
   const isWritten = await commit(
     deps,

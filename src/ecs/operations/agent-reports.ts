@@ -9,11 +9,12 @@ import { machineOf } from "../../iam/model/access-key.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
+import { confirmStop, findUnconfirmedStop, type TaskName } from "../control/unconfirmed-stops.ts";
 import { advance, type ContainerReport, type TaskReport } from "../model/advance.ts";
 import { parseArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";
 import { taskDefinitionKey, taskKey } from "../model/keys.ts";
-import type { NetworkBinding, Task } from "../model/task.ts";
+import type { NetworkBinding, Task, UnconfirmedStop } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { clusterNameOf, scopeOf } from "./resolve.ts";
 
@@ -71,39 +72,46 @@ async function report(
     readonly report: TaskReport;
   },
 ): Promise<void> {
-  const key = keyOfTask(input, call);
-  const record = key === undefined ? undefined : deps.cache.get(key);
-  if (!record || !mayReport(call, record.value as Task)) {
+  const name = nameOfTask(input, call);
+  const record = name && deps.cache.get(taskKey(name, name.clusterName, name.id));
+  // A task that was lost with its machine may have been deleted from the books before the machine came back.
+  const stop = name && findUnconfirmedStop(deps, name);
+  const named = (record ?? stop)?.value as Task | UnconfirmedStop | undefined;
+  if (!named || !mayReport(call, named)) {
     // The same answer for both: a stranger learns nothing about whose tasks exist.
     throw new ApiError("InvalidParameterException", "The referenced task was not found.");
   }
-  await updateRecord<Task>(deps, record.key, (task) =>
-    advance(
-      task,
-      { ...change, report: withHostBindings(deps, task, change.report) },
-      deps.clock.now(),
-    ),
-  );
+  if (record) {
+    await updateRecord<Task>(deps, record.key, (task) =>
+      advance(
+        task,
+        { ...change, report: withHostBindings(deps, task, change.report) },
+        deps.clock.now(),
+      ),
+    );
+  }
+  const isEnd = change.event === "agentStopped";
+  if (isEnd && stop) await confirmStop(deps, stop);
 }
 
 /** Agents name tasks by their ARN, which may be of another account than the agent's. */
-function keyOfTask(
+function nameOfTask(
   input: { readonly cluster?: string | undefined; readonly task?: string | undefined },
   call: Call,
-): string | undefined {
+): TaskName | undefined {
   const given = input.task ?? "";
   const arn = parseArn(given);
   if (arn) {
     const [cluster, id] = arn.path;
     const isTask = arn.type === "task" && cluster !== undefined && id !== undefined;
-    return isTask ? taskKey(arn, cluster, id) : undefined;
+    return isTask ? { ...arn, clusterName: cluster, id } : undefined;
   }
   const cluster = clusterNameOf(scopeOf(call), input.cluster);
-  return cluster === undefined ? undefined : taskKey(scopeOf(call), cluster, given);
+  return cluster === undefined ? undefined : { ...scopeOf(call), clusterName: cluster, id: given };
 }
 
 /** A machine speaks for the tasks placed on it, whatever account they are of; an account's root key for its own. */
-function mayReport({ principal, region }: Call, task: Task): boolean {
+function mayReport({ principal, region }: Call, task: Task | UnconfirmedStop): boolean {
   if (task.region !== region) return false;
   const machine = machineOf(principal);
   if (machine !== undefined) return task.placement.ec2InstanceId === machine;

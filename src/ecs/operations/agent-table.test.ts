@@ -6,17 +6,21 @@ import type {
 } from "@aws-sdk/client-ecs";
 import type { Call, Principal } from "../../door/service.ts";
 import { nodePrincipalArn } from "../../iam/model/access-key.ts";
+import { runController } from "../../store/controller.ts";
 import {
   openWorld,
+  settle,
   type World,
   writeCluster,
   writeDefinition,
   writeTask,
 } from "../control/control.fixture.ts";
-import type { Instance } from "../model/instance.ts";
+import { createInstancesController } from "../control/instances.ts";
+import { type Instance, retire } from "../model/instance.ts";
 import { instanceKey } from "../model/keys.ts";
 import { buildTask } from "../model/task.fixture.ts";
 import type { Task } from "../model/task.ts";
+import type { RegistrationInput } from "./agent-registration.ts";
 import { ecsAgentOperations } from "./agent-table.ts";
 
 const MACHINE = "i-00000000000000001";
@@ -93,14 +97,67 @@ test("an agent that has lost its memory gets a new instance, and the old one's t
     placement: { ...placement, instance: { ...placement.instance, id } },
   });
   await world.put(writeTask(task));
+  world.run((signal) =>
+    runController(
+      createInstancesController(world, { lossAfterMs: undefined, retentionMs: 3_600_000 }),
+      world,
+      signal,
+    ),
+  );
   const second = await register(world);
   assert.notEqual(
     second.containerInstance?.containerInstanceArn,
     first.containerInstance?.containerInstanceArn,
   );
   assert.equal(world.value<Instance>(instanceKey(task, "demo", id)).status, "INACTIVE");
+  await settle();
   const { lastStatus, stopCode } = world.task(task);
   assert.deepEqual([lastStatus, stopCode], ["STOPPED", "TerminationNotice"]);
+});
+
+test("a registration that comes twice, or again for want of an answer, makes one instance", async () => {
+  await using world = await openRegion();
+  const arns: (string | undefined)[] = [];
+  // The second is the first once more, the third was signed anew.
+  for (const signedAt of [5000, 5000, 7000]) {
+    const { containerInstance } = await register(world, { clientToken: "one" }, NODE, signedAt);
+    arns.push(containerInstance?.containerInstanceArn);
+  }
+  assert.equal(new Set(arns).size, 1);
+  assert.equal(instancesOf(world).length, 1);
+});
+
+test("a belated registration of a dead process leaves its successor's instance in service", async () => {
+  await using world = await openRegion();
+  const { containerInstance } = await register(world, { clientToken: "two" }, NODE, 9000);
+  await assert.rejects(register(world, { clientToken: "one" }, NODE, 8000), {
+    code: "ServerException",
+    message: `A later registration of ${MACHINE} is on record.`,
+  });
+  const { containerInstanceArn } = containerInstance ?? {};
+  await assert.rejects(register(world, { containerInstanceArn }, NODE, 8000), {
+    code: "ServerException",
+  });
+  assert.deepEqual(
+    instancesOf(world).map(({ id, status }) => [id, status]),
+    [[containerInstanceArn?.split("/").at(-1), "ACTIVE"]],
+  );
+});
+
+test("a registration delivered again does not bring back what was deregistered since, a new one does", async () => {
+  await using world = await openRegion();
+  const { containerInstance } = await register(world, { clientToken: "one" }, NODE, 9000);
+  const [instance] = instancesOf(world);
+  assert.ok(instance);
+  const retired = { at: 9500, stopCode: "UserInitiated", reason: "enough" } as const;
+  const key = instanceKey(instance, "demo", instance.id);
+  await world.put({ key, value: retire(instance, retired) });
+  await register(world, { clientToken: "one" }, NODE, 9000);
+  assert.equal(world.value<Instance>(key).status, "INACTIVE");
+  const { containerInstanceArn } = containerInstance ?? {};
+  await register(world, { clientToken: "two", containerInstanceArn }, NODE, 10_000);
+  const { status, retired: left } = world.value<Instance>(key);
+  assert.deepEqual([status, left], ["ACTIVE", undefined]);
 });
 
 test("a machine without a document is the machine of its key, or nobody's", async () => {
@@ -245,8 +302,9 @@ async function openRegion(): Promise<World> {
 
 function register(
   world: World,
-  input: Partial<RegisterContainerInstanceCommandInput> = {},
+  input: Partial<RegistrationInput> = {},
   principal = NODE,
+  signedAt?: number,
 ): ReturnType<ReturnType<typeof ecsAgentOperations>["RegisterContainerInstance"]["handle"]> {
   const document = {
     instanceId: MACHINE,
@@ -265,7 +323,7 @@ function register(
       attributes: [{ name: "ecs.os-type", value: "linux" }, { name: "ecs.capability.task-eni" }],
       ...input,
     },
-    callOf(principal),
+    callOf(principal, signedAt),
   );
 }
 
@@ -286,10 +344,11 @@ function instancesOf(world: World): Instance[] {
     .map(({ value }) => value as Instance);
 }
 
-function callOf(principal: Principal): Call {
+function callOf(principal: Principal, signedAt?: number): Call {
   return {
     principal,
     region: "us-east-1",
+    signedAt: signedAt ?? 1_700_000_000_000,
     requestId: "r",
     endpoint: "http://127.0.0.1:4566",
     sourceIp: "127.0.0.1",

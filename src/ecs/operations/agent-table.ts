@@ -36,6 +36,7 @@ export function ecsAgentOperations(deps: EcsDeps): EcsAgentOperations {
       missing: "platformDevices; the signature of the identity document",
       action: "ecs:RegisterContainerInstance",
       resources: clusterOf,
+      unmodelled: ["clientToken"],
       handle: async (input, call) => {
         const instance = await registerContainerInstance(deps, input, call);
         // The agent ends for good unless it reads back each attribute that it sent.

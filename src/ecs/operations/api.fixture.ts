@@ -54,6 +54,7 @@ function callOf(accountId: string): Call {
       kind: "root",
     },
     region: "us-east-1",
+    signedAt: 1_700_000_000_000,
     requestId: "00000000-0000-4000-8000-000000000000",
     endpoint: "http://127.0.0.1:4566",
     sourceIp: "127.0.0.1",

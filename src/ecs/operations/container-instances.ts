@@ -15,14 +15,14 @@ import { UnavailableError } from "../../lib/errors.ts";
 import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { takenOn, tasksOf } from "../control/instance-tasks.ts";
-import { advance } from "../model/advance.ts";
+import { confirmStops, endTasks } from "../control/instances.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
-import type { Instance } from "../model/instance.ts";
-import { hostKey, instanceKey, instancesPrefix, taskKey } from "../model/keys.ts";
+import { type Instance, retire } from "../model/instance.ts";
+import { DEREGISTERED } from "../model/instance-step.ts";
+import { hostKey, instanceKey, instancesPrefix } from "../model/keys.ts";
 import { matchesQuery } from "../model/query.ts";
 import { parseQuery } from "../model/query-parse.ts";
-import { requestStop } from "../model/request-stop.ts";
 import type { Task } from "../model/task.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid, requireBatch } from "./invalid.ts";
@@ -173,7 +173,7 @@ async function setStatus(
 
 /**
  * Takes an instance out of its cluster. With `force` its tasks end in our books, whatever becomes of their containers: the
- * instance goes first, so that no task can follow; a call that was cut short is completed by the next one.
+ * instance goes first, so that no task can follow; control/instances completes a call that was cut short.
  */
 async function deregisterInstance(
   deps: EcsDeps,
@@ -184,11 +184,10 @@ async function deregisterInstance(
   const text = input.containerInstance ?? "";
   const before = findInstance(deps, cluster, text);
   if (!before) throw invalid(`Referenced container instance ${text} not found.`);
-  const force = input.force ?? false;
-  const instance = await deactivate(deps, before, { allowsTasks: force });
-  if (force) {
-    for (const task of liveTasksOf(deps, instance)) await orphan(deps, task);
-  }
+  const instance = await deactivate(deps, before, { allowsTasks: input.force ?? false });
+  const key = instanceKey(cluster, cluster.name, instance.id);
+  await endTasks(deps, key, instance.retired ?? DEREGISTERED);
+  await confirmStops(deps, key);
   return { containerInstance: present(deps, instance, true) };
 }
 
@@ -210,7 +209,7 @@ async function deactivate(
       throw invalid("Found running tasks on the instance.");
     }
     const host = hostKey(region, instance.ec2InstanceId);
-    const after: Instance = { ...instance, status: "INACTIVE", agentConnected: false };
+    const after = retire(instance, { at: deps.clock.now(), ...DEREGISTERED });
     const isWritten = await commit(
       deps,
       [
@@ -227,14 +226,4 @@ async function deactivate(
 
 function liveTasksOf({ cache }: EcsDeps, instance: Instance): readonly Task[] {
   return tasksOf(cache, instance).filter(({ lastStatus }) => lastStatus !== "STOPPED");
-}
-
-async function orphan(deps: EcsDeps, { clusterName, id, ...scope }: Task): Promise<void> {
-  await updateRecord<Task>(deps, taskKey(scope, clusterName, id), (task) => {
-    if (task.lastStatus === "STOPPED") return task;
-    const now = deps.clock.now();
-    const reason = "Container instance deregistration forced by user";
-    const stopped = requestStop(task, { stopCode: "UserInitiated", reason, now });
-    return advance(stopped, { event: "abandoned" }, now);
-  });
 }

@@ -64,6 +64,22 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
   };
 }
 
+/** All that an agent needs to end a task, be it that it knows the task or not (`ecs-agent-protocol` §0.11). */
+export function toStopPayload(
+  task: Pick<Task, "accountId" | "region" | "clusterName" | "id" | "family" | "revision">,
+): PayloadTask {
+  return {
+    arn: taskArn(task, task.clusterName, task.id),
+    taskClusterArn: clusterArn(task, task.clusterName),
+    family: task.family,
+    version: String(task.revision),
+    desiredStatus: "STOPPED",
+    overrides: "{}",
+    containers: [],
+    volumes: [],
+  };
+}
+
 /** Without a source path the agent makes a volume that lives as long as the task. */
 function toPayloadVolume(volume: Volume): PayloadVolume {
   const name = volume.name ?? "";

@@ -15,15 +15,18 @@ export interface Explanation {
 }
 
 const hasAgent: Filter = {
-  check: ({ instance }) => instance.status === "ACTIVE" && instance.agentConnected,
-  explain: ({ instance }) => ({
-    reason: "AGENT",
-    detail:
-      instance.status === "ACTIVE"
-        ? "the agent is not connected"
-        : `the instance is ${instance.status}`,
-  }),
+  check: ({ instance, unconfirmedCount }) =>
+    instance.status === "ACTIVE" && instance.agentConnected && unconfirmedCount === 0,
+  explain: ({ instance, unconfirmedCount }) => {
+    if (instance.status !== "ACTIVE") return agent(`the instance is ${instance.status}`);
+    if (!instance.agentConnected) return agent("the agent is not connected");
+    return agent(`the machine was lost and has yet to end ${unconfirmedCount} of its old tasks`);
+  },
 };
+
+function agent(detail: string): Explanation {
+  return { reason: "AGENT", detail };
+}
 
 const hasCpu = hasAmount("cpuUnits", "RESOURCE:CPU", "CPU units");
 const hasMemory = hasAmount("memoryMiB", "RESOURCE:MEMORY", "MiB");

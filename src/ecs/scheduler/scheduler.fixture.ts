@@ -17,6 +17,7 @@ export function buildCandidate(
     }),
     taken: NO_RESOURCES,
     runningTasksCount: 0,
+    unconfirmedCount: 0,
     groups: new Map(),
     ...rest,
   };

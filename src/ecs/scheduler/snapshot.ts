@@ -14,6 +14,8 @@ export interface Candidate {
   /** What all tasks on its machine take, those of the machine's other instances included. */
   readonly taken: HostResources;
   readonly runningTasksCount: number;
+  /** Tasks that its machine was lost with and has not said to have ended: they may still run there. */
+  readonly unconfirmedCount: number;
   /** How many tasks of each group are on this instance and not stopped. */
   readonly groups: ReadonlyMap<string, number>;
 }
