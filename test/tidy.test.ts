@@ -34,6 +34,7 @@ const PURE = [
   /^ecs\/model\//,
   /^ecs\/scheduler\//,
   /^iam\/policy\//,
+  /^logs\/filter-pattern\//,
   /^[^/]+\/model\.ts$/,
   /^[^/]+\/model\//,
 ];

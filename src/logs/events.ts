@@ -8,7 +8,7 @@ import type {
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
 import type { LogPosition, LogQuery } from "../telemetry/log-store.ts";
-import type { LogsDeps } from "./deps.ts";
+import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { DAY_MS, type LogGroup, retainedSince } from "./model.ts";
 import { getGroup, getNamedGroup, getStream, scopeOf } from "./records.ts";
 import { formatEventToken, parseEventToken, sequenceToken } from "./tokens.ts";
@@ -39,7 +39,7 @@ interface Event {
 
 /** Appends a batch; its events are durable and readable when it answers. Throws ResourceNotFoundException, InvalidParameterException. */
 export async function putLogEvents(
-  deps: LogsDeps,
+  deps: LogsServiceDeps,
   input: PutLogEventsRequest,
   call: Call,
 ): Promise<PutLogEventsResponse> {
@@ -60,6 +60,7 @@ export async function putLogEvents(
     stream.id,
     accepted.map(({ timestamp, message }) => ({ timestamp, message, ingestedAt: now })),
   );
+  deps.tails.publish(group, stream, accepted, now);
   const stat = deps.logStore.stat(stream.id);
   return {
     ...(stat && { nextSequenceToken: sequenceToken(stream.id, stat) }),

@@ -4,6 +4,7 @@ import type {
   DescribeLogGroupsRequest,
   DescribeLogGroupsResponse,
   LogGroup as LogGroupOutput,
+  PutLogGroupDeletionProtectionRequest,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
 import type { Scope } from "../ecs/model/keys.ts";
@@ -19,7 +20,15 @@ import {
   streamsPrefix,
 } from "./model.ts";
 import { deleteStreams } from "./reaper.ts";
-import { alreadyExists, checkDeletable, getGroup, scopeOf, transact } from "./records.ts";
+import {
+  alreadyExists,
+  changeGroup,
+  checkDeletable,
+  getGroup,
+  getNamedGroup,
+  scopeOf,
+  transact,
+} from "./records.ts";
 import { formatPageToken, parsePageToken } from "./tokens.ts";
 import { checkGroupName, checkLimit, checkTags, invalidParameter } from "./validate.ts";
 
@@ -97,6 +106,19 @@ export async function describeLogGroups(
     logGroups: page.map((group) => (isBrief ? presentBriefly(group) : presentGroup(deps, group))),
     ...(last && groups.length > limit && { nextToken: formatPageToken("groups", [last.name]) }),
   };
+}
+
+/** Guards a group and its streams against deletion, or no longer. Throws ResourceNotFoundException, InvalidParameterException. */
+export async function putLogGroupDeletionProtection(
+  deps: LogsDeps,
+  input: PutLogGroupDeletionProtectionRequest,
+  call: Call,
+): Promise<Record<never, never>> {
+  const scope = scopeOf(call);
+  const { name } = getNamedGroup(deps, scope, { logGroupIdentifier: input.logGroupIdentifier });
+  const deletionProtectionEnabled = input.deletionProtectionEnabled ?? false;
+  await changeGroup(deps, scope, name, (group) => ({ ...group, deletionProtectionEnabled }));
+  return {};
 }
 
 function checkClass(given: string | undefined): LogGroupClass {

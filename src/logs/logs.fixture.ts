@@ -5,20 +5,22 @@ import type { TestContext } from "node:test";
 import type { Call } from "../door/service.ts";
 import { silentLog } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
+import { Permits } from "../lib/turns.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import { createCache } from "../store/cache.ts";
 import { openMemoryStore } from "../store/memory.ts";
 import { openLogStore } from "../telemetry/segment-log-store.ts";
-import type { LogsDeps } from "./deps.ts";
+import type { LogsServiceDeps } from "./deps.ts";
 import { createLogGroup } from "./groups.ts";
 import { logsIndexes } from "./indexes.ts";
+import { LiveTails } from "./live-tails.ts";
 import { createLogStream } from "./streams.ts";
 
 /** When the tests begin: 2026-11-01T00:00:00Z. */
 export const NOW: number = Date.UTC(2026, 10, 1);
 
 export interface LogsKit {
-  readonly deps: LogsDeps;
+  readonly deps: LogsServiceDeps;
   readonly call: Call;
   readonly clock: VirtualClock;
 }
@@ -41,7 +43,16 @@ export async function startLogs(t: TestContext): Promise<LogsKit> {
   await cache.reached(0);
   const clock = new VirtualClock(NOW);
   return {
-    deps: { store, cache, logStore, clock, random: systemRandom, log: silentLog },
+    deps: {
+      store,
+      cache,
+      logStore,
+      clock,
+      random: systemRandom,
+      log: silentLog,
+      tails: new LiveTails(),
+      scans: new Permits(1),
+    },
     clock,
     call: callOf("000000000000"),
   };

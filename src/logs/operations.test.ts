@@ -7,16 +7,30 @@ import { logsService } from "./operations.ts";
 describe("logsService()", () => {
   test("asks for each operation's own action, on ARNs that policies for `group:*` match", async (t) => {
     const { deps, call } = await startLogs(t);
-    const group = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo:log-stream:";
-    const input = { logGroupName: "/demo", logStreamName: "web" };
+    const arn = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo";
+    const group = `${arn}:log-stream:`;
+    const input = {
+      logGroupName: "/demo",
+      logStreamName: "web",
+      resourceArn: arn,
+      logGroupIdentifiers: [arn],
+    };
+    const expected = (name: string): string => {
+      if (name === "TestMetricFilter") return "*";
+      if (name === "DescribeLogGroups") return group.replace("/demo", "");
+      if (/Tag|Untag/.test(name)) return arn;
+      return /^(Put|Get)LogEvents|(Create|Delete)LogStream/.test(name) ? `${group}web` : group;
+    };
     for (const [name, operation] of Object.entries(logsService(deps).operations)) {
       const { action, resources } = operation as Operation<object>;
       assert.equal(action, `logs:${name}`);
-      const expected = /LogEvents|(Create|Delete)LogStream/.test(name) ? `${group}web` : group;
-      const anyGroup = group.replace("/demo", "");
-      assert.deepEqual(resources(input, call), [
-        name === "DescribeLogGroups" ? anyGroup : expected,
-      ]);
+      const given =
+        name === "PutLogGroupDeletionProtection"
+          ? { logGroupIdentifier: arn }
+          : name === "TagResource"
+            ? { resourceArn: arn }
+            : input;
+      assert.deepEqual(resources(given, call), [expected(name)], name);
     }
     const { resources } = logsService(deps).operations.GetLogEvents as Operation<object>;
     const logGroupIdentifier = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo";

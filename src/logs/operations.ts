@@ -1,82 +1,107 @@
-import type { Call, Operations, Service } from "../door/service.ts";
+import type { Call, Operation, Operations, Service, Support } from "../door/service.ts";
 import { ApiError, UnavailableError } from "../lib/errors.ts";
-import type { LogsDeps } from "./deps.ts";
+import { Permits } from "../lib/turns.ts";
+import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { getLogEvents, putLogEvents } from "./events.ts";
-import { createLogGroup, deleteLogGroup, describeLogGroups } from "./groups.ts";
-import { parseGroupIdentifier, streamArn } from "./model.ts";
+import { filterLogEvents } from "./filter-events.ts";
+import {
+  createLogGroup,
+  deleteLogGroup,
+  describeLogGroups,
+  putLogGroupDeletionProtection,
+} from "./groups.ts";
+import { startLiveTail } from "./live-tail.ts";
+import { LiveTails } from "./live-tails.ts";
+import { groupArn, parseGroupIdentifier, streamArn } from "./model.ts";
 import { scopeOf } from "./records.ts";
 import { deleteRetentionPolicy, putRetentionPolicy } from "./retention.ts";
 import { createLogStream, deleteLogStream, describeLogStreams } from "./streams.ts";
+import {
+  listTagsForResource,
+  listTagsLogGroup,
+  tagLogGroup,
+  tagResource,
+  untagLogGroup,
+  untagResource,
+} from "./tags.ts";
+import { testMetricFilter } from "./test-metric-filter.ts";
 
 type LogsOperations = Operations<typeof import("@aws-sdk/client-cloudwatch-logs")>;
 
+/** Chosen: each scan holds some megabytes and, while it runs, uses all the time that others leave. */
+const SCANS_MAX = 4;
+
+const FULL: Support = { support: "full" };
+
 /** CloudWatch Logs as the door serves it. */
-export function logsService(deps: LogsDeps): Service {
-  const operations = {
-    CreateLogGroup: {
+export function logsService(shared: LogsDeps): Service {
+  const deps = { ...shared, tails: new LiveTails(), scans: new Permits(SCANS_MAX) };
+  return { name: "logs", operations: { ...groupOperations(deps), ...eventOperations(deps) } };
+}
+
+/** What is done to groups and streams as such. */
+function groupOperations(deps: LogsServiceDeps): LogsOperations {
+  const onGroup = row(deps, groupResources);
+  const onStream = row(deps, streamResources);
+  const onTagged = row(deps, taggedResources);
+  return {
+    CreateLogGroup: onGroup("CreateLogGroup", createLogGroup, {
       support: "partial",
       missing: "kmsKeyId and the classes DELIVERY and ESSENTIALS are refused",
-      action: "logs:CreateLogGroup",
-      resources: groupResources,
-      handle: answering(deps, createLogGroup),
-    },
-    DeleteLogGroup: {
-      support: "full",
-      action: "logs:DeleteLogGroup",
-      resources: groupResources,
-      handle: answering(deps, deleteLogGroup),
-    },
-    DescribeLogGroups: {
-      support: "full",
-      action: "logs:DescribeLogGroups",
-      resources: (_input, call) => groupResources({}, call),
-      handle: answering(deps, describeLogGroups),
-    },
-    PutRetentionPolicy: {
-      support: "full",
-      action: "logs:PutRetentionPolicy",
-      resources: groupResources,
-      handle: answering(deps, putRetentionPolicy),
-    },
-    DeleteRetentionPolicy: {
-      support: "full",
-      action: "logs:DeleteRetentionPolicy",
-      resources: groupResources,
-      handle: answering(deps, deleteRetentionPolicy),
-    },
-    CreateLogStream: {
-      support: "full",
-      action: "logs:CreateLogStream",
-      resources: streamResources,
-      handle: answering(deps, createLogStream),
-    },
-    DeleteLogStream: {
-      support: "full",
-      action: "logs:DeleteLogStream",
-      resources: streamResources,
-      handle: answering(deps, deleteLogStream),
-    },
-    DescribeLogStreams: {
-      support: "full",
-      action: "logs:DescribeLogStreams",
-      resources: groupResources,
-      handle: answering(deps, describeLogStreams),
-    },
-    PutLogEvents: {
+    }),
+    DeleteLogGroup: onGroup("DeleteLogGroup", deleteLogGroup),
+    DescribeLogGroups: row(deps, (_input, call) => groupResources({}, call))(
+      "DescribeLogGroups",
+      describeLogGroups,
+    ),
+    PutLogGroupDeletionProtection: onGroup(
+      "PutLogGroupDeletionProtection",
+      putLogGroupDeletionProtection,
+    ),
+    PutRetentionPolicy: onGroup("PutRetentionPolicy", putRetentionPolicy),
+    DeleteRetentionPolicy: onGroup("DeleteRetentionPolicy", deleteRetentionPolicy),
+    CreateLogStream: onStream("CreateLogStream", createLogStream),
+    DeleteLogStream: onStream("DeleteLogStream", deleteLogStream),
+    DescribeLogStreams: onGroup("DescribeLogStreams", describeLogStreams),
+    TagResource: onTagged("TagResource", tagResource),
+    UntagResource: onTagged("UntagResource", untagResource),
+    ListTagsForResource: onTagged("ListTagsForResource", listTagsForResource),
+    TagLogGroup: onTagged("TagLogGroup", tagLogGroup),
+    UntagLogGroup: onTagged("UntagLogGroup", untagLogGroup),
+    ListTagsLogGroup: onTagged("ListTagsLogGroup", listTagsLogGroup),
+  };
+}
+
+function eventOperations(deps: LogsServiceDeps): LogsOperations {
+  const onGroup = row(deps, groupResources);
+  const onStream = row(deps, streamResources);
+  return {
+    PutLogEvents: onStream("PutLogEvents", putLogEvents, {
       support: "partial",
       missing: "entity is answered with rejectedEntityInfo",
-      action: "logs:PutLogEvents",
-      resources: streamResources,
-      handle: answering(deps, putLogEvents),
-    },
-    GetLogEvents: {
-      support: "full",
-      action: "logs:GetLogEvents",
-      resources: streamResources,
-      handle: answering(deps, getLogEvents),
-    },
-  } satisfies LogsOperations;
-  return { name: "logs", operations };
+    }),
+    GetLogEvents: onStream("GetLogEvents", getLogEvents),
+    FilterLogEvents: onGroup("FilterLogEvents", filterLogEvents),
+    StartLiveTail: row(deps, tailedResources)("StartLiveTail", startLiveTail),
+    TestMetricFilter: row(deps, () => ["*"])("TestMetricFilter", testMetricFilter),
+  };
+}
+
+/** Makes rows whose actions are about the ARNs that `resources` gives. */
+function row<Named>(
+  deps: LogsServiceDeps,
+  resources: (input: Named, call: Call) => readonly string[],
+): <Input extends Named, Output>(
+  name: string,
+  handle: (deps: LogsServiceDeps, input: Input, call: Call) => Promise<Output>,
+  support?: Support,
+) => Operation<Input, Output> {
+  return (name, handle, support = FULL) => ({
+    ...support,
+    action: `logs:${name}`,
+    resources,
+    handle: answering(deps, handle),
+  });
 }
 
 interface Named {
@@ -97,10 +122,30 @@ function streamResources(input: Named, call: Call): readonly string[] {
   return groupResources(input, call).map((arn) => `${arn}${input.logStreamName ?? ""}`);
 }
 
+/** Tags hang on the group itself. */
+function taggedResources(
+  {
+    resourceArn,
+    logGroupName,
+  }: { readonly resourceArn?: string | undefined; readonly logGroupName?: string | undefined },
+  call: Call,
+): readonly string[] {
+  return [resourceArn ?? groupArn(scopeOf(call), logGroupName ?? "")];
+}
+
+function tailedResources(
+  { logGroupIdentifiers = [] }: { logGroupIdentifiers?: readonly string[] | undefined },
+  call: Call,
+): readonly string[] {
+  return logGroupIdentifiers.flatMap((logGroupIdentifier) =>
+    groupResources({ logGroupIdentifier }, call),
+  );
+}
+
 /** Gives a handler its dependencies, and its failures to reach the disk AWS's name for them. */
 function answering<Input, Output>(
-  deps: LogsDeps,
-  handle: (deps: LogsDeps, input: Input, call: Call) => Promise<Output>,
+  deps: LogsServiceDeps,
+  handle: (deps: LogsServiceDeps, input: Input, call: Call) => Promise<Output>,
 ): (input: Input, call: Call) => Promise<Output> {
   return async (input, call) => {
     try {

@@ -91,6 +91,19 @@ export async function transact<D extends Decision>(
   );
 }
 
+/** Replaces a group by what `change` makes of it. Throws ResourceNotFoundException, and what `change` throws. */
+export async function changeGroup(
+  deps: LogsDeps,
+  scope: Scope,
+  name: string,
+  change: (group: LogGroup) => LogGroup,
+): Promise<void> {
+  await transact(deps, () => {
+    const { record, value } = getGroup(deps, scope, name);
+    return { compare: record, write: { key: record.key, value: change(value) } };
+  });
+}
+
 /** AWS's error for a group or stream that does not exist. */
 export function notFound(what: "group" | "stream"): ApiError {
   return new ApiError("ResourceNotFoundException", `The specified log ${what} does not exist.`);

@@ -4,8 +4,8 @@ import type {
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
 import type { LogsDeps } from "./deps.ts";
-import { type LogGroup, RETENTION_DAYS } from "./model.ts";
-import { getGroup, scopeOf, transact } from "./records.ts";
+import { RETENTION_DAYS } from "./model.ts";
+import { changeGroup, scopeOf } from "./records.ts";
 import { checkGroupName, constraintViolation } from "./validate.ts";
 
 /** Sets after how many days events expire. Throws ResourceNotFoundException, InvalidParameterException. */
@@ -20,7 +20,7 @@ export async function putRetentionPolicy(
     const rule = `Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`;
     throw constraintViolation(retentionInDays, "retentionInDays", rule);
   }
-  await changeGroup(deps, call, name, (group) => ({ ...group, retentionInDays }));
+  await changeGroup(deps, scopeOf(call), name, (group) => ({ ...group, retentionInDays }));
   return {};
 }
 
@@ -31,18 +31,6 @@ export async function deleteRetentionPolicy(
   call: Call,
 ): Promise<Record<never, never>> {
   const name = checkGroupName(input.logGroupName);
-  await changeGroup(deps, call, name, ({ retentionInDays: _, ...group }) => group);
+  await changeGroup(deps, scopeOf(call), name, ({ retentionInDays: _, ...group }) => group);
   return {};
-}
-
-async function changeGroup(
-  deps: LogsDeps,
-  call: Call,
-  name: string,
-  change: (group: LogGroup) => LogGroup,
-): Promise<void> {
-  await transact(deps, () => {
-    const { record, value } = getGroup(deps, scopeOf(call), name);
-    return { compare: record, write: { key: record.key, value: change(value) } };
-  });
 }

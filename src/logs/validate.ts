@@ -7,9 +7,12 @@ const GROUP_NAME_PATTERN = "[\\.\\-_/#A-Za-z0-9]+";
 const STREAM_NAME = /^[^:*]+$/;
 const NAME_LENGTH_MAX = 512;
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html */
-const TAGS_MAX = 50;
+export const TAGS_MAX = 50;
 const TAG_KEY_LENGTH_MAX = 128;
 const TAG_VALUE_LENGTH_MAX = 256;
+const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html */
+const FILTER_PATTERN_LENGTH_MAX = 1024;
 
 /** The error for everything in a request that breaks a rule. */
 export function invalidParameter(message: string): ApiError {
@@ -68,10 +71,35 @@ export function checkTags(tags: Readonly<Record<string, string>>): void {
     throw constraintViolation("{…}", "tags", rule);
   }
   for (const [key, value] of entries) {
-    checkLength(key, "tags.key", TAG_KEY_LENGTH_MAX);
-    if (value !== "") checkLength(value, "tags.value", TAG_VALUE_LENGTH_MAX);
+    checkTagText(checkLength(key, "tags.key", TAG_KEY_LENGTH_MAX), "tags.key");
+    if (value !== "") {
+      checkTagText(checkLength(value, "tags.value", TAG_VALUE_LENGTH_MAX), "tags.value");
+    }
     if (/^aws:/i.test(key)) throw invalidParameter("Tag keys starting with aws: are reserved.");
   }
+}
+
+/** Checks the keys of tags that are to go. */
+export function checkTagKeys(keys: readonly string[], member: string): readonly string[] {
+  if (keys.length > TAGS_MAX) {
+    const rule = `Member must have length less than or equal to ${TAGS_MAX}`;
+    throw constraintViolation("[…]", member, rule);
+  }
+  return keys.map((key) => checkTagText(checkLength(key, member, TAG_KEY_LENGTH_MAX), member));
+}
+
+function checkTagText(text: string, member: string): string {
+  if (TAG_TEXT.test(text)) return text;
+  const rule =
+    "Member must satisfy regular expression pattern: ^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$";
+  throw constraintViolation(text, member, rule);
+}
+
+/** Checks the length of a filter pattern; absent is empty. */
+export function checkFilterPattern(pattern: string | undefined, member: string): string {
+  if (pattern === undefined || pattern.length <= FILTER_PATTERN_LENGTH_MAX) return pattern ?? "";
+  const rule = `Member must have length less than or equal to ${FILTER_PATTERN_LENGTH_MAX}`;
+  throw constraintViolation(pattern, member, rule);
 }
 
 function checkLength(text: string | undefined, member: string, max: number): string {

@@ -66,13 +66,13 @@ export async function encodeChunkAsync(
   return assemble(streamId, lines, payload, await compressAsync(payload, ZSTD));
 }
 
-/** The lines of a chunk's body. */
-export function decodeChunk(body: Buffer): StoredLine[] {
+/** The lines of a chunk's body; none when `mayHold` says that its text, all messages in a row, has nothing to look for. */
+export function decodeChunk(body: Buffer, mayHold?: (text: string) => boolean): StoredLine[] {
   const { streamId, summary } = decodeHeader(body, 0);
   const packed = body.subarray(HEADER_BYTES + Buffer.byteLength(streamId));
   const payload = body[1] === CODEC_ZSTD ? zstdDecompressSync(packed) : packed;
   if (payload.length !== summary.payloadBytes) throw new InvariantError("log chunk is cut short");
-  return decodePayload(payload, summary.count);
+  return decodePayload(payload, summary.count, mayHold);
 }
 
 /** The first part of a chunk's body; a sealed segment repeats it in its footer. */
@@ -172,7 +172,11 @@ function encodePayload(lines: readonly StoredLine[]): Buffer {
   return payload.subarray(0, end);
 }
 
-function decodePayload(payload: Buffer, count: number): StoredLine[] {
+function decodePayload(
+  payload: Buffer,
+  count: number,
+  mayHold: ((text: string) => boolean) | undefined,
+): StoredLine[] {
   const reader = new VarintReader(payload);
   const timestamps = readDifferences(reader, count);
   const ingestedAts = readDifferences(reader, count);
@@ -180,6 +184,7 @@ function decodePayload(payload: Buffer, count: number): StoredLine[] {
   const sizes = Array.from({ length: count }, () => reader.next());
   let end = reader.offset;
   const text = payload.toString("utf8", end);
+  if (mayHold?.(text) === false) return [];
   const isAscii = text.length === payload.length - end;
   const textStart = end;
   return sizes.map((bytes, i) => {

@@ -12,6 +12,11 @@ export interface LogStore {
   append(streamId: string, events: readonly LogLine[]): Promise<void>;
   /** Events with `startAt <= timestamp < endAt`, in order of timestamp and then arrival, after or before `position`. */
   read(streamId: string, query: LogQuery): Promise<LogPage>;
+  /**
+   * The events of many streams together, in order of timestamp and time of ingestion, as far as one page and the work that one
+   * call may do allow. Lets others run in between.
+   */
+  scan(streamIds: Iterable<string>, scan: LogScan): Promise<LogScanPage>;
   /** Bytes and times of a stream; undefined when it has no events. */
   stat(streamId: string): LogStreamStat | undefined;
   /** The streams of which anything is kept. */
@@ -41,6 +46,14 @@ export interface LogPosition {
   readonly arrival: number;
 }
 
+export interface TimeRange {
+  readonly startAt?: number;
+  readonly endAt?: number;
+  readonly direction: "forward" | "backward";
+  /** Of the position from which reading goes on. */
+  readonly positionAt?: number;
+}
+
 export interface LogQuery {
   readonly startAt?: number;
   readonly endAt?: number;
@@ -58,6 +71,35 @@ export interface LogPage {
   /** Where the page begins and ends: `position` for reading on backward and forward. */
   readonly before: LogPosition;
   readonly after: LogPosition;
+}
+
+/** A place between two events of several streams, in the order of a scan: before the event it names. */
+export interface ScanPosition extends LogPosition {
+  readonly ingestedAt: number;
+  readonly streamId: string;
+}
+
+export interface LogScan {
+  readonly startAt?: number;
+  readonly endAt?: number;
+  readonly position?: ScanPosition;
+  readonly direction: "forward" | "backward";
+  readonly limit: number;
+  readonly bytesMax: number;
+  readonly matches: (message: string) => boolean;
+  /** False only if no message that is a part of `text` matches: spares to look at each. */
+  readonly mayMatch: (text: string) => boolean;
+  /** Messages to look at before the page ends with what is found by then, in bytes of UTF-8. */
+  readonly scanBytesMax: number;
+}
+
+export interface ScannedLine extends LogLine, ScanPosition {}
+
+export interface LogScanPage {
+  /** In reading order. */
+  readonly events: readonly ScannedLine[];
+  /** Where to go on; absent when everything has been looked at. */
+  readonly next?: ScanPosition;
 }
 
 export interface LogStreamStat {

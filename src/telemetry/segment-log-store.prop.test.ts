@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { silentLog } from "../lib/log.ts";
-import type { LogLine, LogPosition, LogStore } from "./log-store.ts";
+import type { LogLine, LogPosition, LogStore, ScanPosition } from "./log-store.ts";
 import { openLogStore } from "./segment-log-store.ts";
 
 async function inDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
@@ -179,4 +179,64 @@ test("a journal cut or damaged at any byte keeps every whole chunk before that b
       }),
   );
   await fc.assert(property, { numRuns: 60 });
+});
+
+/** As a stable sort gives it: timestamp, ingestion, stream, order of arrival. */
+function inScanOrder(
+  model: ReadonlyMap<string, readonly LogLine[]>,
+): (LogLine & { stream: string })[] {
+  const all = [...model].flatMap(([stream, lines]) => lines.map((one) => ({ ...one, stream })));
+  return all.sort(
+    (a, b) =>
+      a.timestamp - b.timestamp ||
+      a.ingestedAt - b.ingestedAt ||
+      (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : 0),
+  );
+}
+
+test("a scan of many streams gives each event that matches once and in order, both ways, whatever the pages", async () => {
+  const property = fc.asyncProperty(
+    fc.array(fc.tuple(append, fc.integer({ min: 1, max: 3 })), { maxLength: 25 }),
+    fc.record({
+      limit: fc.integer({ min: 1, max: 15 }),
+      bytesMax: fc.constantFrom(1, 100, 100_000),
+      scanBytesMax: fc.constantFrom(1, 500, 1_000_000),
+      direction: fc.constantFrom("forward" as const, "backward" as const),
+      startAt: fc.integer({ min: 1_699_999_999_990, max: 1_700_000_000_070 }),
+      needle: fc.constantFrom("", "x", "a"),
+    }),
+    fc.constantFrom(1, 2_000, 1_000_000),
+    (appends, { needle, ...page }, segmentBytesMax) =>
+      inDirectory(async (directory) => {
+        const store = await openLogStore({ directory, log: silentLog, segmentBytesMax });
+        const model = new Map<string, LogLine[]>();
+        for (const [{ stream, lines }, ingestedAt] of appends) {
+          const stamped = lines.map((one) => ({ ...one, ingestedAt }));
+          await store.append(stream, stamped);
+          model.set(stream, [...(model.get(stream) ?? []), ...stamped]);
+        }
+        const holdsNeedle = (text: string): boolean => text.includes(needle);
+        const found: unknown[] = [];
+        for (let position: ScanPosition | undefined, count = 0; ; count++) {
+          assert.ok(count < 2_000, "every page gets on");
+          const { events, next } = await store.scan(["a", "b", "ü", "gone"], {
+            ...page,
+            matches: holdsNeedle,
+            mayMatch: holdsNeedle,
+            ...(position && { position }),
+          });
+          assert.ok(events.length <= page.limit);
+          found.push(...events.map(({ streamId, message }) => `${streamId} ${message}`));
+          if (next === undefined) break;
+          position = next;
+        }
+        // Within a stream, events of one moment and ingestion keep their order of arrival.
+        const expected = inScanOrder(model)
+          .filter(({ timestamp, message }) => timestamp >= page.startAt && holdsNeedle(message))
+          .map(({ stream, message }) => `${stream} ${message}`);
+        await store.close();
+        assert.deepEqual(found, page.direction === "forward" ? expected : expected.reverse());
+      }),
+  );
+  await fc.assert(property, { numRuns: 150 });
 });

@@ -1,11 +1,18 @@
 import { messageOf, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { ChunkQueue, type LocatedRun } from "./chunk-queue.ts";
 import { type EncodedChunk, encodeChunk, type StoredLine } from "./log-chunk.ts";
-import type { LogLine, LogPage, LogQuery, LogStore, LogStreamStat } from "./log-store.ts";
-import { compareLines, isInRange, readPage } from "./read-page.ts";
+import type {
+  LogLine,
+  LogPage,
+  LogQuery,
+  LogScan,
+  LogScanPage,
+  LogStore,
+  LogStreamStat,
+} from "./log-store.ts";
+import { compareLines, readPage, scanPage } from "./read-page.ts";
 import { CHUNK_BYTES } from "./rewrite-segment.ts";
-import type { ChunkRef } from "./run.ts";
-import type { Segment } from "./segment.ts";
 import { openSegments, type Segments } from "./segments.ts";
 
 export interface LogStoreOptions {
@@ -76,18 +83,12 @@ class SegmentLogStore implements LogStore {
     });
   }
 
-  async read(streamId: string, query: LogQuery): Promise<LogPage> {
-    const segments = this.#segments.of(streamId);
-    const releases = segments.map((segment) => segment.hold());
-    try {
-      const chunks = segments
-        .flatMap(({ runs }) => runs.get(streamId) ?? [])
-        .filter((run) => isInRange(run, query))
-        .flatMap((run) => run.chunks.filter((chunk) => isInRange(chunk, query)));
-      return await readPage(chunks, query, (wanted) => loadChunks(segments, wanted));
-    } finally {
-      await Promise.all(releases.map((release) => release()));
-    }
+  read(streamId: string, query: LogQuery): Promise<LogPage> {
+    return this.#look([streamId], query, (queue) => readPage(queue, query));
+  }
+
+  scan(streamIds: Iterable<string>, scan: LogScan): Promise<LogScanPage> {
+    return this.#look(streamIds, scan, (queue) => scanPage(queue, scan));
   }
 
   stat(streamId: string): LogStreamStat | undefined {
@@ -117,6 +118,29 @@ class SegmentLogStore implements LogStore {
     this.#isClosed = true;
     await this.#committing;
     await this.#segments.close();
+  }
+
+  /** Has `work` look at the chunks of streams in a range, whose segments stay open for so long. */
+  async #look<T>(
+    streamIds: Iterable<string>,
+    query: LogQuery | LogScan,
+    work: (queue: ChunkQueue) => Promise<T>,
+  ): Promise<T> {
+    const runs: LocatedRun[] = [];
+    for (const streamId of streamIds) {
+      for (const segment of this.#segments.of(streamId)) {
+        const run = segment.runs.get(streamId);
+        if (run !== undefined) runs.push({ streamId, segment, run });
+      }
+    }
+    const releases = [...new Set(runs.map(({ segment }) => segment))].map((one) => one.hold());
+    try {
+      const { position } = query;
+      const range = { ...query, ...(position && { positionAt: position.timestamp }) };
+      return await work(new ChunkQueue(runs, range));
+    } finally {
+      await Promise.all(releases.map((release) => release()));
+    }
   }
 
   /** Commits until nothing waits. Never rejects: who waits is told. */
@@ -191,15 +215,4 @@ function splitLines(lines: StoredLine[]): StoredLine[][] {
     bytes += line.bytes + LINE_BYTES;
   }
   return parts;
-}
-
-async function loadChunks(
-  segments: readonly Segment[],
-  chunks: readonly ChunkRef[],
-): Promise<StoredLine[]> {
-  const bySegment = Map.groupBy(chunks, ({ segmentId }) => segmentId);
-  const parts = await Promise.all(
-    segments.map((segment) => segment.load(bySegment.get(segment.id) ?? [])),
-  );
-  return parts.flat();
 }

@@ -1,7 +1,9 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { InvariantError } from "../lib/errors.ts";
+import type { LocatedChunk } from "./chunk-queue.ts";
 import { decodeFrame } from "./frame.ts";
-import { type ChunkSummary, decodeChunk, type StoredLine } from "./log-chunk.ts";
+import type { ChunkSummary } from "./log-chunk.ts";
 import { type ChunkRef, Run } from "./run.ts";
 
 /**
@@ -17,6 +19,8 @@ export type SegmentKind = "journal" | "sealed";
 const READ_GAP_BYTES_MAX = 16 * 1024;
 /** Chosen: the longest single read, so that far-apart needs do not add up to one huge buffer. */
 const READ_BYTES_MAX = 1024 * 1024;
+/** Chosen: unpacking and matching so much takes some milliseconds, after which others have their turn. */
+const TURN_BYTES_MAX = 512 * 1024;
 
 export class Segment {
   readonly id: number;
@@ -69,20 +73,11 @@ export class Segment {
     else this.#runs.set(streamId, rest);
   }
 
-  /** Unpacks chunks of this segment. The caller holds the segment ({@link hold}). */
-  async load(chunks: readonly ChunkRef[]): Promise<StoredLine[]> {
-    const lines: StoredLine[] = [];
-    await this.#forEachBody(chunks, (_chunk, body) => {
-      for (const line of decodeChunk(body)) lines.push(line);
-    });
-    return lines;
-  }
-
   /** The bodies of chunks as they lie in the file. */
   async readBodies(chunks: readonly ChunkRef[]): Promise<ReadonlyMap<ChunkRef, Buffer>> {
     const bodies = new Map<ChunkRef, Buffer>();
     // Copied: a view would keep all of the read it came with in memory.
-    await this.#forEachBody(chunks, (chunk, body) => bodies.set(chunk, Buffer.from(body)));
+    await this.visit(chunks, (chunk, body) => bodies.set(chunk, Buffer.from(body)));
     return bodies;
   }
 
@@ -118,11 +113,15 @@ export class Segment {
     await this.#closeWhenUnused();
   }
 
-  /** Visits bodies in order of their place. Throws when one is damaged. */
-  async #forEachBody(
-    chunks: readonly ChunkRef[],
-    visit: (chunk: ChunkRef, body: Buffer) => void,
+  /**
+   * Shows the bodies of chunks in order of their place, as views that are good during the call only. The caller holds the
+   * segment ({@link hold}). Throws when one is damaged.
+   */
+  async visit<C extends ChunkRef>(
+    chunks: readonly C[],
+    show: (chunk: C, body: Buffer) => void,
   ): Promise<void> {
+    let shownBytes = 0;
     for (const near of groupNear(chunks)) {
       const start = near[0]?.offset ?? 0;
       const last = near.at(-1);
@@ -132,7 +131,11 @@ export class Segment {
         if (body === undefined) {
           throw new InvariantError(`log segment ${this.path} is damaged at byte ${chunk.offset}`);
         }
-        visit(chunk, body);
+        show(chunk, body);
+        shownBytes += chunk.payloadBytes;
+        if (shownBytes < TURN_BYTES_MAX) continue;
+        shownBytes = 0;
+        await setImmediate();
       }
     }
   }
@@ -142,10 +145,24 @@ export class Segment {
   }
 }
 
+/** {@link Segment.visit} for chunks of several segments. */
+export async function visitBodies(
+  chunks: readonly LocatedChunk[],
+  show: (chunk: LocatedChunk, body: Buffer) => void,
+): Promise<void> {
+  for (const [segment, own] of Map.groupBy(chunks, (one) => one.segment)) {
+    const byRef = new Map(own.map((one) => [one.chunk, one]));
+    await segment.visit([...byRef.keys()], (ref, body) => {
+      const located = byRef.get(ref);
+      if (located !== undefined) show(located, body);
+    });
+  }
+}
+
 /** Chunks in groups that are worth one read each, in order of their place. */
-function groupNear(chunks: readonly ChunkRef[]): ChunkRef[][] {
-  const groups: ChunkRef[][] = [];
-  let group: ChunkRef[] = [];
+function groupNear<C extends ChunkRef>(chunks: readonly C[]): C[][] {
+  const groups: C[][] = [];
+  let group: C[] = [];
   let start = 0;
   let end = 0;
   for (const chunk of chunks.toSorted((a, b) => a.offset - b.offset)) {
