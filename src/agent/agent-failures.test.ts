@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../lib/errors.ts";
-import { OUT_OF_MEMORY_REASON } from "./task-record.ts";
+import { OUT_OF_MEMORY_REASON } from "./container-end.ts";
 import { payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
 import { passUntil } from "./testing/time.fixture.ts";
 
@@ -47,12 +47,12 @@ test("what the runtime refuses is the container's reason", async () => {
 test("what this agent cannot do is refused by name, never run", async () => {
   await using rig = await Rig.create();
   await rig.connect();
-  const health = payloadContainer("web", { healthCheckType: "docker" });
-  rig.server.assign(payloadTask("a1", { containers: [health] }));
+  const files = payloadContainer("web", { environmentFiles: [{ type: "s3", value: "arn" }] });
+  rig.server.assign(payloadTask("a1", { containers: [files] }));
   rig.server.assign(payloadTask("a2", { networkMode: "bridge" }));
   await passUntil(rig.clock, () => rig.server.reports.length === 2);
   assert.deepEqual(rig.server.reports.map(({ reason }) => reason).toSorted(), [
-    "CannotCreateContainerError: healthCheck is not supported by this agent yet",
+    "CannotCreateContainerError: environmentFiles is not supported by this agent yet",
     "ResourceInitializationError: network mode bridge is not supported by this agent yet: give the definition networkMode awsvpc or host",
   ]);
   assert.equal(rig.runtime.starts.size, 0);

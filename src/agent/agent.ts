@@ -14,6 +14,7 @@ import { signRequest } from "../lib/sigv4.ts";
 import { Permits } from "../lib/turns.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { handleFrame } from "./acs-handler.ts";
+import { adopt } from "./adopt.ts";
 import type { AgentConfig, ApiClient, ApiFactory, Credentials, Dial } from "./agent-deps.ts";
 import { Assignments } from "./assignments.ts";
 import type { Disk } from "./disk.ts";
@@ -28,7 +29,6 @@ import { TaskController } from "./task-controller.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import {
   AGENT_LABEL,
-  adopt,
   CONTAINER_LABEL,
   TASK_LABEL,
   type TaskRecord,

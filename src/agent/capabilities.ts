@@ -44,6 +44,8 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "ecs.capability.task-eni",
       "ecs.capability.task-cpu-mem-limit",
       "ecs.capability.container-ordering",
+      "ecs.capability.container-health-check",
+      "ecs.capability.container-restart-policy",
       "ecs.capability.full-sync",
     ].map((name) => ({ name })),
   ];

@@ -166,7 +166,6 @@ test("each feature this agent lacks is found by the definition's name for it", (
     [inHostConfig({ Runtime: "kata" }), "Runtime"],
     [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
     [payloadContainer("c", { secrets: [{}] }), "secrets"],
-    [payloadContainer("c", { restartPolicy: { enabled: true } }), "restartPolicy"],
     [
       payloadContainer("c", {
         mountPoints: [{ sourceVolume: "v", containerPath: "/v", readOnly: false }],

@@ -6,13 +6,17 @@ import type { Dataplane } from "../dataplane/dataplane.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Permits } from "../lib/turns.ts";
-import { type ContainerNetwork, type Image, RuntimeError } from "../runtime/runtime.ts";
-import { containerIdOf } from "./container-spec.ts";
+import type { ContainerNetwork, Image } from "../runtime/runtime.ts";
+import { adoptOne } from "./adopt.ts";
+import { Attendance } from "./attendance.ts";
+import { restarted, stoppedBy } from "./container-end.ts";
+import { healthAtStart } from "./health-check.ts";
 import { linksOf } from "./links.ts";
 import {
   type ContainersDeps,
   containerDown,
   containerKill,
+  containerRestart,
   containerStop,
   containerUp,
 } from "./steps/containers.ts";
@@ -23,12 +27,10 @@ import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { removeTaskFiles } from "./task-files.ts";
 import {
-  adopt,
   CONTAINER_LABEL,
   type ContainerRecord,
-  stoppedBy,
+  definitionOf,
   TASK_LABEL,
-  VANISHED_REASON,
   withContainer,
 } from "./task-record.ts";
 import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
@@ -41,6 +43,7 @@ const UP_LIMITS: Partial<Record<Step["kind"], { readonly ms: number; readonly er
   imagesUp: { ms: 60_000, error: "CannotPullContainerError" },
   // ECS agent: its default start timeout.
   containerUp: { ms: 180_000, error: "CannotStartContainerError" },
+  restart: { ms: 180_000, error: "CannotStartContainerError" },
 };
 
 export interface TaskControllerDeps extends ContainersDeps, LogsDeps {
@@ -55,6 +58,7 @@ export class TaskController {
   readonly #deps: TaskControllerDeps;
   readonly #entry: TaskEntry;
   readonly #logs: TaskLogs;
+  readonly #attendance: Attendance;
   #progress: TaskProgress = NO_PROGRESS;
   #network: TaskNetwork | undefined;
   #images: ReadonlyMap<string, Image> = new Map();
@@ -65,6 +69,7 @@ export class TaskController {
     this.#deps = deps;
     this.#entry = entry;
     this.#logs = new TaskLogs(deps, entry.record.task);
+    this.#attendance = new Attendance(deps, entry, this.#logs);
   }
 
   /** Works until nothing of the task is left on this machine, or `signal` aborts: then all stays as it is. */
@@ -100,10 +105,7 @@ export class TaskController {
 
   /** Goes on where the agent before us stopped: containers that run are waited for, their output is followed. */
   #resume(signal: AbortSignal): void {
-    for (const { name, status, startedAt } of this.#entry.record.containers) {
-      if (startedAt !== undefined) this.#logs.follow(name, signal);
-      if (status === "RUNNING") void this.#awaitExit(name, signal);
-    }
+    for (const { name } of this.#entry.record.containers) this.#attendance.begin(name, signal);
   }
 
   async #handle(
@@ -115,10 +117,10 @@ export class TaskController {
     if (signal.aborted) return;
     const { clock, log, random } = this.#deps;
     if (error instanceof TaskFailure) return this.#fail(error);
-    if (step.kind === "containerUp") this.#unsure.add(step.name);
+    if (step.kind === "containerUp" || step.kind === "restart") this.#unsure.add(step.name);
     const limit = UP_LIMITS[step.kind];
     if (limit !== undefined && clock.now() - trouble.failingSince >= limit.ms) {
-      const container = step.kind === "containerUp" ? step.name : undefined;
+      const container = "name" in step ? step.name : undefined;
       return this.#fail(new TaskFailure(`${limit.error}: ${messageOf(error)}`, container));
     }
     if (trouble.failures === 1) {
@@ -155,6 +157,8 @@ export class TaskController {
         return this.#advance({ logsUp: true });
       case "containerUp":
         return this.#containerUp(step.name, signal);
+      case "restart":
+        return this.#restart(step.name, signal);
       case "skip": {
         if (this.#unsure.has(step.name)) return this.#findOut(step.name, signal);
         const { name, exitCode, reason } = step;
@@ -174,7 +178,7 @@ export class TaskController {
   async #applyDown(
     step: Exclude<
       ActiveStep,
-      { kind: "networkUp" | "imagesUp" | "logsUp" | "containerUp" | "skip" }
+      { kind: "networkUp" | "imagesUp" | "logsUp" | "containerUp" | "restart" | "skip" }
     >,
     signal: AbortSignal,
   ): Promise<void> {
@@ -189,6 +193,12 @@ export class TaskController {
         await containerKill(this.#deps, task, step.name);
         if (signal.aborted) return;
         return this.#change(step.name, { killedAt: clock.now() });
+      case "ended": {
+        if (this.#unsure.has(step.name)) return this.#findOut(step.name, signal);
+        const { restartAfter } = this.#container(step.name);
+        if (restartAfter !== undefined) this.#change(step.name, stoppedBy(restartAfter));
+        return;
+      }
       case "containerDown":
         await permits.use(async () => {
           await containerDown(this.#deps, task, step.name);
@@ -236,10 +246,23 @@ export class TaskController {
       startedAt: clock.now(),
       imageDigest: image.digest,
       stopSignal: image.config.stopSignal,
+      ...healthAtStart(definitionOf(this.#entry.record, name), clock.now()),
     });
     log.info("container started", { task: task.arn, container: name });
-    this.#logs.follow(name, signal);
-    void this.#awaitExit(name, signal);
+    this.#attendance.begin(name, signal);
+  }
+
+  async #restart(name: string, signal: AbortSignal): Promise<void> {
+    const { clock, log, permits } = this.#deps;
+    const { restartAfter } = this.#container(name);
+    const { task } = this.#entry.record;
+    if (restartAfter === undefined) return;
+    await permits.use(() => containerRestart(this.#deps, task, name, restartAfter));
+    if (signal.aborted) return;
+    const change = restarted(this.#entry.record, this.#container(name), clock.now());
+    this.#change(name, change);
+    log.info("container started again", { task: task.arn, container: name });
+    this.#attendance.begin(name, signal);
   }
 
   /** Address and ports are on record before the container runs: whoever adopts it could not ask for them. */
@@ -260,33 +283,8 @@ export class TaskController {
     if (signal.aborted) return;
     this.#unsure.delete(name);
     const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
-    this.#entry.update((record) => adopt(record, byName, clock.now()));
-    const { startedAt, status } = this.#container(name);
-    if (startedAt !== undefined) this.#logs.follow(name, signal);
-    if (status === "RUNNING") void this.#awaitExit(name, signal);
-  }
-
-  /** Writes down how a running container ended, whenever that is. */
-  async #awaitExit(name: string, signal: AbortSignal): Promise<void> {
-    const { clock, log, random, runtime } = this.#deps;
-    const id = containerIdOf(this.#entry.arn, name);
-    for (let failures = 1; !signal.aborted; failures++) {
-      try {
-        const exit = await runtime.wait(id, signal);
-        if (signal.aborted) return;
-        log.info("container ended", { id, exitCode: exit.exitCode });
-        return this.#change(name, stoppedBy(exit));
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof RuntimeError) {
-          const stoppedAt = clock.now();
-          return this.#change(name, { status: "STOPPED", stoppedAt, reason: VANISHED_REASON });
-        }
-        if (failures === 1)
-          log.warn("cannot wait for a container", { id, error: messageOf(error) });
-        await clock.sleep(backoffMs(RETRY_BACKOFF, failures, random), signal);
-      }
-    }
+    this.#entry.update((record) => adoptOne(record, name, byName.get(name), clock.now()));
+    this.#attendance.begin(name, signal);
   }
 
   #advance(progress: Partial<TaskProgress>): void {

@@ -31,6 +31,12 @@ export class TaskEntry {
     this.#wake.notify();
   }
 
+  /** Changes the record for those who read it now; durable with the next `update`. For what may be lost in a crash. */
+  note(change: (record: TaskRecord) => TaskRecord): void {
+    this.#record = change(this.#record);
+    this.#wake.notify();
+  }
+
   /** Resolves at the next change. */
   changed(): Promise<void> {
     return this.#wake.next();

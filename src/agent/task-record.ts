@@ -1,5 +1,5 @@
 import type { PayloadContainer, PayloadTask } from "../protocol/acs.ts";
-import type { ContainerState, ExitState } from "../runtime/runtime.ts";
+import type { ExitState } from "../runtime/runtime.ts";
 import type { NetworkBinding } from "./network-bindings.ts";
 
 /** A task as it is journalled: the payload without its credentials, which never reach a disk. */
@@ -22,7 +22,7 @@ export interface TaskRecord {
   readonly stoppedAt?: number;
 }
 
-/** What is known of one container. PENDING: its process was never seen. STOPPED is final. */
+/** What is known of one container. PENDING: its process was never seen. RUNNING: also between two runs. STOPPED is final. */
 export interface ContainerRecord {
   readonly name: string;
   readonly status: "PENDING" | "RUNNING" | "STOPPED";
@@ -42,8 +42,12 @@ export interface ContainerRecord {
   readonly reason?: string;
   /** Absent: the definition has no health check. */
   readonly health?: ContainerHealth;
+  /** How its process ended that its restart policy will start again: on record before that is done. */
+  readonly restartAfter?: ExitState | undefined;
   /** How often its restart policy has started it again; absent: never. */
   readonly restartCount?: number;
+  /** The last time. */
+  readonly restartedAt?: number;
 }
 
 /** What a container's health check has found. UNKNOWN until it has passed once or failed often enough. */
@@ -63,12 +67,6 @@ export interface ReportedState {
 }
 
 export const NOTHING_REPORTED: ReportedState = { task: "NONE", containers: {} };
-
-/** ECS: "Container killed due to memory usage". */
-export const OUT_OF_MEMORY_REASON = "OutOfMemoryError: Container killed due to memory usage";
-/** For a container of which the runtime knows nothing, or not how it ended. */
-export const VANISHED_REASON =
-  "ContainerVanishedError: the container's process is gone, and nothing tells how it ended";
 
 /** A fresh record of a task that shall run, with the id of its role's credentials. */
 export function newRecord(task: AssignedTask, credentialsId?: string): TaskRecord {
@@ -115,14 +113,15 @@ export function withContainer(
     : changed;
 }
 
-/** What a container's record becomes when its process has ended. */
-export function stoppedBy(exit: ExitState): Partial<ContainerRecord> {
-  return {
-    status: "STOPPED",
-    exitCode: exit.exitCode,
-    stoppedAt: exit.exitedAt,
-    ...(exit.oomKilled && { reason: OUT_OF_MEMORY_REASON }),
-  };
+/** Whether the task is still meant to run: not told to stop, not failed, no essential container ended. */
+export function shallRun(record: TaskRecord): boolean {
+  return (
+    record.desiredStatus === "RUNNING" &&
+    record.failure === undefined &&
+    record.stoppedAt === undefined &&
+    record.containers.some(({ status }) => status !== "STOPPED") &&
+    !essentialHasStopped(record)
+  );
 }
 
 /** True when an essential container has ended. */
@@ -138,46 +137,6 @@ function isRunning(record: TaskRecord): boolean {
     record.containers.every(({ status }) => status !== "PENDING") &&
     !essentialHasStopped(record)
   );
-}
-
-/**
- * The record after the agent was away: the runtime's word is the truth about processes. A container that ran and that the
- * runtime no longer runs or remembers (the machine was restarted) has vanished; one that never ran stays PENDING.
- */
-export function adopt(
-  record: TaskRecord,
-  seen: ReadonlyMap<string, ContainerState>,
-  now: number,
-): TaskRecord {
-  let adopted = record;
-  for (const container of record.containers) {
-    const change = adoptedChange(container, seen.get(container.name), now);
-    if (change !== undefined) adopted = withContainer(adopted, container.name, change, now);
-  }
-  return adopted;
-}
-
-function adoptedChange(
-  known: ContainerRecord,
-  state: ContainerState | undefined,
-  now: number,
-): Partial<ContainerRecord> | undefined {
-  if (known.status === "STOPPED") return undefined;
-  if (state?.status === "stopped" && state.exit !== undefined) {
-    return { startedAt: known.startedAt ?? state.exit.exitedAt, ...stoppedBy(state.exit) };
-  }
-  if (state?.status === "running") {
-    return known.status === "RUNNING"
-      ? undefined
-      : {
-          status: "RUNNING",
-          startedAt: now,
-          ...(state.labels[DIGEST_LABEL] && { imageDigest: state.labels[DIGEST_LABEL] }),
-          stopSignal: state.labels[STOP_SIGNAL_LABEL] ?? "SIGTERM",
-        };
-  }
-  if (known.status === "PENDING" && state?.status !== "stopped") return undefined;
-  return { status: "STOPPED", stoppedAt: now, reason: VANISHED_REASON };
 }
 
 /** Which of the machine's agents a container belongs to. */

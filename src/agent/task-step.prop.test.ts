@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { stoppedBy } from "./container-end.ts";
 import {
   NOTHING_REPORTED,
   newRecord,
-  stoppedBy,
+  shallRun,
   type TaskRecord,
   withContainer,
 } from "./task-record.ts";
 import { nextReport } from "./task-report.ts";
-import { NO_PROGRESS, nextStep, type Step, shallRun, type TaskProgress } from "./task-step.ts";
+import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
 import { payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 
 /** One to three containers, each depending only on later ones. */

@@ -1,11 +1,7 @@
 import type { PayloadContainer } from "../protocol/acs.ts";
+import { healthCheckOf } from "./health-check.ts";
 import { dependenciesOf } from "./links.ts";
-import {
-  type ContainerRecord,
-  definitionOf,
-  essentialHasStopped,
-  type TaskRecord,
-} from "./task-record.ts";
+import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "./task-record.ts";
 
 /** ECS: seconds from the stop signal to SIGKILL when the definition says nothing. */
 const STOP_TIMEOUT_SECONDS_DEFAULT = 30;
@@ -41,10 +37,11 @@ export const NO_PROGRESS: TaskProgress = {
 /** One thing to do for a task. `wait`: nothing, until the record changes or the time comes. */
 export type Step =
   | { readonly kind: "networkUp" | "imagesUp" | "logsUp" }
-  | { readonly kind: "containerUp"; readonly name: string }
+  | { readonly kind: "containerUp" | "restart"; readonly name: string }
   /** The container will never run. */
   | { readonly kind: "skip"; readonly name: string; readonly exitCode?: number; reason?: string }
-  | { readonly kind: "stop" | "kill" | "containerDown"; readonly name: string }
+  /** `ended`: the container has, and will not be started again as it was meant to. */
+  | { readonly kind: "stop" | "kill" | "ended" | "containerDown"; readonly name: string }
   | { readonly kind: "logsFlush" | "networkDown" | "stopped" | "logsDown" | "filesDown" }
   | { readonly kind: "wait"; readonly untilAt: number }
   | { readonly kind: "done" };
@@ -58,21 +55,14 @@ export function nextStep(record: TaskRecord, progress: TaskProgress, now: number
   return step.kind === "wait" ? (stepRemove(record, progress) ?? step) : step;
 }
 
-/** Whether the task is still meant to run: not told to stop, not failed, no essential container ended. */
-export function shallRun(record: TaskRecord): boolean {
-  return (
-    record.desiredStatus === "RUNNING" &&
-    record.failure === undefined &&
-    record.stoppedAt === undefined &&
-    record.containers.some(({ status }) => status !== "STOPPED") &&
-    !essentialHasStopped(record)
-  );
-}
-
 function stepUp(record: TaskRecord, progress: TaskProgress, now: number): Step {
   const pending = record.containers.filter(({ status }) => status === "PENDING");
-  if (pending.length === 0) return { kind: "wait", untilAt: Number.POSITIVE_INFINITY };
+  const ended = record.containers.find(isBetweenRuns);
+  if (pending.length === 0 && ended === undefined) {
+    return { kind: "wait", untilAt: Number.POSITIVE_INFINITY };
+  }
   if (!progress.networkUp) return { kind: "networkUp" };
+  if (ended !== undefined) return { kind: "restart", name: ended.name };
   if (!progress.imagesUp) return { kind: "imagesUp" };
   if (!progress.logsUp) return { kind: "logsUp" };
   let untilAt = Number.POSITIVE_INFINITY;
@@ -87,9 +77,16 @@ function stepUp(record: TaskRecord, progress: TaskProgress, now: number): Step {
   return { kind: "wait", untilAt };
 }
 
+/** Its restart policy has yet to start it again. */
+function isBetweenRuns({ status, restartAfter }: ContainerRecord): boolean {
+  return status === "RUNNING" && restartAfter !== undefined;
+}
+
 function stepDown(record: TaskRecord, progress: TaskProgress, now: number): Step {
   const never = record.containers.find(({ status }) => status === "PENDING");
   if (never !== undefined) return { kind: "skip", name: never.name };
+  const ended = record.containers.find(isBetweenRuns);
+  if (ended !== undefined) return { kind: "ended", name: ended.name };
   const running = record.containers.filter(({ status }) => status === "RUNNING");
   if (running.length > 0) return stepStop(record, running, now);
   const remove = stepRemove(record, progress);
@@ -150,11 +147,10 @@ function dependencyGate(record: TaskRecord, name: string, now: number): Gate {
   for (const { containerName, condition } of definition ? dependenciesOf(definition) : []) {
     const dependency = record.containers.find((container) => container.name === containerName);
     if (dependency === undefined || isMet(dependency, condition)) continue;
-    if (dependency.status === "STOPPED") {
-      return {
-        kind: "closed",
-        reason: `TaskDependencyError: dependency ${containerName} of container ${name} stopped without condition ${condition}`,
-      };
+    const never = whyNever(record, dependency, condition);
+    if (never !== undefined) {
+      const reason = `TaskDependencyError: dependency ${containerName} of container ${name} ${never}`;
+      return { kind: "closed", reason };
     }
     const timeoutAt = startTimeoutAt(record, dependency, condition);
     if (now >= timeoutAt) {
@@ -179,8 +175,22 @@ function isMet(dependency: ContainerRecord, condition: Condition): boolean {
     case "SUCCESS":
       return dependency.status === "STOPPED" && dependency.exitCode === 0;
     case "HEALTHY":
-      return false;
+      return dependency.status === "RUNNING" && dependency.health?.status === "HEALTHY";
   }
+}
+
+/** Why a condition that is not met can never be, as far as that is known. ECS: an unhealthy container may recover. */
+function whyNever(
+  record: TaskRecord,
+  dependency: ContainerRecord,
+  condition: Condition,
+): string | undefined {
+  if (dependency.status === "STOPPED") return `stopped without condition ${condition}`;
+  if (condition !== "HEALTHY") return undefined;
+  const definition = definitionOf(record, dependency.name);
+  return healthCheckOf(definition) === undefined
+    ? "has no health check to become HEALTHY by"
+    : undefined;
 }
 
 /** ECS: a dependency's `startTimeout` counts from its start, for every condition but START. */

@@ -13,7 +13,7 @@ export interface Unsupported {
   readonly feature: string;
 }
 
-const CONFIG_KEYS = new Set(["User", "WorkingDir", "Hostname", "Labels", "Tty"]);
+const CONFIG_KEYS = new Set(["User", "WorkingDir", "Hostname", "Labels", "Tty", "Healthcheck"]);
 const HOST_CONFIG_KEYS = new Set([
   "NetworkMode",
   "MemoryReservation",
@@ -44,8 +44,6 @@ const CONTAINER_FEATURES = [
   "secrets",
   "environmentFiles",
   "firelensConfiguration",
-  "restartPolicy",
-  "healthCheckType",
   "credentialSpecs",
   "managedAgents",
 ];
@@ -56,8 +54,6 @@ export const NO_NEW_PRIVILEGES: ReadonlySet<string> = new Set([
 
 /** What the task definition calls a feature that travels under another name. */
 const DEFINITION_NAMES: Readonly<Record<string, string>> = {
-  healthCheckType: "healthCheck",
-  Healthcheck: "healthCheck",
   OpenStdin: "interactive",
   NetworkDisabled: "disableNetworking",
   Init: "linuxParameters.initProcessEnabled",
@@ -85,9 +81,6 @@ export function findUnsupported(task: AssignedTask): Unsupported | undefined {
 function inContainer(task: AssignedTask, container: PayloadContainer): string | undefined {
   const feature = CONTAINER_FEATURES.find((name) => isAsked(Reflect.get(container, name)));
   if (feature !== undefined) return feature;
-  if (container.dependsOn?.some(({ condition }) => condition === "HEALTHY")) {
-    return "dependsOn with condition HEALTHY";
-  }
   const mounts = container.mountPoints ?? [];
   const scratch = mounts.find(({ sourceVolume }) => !hostPathOf(task, sourceVolume));
   if (scratch !== undefined) return `volume ${scratch.sourceVolume} without a host sourcePath`;

@@ -146,7 +146,14 @@ export interface PayloadContainer {
   readonly registryAuthentication?: unknown;
   readonly environmentFiles?: readonly unknown[];
   readonly firelensConfiguration?: unknown;
-  readonly restartPolicy?: unknown;
+  readonly restartPolicy?: RestartPolicy;
+}
+
+export interface RestartPolicy {
+  readonly enabled?: boolean | undefined;
+  readonly ignoredExitCodes?: readonly number[] | undefined;
+  /** Seconds that a container must have run to be started again. */
+  readonly restartAttemptPeriod?: number | undefined;
 }
 
 export interface PayloadPortMapping {

@@ -1,7 +1,7 @@
 import { countOomKills } from "./cgroups.ts";
 import { type Container, type Process, toEpochMs } from "./containerd/messages.ts";
 import { detailsOf } from "./containerd/status.ts";
-import { deleteTask, type Engine, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
+import { deleteTask, type Engine, givenLabels, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
 import { type ContainerState, type ExitState, RuntimeError } from "./runtime.ts";
 
 /** Docker's exit code of a container whose end nobody saw. */
@@ -21,7 +21,7 @@ export async function listContainers(engine: Engine): Promise<readonly Container
     .filter(({ id }) => !changing.has(id) && !changed.has(id))
     .map(async (container): Promise<readonly ContainerState[]> => {
       const { id } = container;
-      const { [TASK_LABEL]: _, ...labels } = container.labels;
+      const labels = givenLabels(container);
       const process = processes.get(id);
       if (process?.status === "CREATED") return [{ id, labels, status: "created" }];
       if (process !== undefined && process.status !== "STOPPED") {

@@ -97,3 +97,49 @@ test("a container lost with its shim counts as stopped, with Docker's code for t
   const bundle = join(real.directory, "containerd/state/io.containerd.runtime.v2.task/*/lost-a");
   await eventually("containerd has cleared away", () => globSync(bundle).length === 0);
 });
+
+test("restart() runs a container again with the files it left, once for each end", {
+  skip,
+}, async () => {
+  const over = { taskLimits: { cpuUnits: 512, memoryBytes: 64 * 1024 * 1024 } };
+  const script = "echo run >> /runs; wc -l < /runs; exit $(wc -l < /runs)";
+  await real.runtime.create(real.spec("rerun-a", ["sh", "-c", script], over));
+  await real.runtime.start("rerun-a");
+  const first = await real.runtime.wait("rerun-a", never);
+  assert.equal(first.exitCode, 1);
+  await Promise.all([
+    real.runtime.restart("rerun-a", first),
+    real.runtime.restart("rerun-a", first),
+  ]);
+  const second = await real.runtime.wait("rerun-a", never);
+  assert.equal(second.exitCode, 2);
+  await real.runtime.restart("rerun-a", first);
+  assert.deepEqual(await real.runtime.wait("rerun-a", never), second, "that end is past");
+  await real.crash();
+  real = await startRealRuntime(real);
+  await real.runtime.restart("rerun-a", second);
+  assert.equal((await real.runtime.wait("rerun-a", never)).exitCode, 3);
+  assert.equal(await real.output("rerun-a"), "1\n2\n3\n");
+  await real.runtime.remove("rerun-a");
+  await assert.rejects(real.runtime.restart("rerun-a", second), /no such container/);
+});
+
+test("restart() goes on where a killed program left off", { skip }, async () => {
+  const script = "echo run >> /runs; test $(wc -l < /runs) -lt 2 && exit 7; exec sleep 1000";
+  await real.runtime.create(real.spec("resume-a", ["sh", "-c", script]));
+  await real.runtime.start("resume-a");
+  const exit = await real.runtime.wait("resume-a", never);
+  // A process that was made and not started, and the record of the former end.
+  const { socketPath } = real;
+  const client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
+  const rootfs = await client.snapshots.mounts("resume-a");
+  const output = join(real.directory, "output/resume-a");
+  const io = { stdout: output, stderr: output, terminal: false };
+  await client.tasks.create({ containerId: "resume-a", rootfs, ...io });
+  client.close();
+  assert.equal((await real.runtime.list())[0]?.status, "created");
+  await real.runtime.restart("resume-a", exit);
+  await real.runtime.restart("resume-a", exit);
+  assert.equal((await real.runtime.list())[0]?.status, "running");
+  await real.runtime.remove("resume-a");
+});

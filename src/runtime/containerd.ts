@@ -14,7 +14,7 @@ import { listContainers, waitForExit } from "./container-states.ts";
 import { readStats } from "./container-stats.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import { createContainer, removeContainer } from "./create-container.ts";
-import { asRuntimeError, type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
+import { type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
 import { execInContainer } from "./exec.ts";
 import { openExitRecords } from "./exit-records.ts";
 import { readHostFacts } from "./host-facts.ts";
@@ -24,6 +24,7 @@ import { createRegistries } from "./registry/repository.ts";
 import { createTransport } from "./registry/transport.ts";
 import { type Runtime, RuntimeError } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
+import { restartContainer, startContainer } from "./start-container.ts";
 
 export type { ContainerdRuntimeOptions } from "./engine.ts";
 export type ContainerdRuntime = Runtime & {
@@ -72,7 +73,8 @@ export async function createContainerdRuntime(
     loadImage: images.load,
     pullImage: images.pull,
     create: (spec) => createContainer(engine, spec),
-    start: (id) => start(engine, id),
+    start: (id) => startContainer(engine, id),
+    restart: (id, after) => restartContainer(engine, id, after),
     signal: (id, name) => signal(engine, id, name),
     remove: (id) => removeContainer(engine, id),
     list: () => listContainers(engine),
@@ -84,18 +86,6 @@ export async function createContainerdRuntime(
       containerd.close();
     },
   };
-}
-
-async function start(engine: Engine, id: string): Promise<void> {
-  const { containerd, exits } = engine;
-  await exits.putStarted(id);
-  try {
-    await containerd.tasks.start(id);
-  } catch (error) {
-    const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));
-    if (status === undefined) await exits.delete(id);
-    if (status === undefined || status === "CREATED") throw asRuntimeError(error);
-  }
 }
 
 async function signal({ containerd }: Engine, id: string, name: string): Promise<void> {

@@ -9,6 +9,8 @@ import {
   deleteTask,
   type Engine,
   kill,
+  type ProcessFrame,
+  recordLabels,
   SIGKILL,
   TASK_LABEL,
   taskCgroup,
@@ -49,7 +51,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
 
 /** Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. */
 async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> {
-  const { containerd, options, host, cgroups } = engine;
+  const { containerd, options, host } = engine;
   const rootfs = await prepareRootfs(engine, spec);
   const user = resolveUser(
     spec.user,
@@ -58,11 +60,11 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
   );
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
   const oci = buildOciSpec({ container: spec, user, host, cgroupsPath });
-  await createTaskCgroup(cgroups, taskCgroup(options, spec.taskId), spec.taskLimits);
-  engine.taskIds.set(spec.id, spec.taskId);
+  const { outputPath, terminal, taskLimits } = spec;
+  const frame = { outputPath, terminal, taskLimits };
   const record: Container = {
     id: spec.id,
-    labels: { ...spec.labels, [TASK_LABEL]: spec.taskId },
+    labels: recordLabels(spec.labels, spec.taskId, frame),
     image: spec.image,
     runtime: { name: options.runtimeName },
     spec: { typeUrl: SPEC_TYPE_URL, value: Buffer.from(JSON.stringify(oci)) },
@@ -70,14 +72,26 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
     snapshotKey: spec.id,
   };
   await alreadyExistsIsFine(containerd.containers.create(record));
-  await mkdir(dirname(spec.outputPath), { recursive: true });
-  await (await open(spec.outputPath, "a", 0o600)).close();
-  const process = {
-    containerId: spec.id,
-    rootfs,
-    ...outputsOf(spec),
-    terminal: spec.terminal,
-  };
+  await createProcess(engine, { id: spec.id, taskId: spec.taskId, rootfs, frame });
+}
+
+/** Makes a container's first process, without running it: its output's file, its task's control group, then the process. */
+export async function createProcess(
+  { cgroups, containerd, options, taskIds }: Engine,
+  made: {
+    readonly id: string;
+    readonly taskId: string;
+    readonly rootfs: readonly Mount[];
+    readonly frame: ProcessFrame;
+  },
+): Promise<void> {
+  const { id, taskId, rootfs, frame } = made;
+  await createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits);
+  taskIds.set(id, taskId);
+  await mkdir(dirname(frame.outputPath), { recursive: true });
+  await (await open(frame.outputPath, "a", 0o600)).close();
+  const { terminal } = frame;
+  const process = { containerId: id, rootfs, ...outputsOf(frame), terminal };
   await alreadyExistsIsFine(containerd.tasks.create(process));
 }
 
@@ -95,7 +109,7 @@ async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<reado
  * The shim appends both streams to the file itself, so that output is kept while nobody reads. Under one and the same
  * name (or a `file://` URL) it opens the file once and closes it with stdout: what stderr says afterwards would be lost.
  */
-function outputsOf({ outputPath, terminal }: ContainerSpec): { stdout: string; stderr: string } {
+function outputsOf({ outputPath, terminal }: ProcessFrame): { stdout: string; stderr: string } {
   const otherName = `${dirname(outputPath)}/./${basename(outputPath)}`;
   return { stdout: outputPath, stderr: terminal ? "" : otherName };
 }

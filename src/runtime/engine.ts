@@ -4,8 +4,9 @@ import { UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { KeyedTurns } from "../lib/turns.ts";
-import type { CgroupMounts } from "./cgroups.ts";
+import type { CgroupMounts, TaskLimits } from "./cgroups.ts";
 import type { Containerd } from "./containerd/client.ts";
+import type { Container } from "./containerd/messages.ts";
 import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -58,7 +59,37 @@ export interface Engine {
 
 /** On each container's record: the task whose shim and control group it shares. */
 export const TASK_LABEL = "io.gantry.task-id";
+/** On each container's record: its {@link ProcessFrame} as JSON. */
+const FRAME_LABEL = "io.gantry.process-frame";
 export const SIGKILL = 9;
+
+/** What a container's process is put into, kept with the container so that it can be made again. */
+export interface ProcessFrame {
+  readonly outputPath: string;
+  readonly terminal: boolean;
+  readonly taskLimits: TaskLimits;
+}
+
+/** The labels of a container's record: those it was given, and ours. */
+export function recordLabels(
+  given: Readonly<Record<string, string>>,
+  taskId: string,
+  frame: ProcessFrame,
+): Readonly<Record<string, string>> {
+  return { ...given, [TASK_LABEL]: taskId, [FRAME_LABEL]: JSON.stringify(frame) };
+}
+
+/** The labels that a container was given. */
+export function givenLabels({ labels }: Container): Readonly<Record<string, string>> {
+  const { [TASK_LABEL]: _task, [FRAME_LABEL]: _frame, ...given } = labels;
+  return given;
+}
+
+/** Undefined for a container of a former version. */
+export function frameOf({ labels }: Container): ProcessFrame | undefined {
+  const text = labels[FRAME_LABEL];
+  return text === undefined ? undefined : (JSON.parse(text) as ProcessFrame);
+}
 
 /** The control group of a task below the mounts. */
 export function taskCgroup({ cgroupParent }: ContainerdRuntimeOptions, taskId: string): string {

@@ -17,6 +17,8 @@ import {
 export interface FakeScript {
   /** Milliseconds until it exits by itself; absent: never. */
   readonly runFor?: number;
+  /** How often it exits by itself; from then on it stays up. Default: always. */
+  readonly exitsMax?: number;
   /** Of an exit by itself; default 0. */
   readonly exitCode?: number;
   /** Of an exit by the stop signal: default 143; `"ignored"`: only SIGKILL helps. */
@@ -110,6 +112,7 @@ export function createFakeRuntime(
     ...images,
     create: async (spec) => create(engine, spec),
     start: async (id) => start(engine, id),
+    restart: async (id, after) => restart(engine, id, after),
     signal: async (id, signal) => sendSignal(engine, id, signal),
     remove: async (id) => {
       const container = containers.get(id);
@@ -160,9 +163,17 @@ function start(engine: Engine, id: string): void {
   container.startedAt = clock.now();
   starts.set(id, (starts.get(id) ?? 0) + 1);
   if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
-  if (script.runFor === undefined) return;
-  const { exitCode = 0, oomKilled = false, runFor } = script;
+  const { exitCode = 0, exitsMax = Number.POSITIVE_INFINITY, oomKilled = false, runFor } = script;
+  if (runFor === undefined || (starts.get(id) ?? 0) > exitsMax) return;
   void clock.sleep(runFor).then(() => end(engine, container, exitCode, oomKilled));
+}
+
+function restart(engine: Engine, id: string, after: ExitState): void {
+  const { spec, script, status, exit } = existing(engine, id);
+  const isAnother = exit?.exitedAt !== after.exitedAt || exit.exitCode !== after.exitCode;
+  if (status === "running" || (status === "stopped" && isAnother)) return;
+  engine.containers.set(id, fresh(spec, script));
+  start(engine, id);
 }
 
 function sendSignal(engine: Engine, id: string, signal: string): void {

@@ -21,6 +21,11 @@ export interface Runtime {
   create(spec: ContainerSpec): Promise<void>;
   /** Runs a created container. Throws RuntimeError if its process cannot be started. */
   start(id: string): Promise<void>;
+  /**
+   * Runs a container again that ended with `after`, with its root file system as it left it and its output going on. One
+   * that has been started again since is left alone. Throws RuntimeError if its process cannot be started.
+   */
+  restart(id: string, after: ExitState): Promise<void>;
   /** Sends a signal (`SIGTERM`, `SIGKILL`, …) to the container's first process; a stopped container is left alone. */
   signal(id: string, signal: string): Promise<void>;
   /** Removes a container and all that belongs to it, killing it if it runs. An unknown id is a success. */

@@ -3,6 +3,7 @@ import type { Container, Task } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { FakeRuntime } from "../../src/runtime/fake.ts";
 import type { ExitState } from "../../src/runtime/runtime.ts";
+import { DEFINITIONS } from "./definitions.ts";
 import { type SafetyChecker, Violation } from "./safety.ts";
 
 /** What really became of the containers of one machine, seen from outside its agents. */
@@ -11,8 +12,8 @@ export class ContainerHistory {
   readonly #records: SafetyChecker;
   /** How often each had been started when the power last went. */
   #startsBefore: ReadonlyMap<string, number> = new Map();
-  /** Started since. */
-  readonly #followed = new Set<string>();
+  /** How often each had been started when it was last looked at. */
+  readonly #startsSeen = new Map<string, number>();
   readonly #exits = new Map<string, ExitState>();
   /** Were there when the power or an agent's memory went: how they ended nobody may know. */
   readonly #lost = new Set<string>();
@@ -25,9 +26,11 @@ export class ContainerHistory {
   /** To be called after each command to start a container. Throws Violation for one that should not be. */
   started(id: string): void {
     const starts = (this.#runtime.starts.get(id) ?? 0) - (this.#startsBefore.get(id) ?? 0);
-    if (starts > 1) throw new Violation("S9", `container ${id} is started again`);
-    if (this.#followed.has(id)) return;
-    this.#followed.add(id);
+    if (this.#startsSeen.get(id) === starts) return;
+    this.#startsSeen.set(id, starts);
+    if (starts > 1 && !this.#mayRestart(id)) {
+      throw new Violation("S9", `container ${id} is started again`);
+    }
     this.#exits.delete(id);
     void this.#runtime
       .wait(id, new AbortController().signal)
@@ -42,7 +45,7 @@ export class ContainerHistory {
   losePower(): void {
     for (const id of this.#runtime.containers.keys()) this.#lost.add(id);
     this.#startsBefore = new Map(this.#runtime.starts);
-    this.#followed.clear();
+    this.#startsSeen.clear();
   }
 
   /** One of the agents has lost its directory. */
@@ -74,6 +77,18 @@ export class ContainerHistory {
   /** Ended in the books alone, whatever became of its containers. */
   #wasAbandoned({ id, placement }: Task): boolean {
     return this.#records.deactivated.has(placement.instance.id) || this.#records.lost.has(id);
+  }
+
+  /** Only what has ended, and with a code that its policy does not ignore. */
+  #mayRestart(id: string): boolean {
+    const family = this.#taskOf(id)?.family;
+    const definition = DEFINITIONS.find((candidate) => candidate.family === family);
+    const policy = definition?.containerDefinitions?.find(({ name = "" }) =>
+      id.endsWith(`-${name}`),
+    )?.restartPolicy;
+    const exit = this.#exits.get(id);
+    if (policy?.enabled !== true || exit === undefined) return false;
+    return !policy.ignoredExitCodes?.includes(exit.exitCode);
   }
 
   #taskOf(containerId: string): Task | undefined {

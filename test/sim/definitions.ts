@@ -8,6 +8,9 @@ export const IMAGES: Readonly<Record<string, FakeScript>> = {
   hungry: { runFor: 5_000, exitCode: 137, oomKilled: true },
   uncreatable: { createError: "no space left on device" },
   unstartable: { startError: "exec: not found" },
+  flaky: { runFor: 70_000, exitCode: 1, exitsMax: 3 },
+  warming: { healthyAfter: 20_000 },
+  moody: { unhealthyAfter: 60_000 },
 };
 
 type Container = NonNullable<RegisterTaskDefinitionRequest["containerDefinitions"]>[number];
@@ -21,6 +24,14 @@ const SIDECAR: Container = container({
   essential: false,
   dependsOn: [{ containerName: "app", condition: "START" }],
 });
+
+const CHECK: NonNullable<Container["healthCheck"]> = {
+  command: ["CMD-SHELL", "curl -f localhost"],
+  interval: 10,
+  timeout: 5,
+  retries: 2,
+  startPeriod: 60,
+};
 
 const FARGATE = {
   requiresCompatibilities: ["FARGATE"],
@@ -53,6 +64,29 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     containerDefinitions: [container(), { ...SIDECAR, essential: true, image: "unstartable" }],
   },
   {
+    family: "restarts",
+    networkMode: "none",
+    containerDefinitions: [
+      container({
+        image: "flaky",
+        restartPolicy: { enabled: true, restartAttemptPeriod: 60, ignoredExitCodes: [0] },
+      }),
+    ],
+  },
+  {
+    family: "healthy",
+    networkMode: "awsvpc",
+    containerDefinitions: [
+      container({ image: "warming", startTimeout: 120, healthCheck: CHECK }),
+      container({
+        name: "sidecar",
+        image: "moody",
+        healthCheck: CHECK,
+        dependsOn: [{ containerName: "app", condition: "HEALTHY" }],
+      }),
+    ],
+  },
+  {
     ...FARGATE,
     family: "small",
     cpu: "256",
@@ -78,6 +112,9 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     ],
   },
 ];
+
+/** Families whose containers end and start again as their images have it, not as whoever runs them says. */
+export const ENDS_UNTOLD: ReadonlySet<string> = new Set(["restarts"]);
 
 /** What each family takes of its machine, added up here independently of the product. */
 export const NEEDS: ReadonlyMap<

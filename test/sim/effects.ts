@@ -74,6 +74,11 @@ export class Effects {
           await runtime.start(id);
           this.#deps.onStarted(id);
         }),
+      restart: (id, after) =>
+        this.command(`restart ${id}`, async () => {
+          await runtime.restart(id, after);
+          this.#deps.onStarted(id);
+        }),
       signal: (id, signal) =>
         this.command(`signal ${id} ${signal}`, () => runtime.signal(id, signal)),
       remove: (id) => this.command(`remove ${id}`, () => runtime.remove(id)),

@@ -1,6 +1,7 @@
 import type { NetworkInterface } from "../../src/ec2/model.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
+import { IMAGES } from "./definitions.ts";
 import type { SimMachine } from "./machine.ts";
 import type { SafetyChecker } from "./safety.ts";
 
@@ -21,6 +22,7 @@ export async function findUnrest(
     unsettledInstance(records, machines) ??
     unsettledTask(tasks) ??
     (await misplacedContainer(wanted, machines)) ??
+    restlessContainer(machines) ??
     misplacedNamespace(wanted, machines) ??
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
@@ -90,6 +92,18 @@ async function misplacedContainer(
   }
   const [left] = missing.keys();
   return left === undefined ? undefined : { invariant: "L1", what: `container ${left} is missing` };
+}
+
+/** One that will end by itself once more, and be started again. */
+function restlessContainer(machines: readonly SimMachine[]): Unrest | undefined {
+  for (const { runtime } of machines) {
+    for (const [id, { image }] of runtime.containers) {
+      const { exitsMax } = IMAGES[image] ?? {};
+      if (exitsMax === undefined || (runtime.starts.get(id) ?? 0) > exitsMax) continue;
+      return { invariant: "L1", what: `container ${id} has yet to end and start again` };
+    }
+  }
+  return undefined;
 }
 
 function misplacedNamespace(

@@ -3,7 +3,7 @@ import { instanceArn } from "../../src/ecs/model/arn.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
 import type { SimClient } from "./client.ts";
-import { DEFINITIONS } from "./definitions.ts";
+import { DEFINITIONS, ENDS_UNTOLD } from "./definitions.ts";
 import { arnOf, type SafetyChecker } from "./safety.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
@@ -114,9 +114,10 @@ export class Workload {
       ...(definition?.networkMode === "awsvpc" && {
         networkConfiguration: { awsvpcConfiguration: { subnets: [...subnets] } },
       }),
-      ...(random.chance(0.4) && {
-        overrides: { containerOverrides: [{ name: "app", command }] },
-      }),
+      ...(random.chance(0.4) &&
+        !ENDS_UNTOLD.has(definition?.family ?? "") && {
+          overrides: { containerOverrides: [{ name: "app", command }] },
+        }),
     };
   }
 }

@@ -4,6 +4,7 @@ import type { PayloadContainer } from "../../protocol/acs.ts";
 import {
   type ContainerNetwork,
   type ContainerSpec,
+  type ExitState,
   type Image,
   type Runtime,
   RuntimeError,
@@ -51,6 +52,17 @@ export async function containerUp(
     return made;
   });
   await failAs("CannotStartContainerError", name, () => deps.runtime.start(spec.id));
+}
+
+/** Starts one container again that has ended. Throws TaskFailure with the runtime's reason. */
+export async function containerRestart(
+  { runtime }: ContainersDeps,
+  task: AssignedTask,
+  name: string,
+  after: ExitState,
+): Promise<void> {
+  const id = containerIdOf(task.arn, name);
+  await failAs("CannotStartContainerError", name, () => runtime.restart(id, after));
 }
 
 async function prepare(

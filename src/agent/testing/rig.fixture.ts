@@ -6,7 +6,7 @@ import { silentLog } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { VirtualClock } from "../../lib/virtual-clock.ts";
 import type { PayloadContainer, PayloadTask } from "../../protocol/acs.ts";
-import type { DockerHostConfig } from "../../protocol/docker-config.ts";
+import type { DockerConfig, DockerHostConfig } from "../../protocol/docker-config.ts";
 import { createFakeRuntime, type FakeRuntime, type FakeScript } from "../../runtime/fake.ts";
 import { type Agent, type AgentDeps, createAgent } from "../agent.ts";
 import type { AgentConfig } from "../agent-deps.ts";
@@ -192,9 +192,12 @@ export const AWSVPC: Partial<PayloadTask> = {
 /** An essential container that runs image `app` without logs. */
 export function payloadContainer(
   name: string,
-  overrides: Partial<PayloadContainer> & { readonly hostConfig?: DockerHostConfig } = {},
+  overrides: Partial<PayloadContainer> & {
+    readonly config?: DockerConfig;
+    readonly hostConfig?: DockerHostConfig;
+  } = {},
 ): PayloadContainer {
-  const { hostConfig = {}, ...rest } = overrides;
+  const { config = {}, hostConfig = {}, ...rest } = overrides;
   return {
     name,
     image: "app",
@@ -204,8 +207,31 @@ export function payloadContainer(
     environment: {},
     overrides: "{}",
     portMappings: [],
-    dockerConfig: { version: "1.21", config: "{}", hostConfig: JSON.stringify(hostConfig) },
+    dockerConfig: {
+      version: "1.21",
+      config: JSON.stringify(config),
+      hostConfig: JSON.stringify(hostConfig),
+    },
     ...rest,
+  };
+}
+
+/** A health check's members, in seconds. */
+export function checked(
+  check: { interval?: number; timeout?: number; startPeriod?: number; retries?: number } = {},
+): { readonly healthCheckType: "docker"; readonly config: DockerConfig } {
+  const ns = (seconds: number | undefined): number => (seconds ?? 0) * 1e9;
+  return {
+    healthCheckType: "docker",
+    config: {
+      Healthcheck: {
+        Test: ["CMD-SHELL", "check me"],
+        Interval: ns(check.interval),
+        Timeout: ns(check.timeout),
+        StartPeriod: ns(check.startPeriod),
+        Retries: check.retries ?? 0,
+      },
+    },
   };
 }
 
