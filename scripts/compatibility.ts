@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Service } from "../src/door/service.ts";
 import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
+import { ec2Service } from "../src/ec2/operations.ts";
 import { ecsAgentOperations } from "../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../src/ecs/operations/table.ts";
 import { messageOf } from "../src/lib/errors.ts";
@@ -21,7 +22,7 @@ const inert: never = new Proxy(() => inert, { get: () => inert, apply: () => ine
 
 /** Every service that has operations. */
 function services(): readonly Service[] {
-  return [ecsService(inert, ecsAgentOperations(inert)), logsService(inert)];
+  return [ecsService(inert, ecsAgentOperations(inert)), ec2Service(inert), logsService(inert)];
 }
 
 /** One service's operations by how much of them is here. */

@@ -5,6 +5,7 @@ import { createGateway } from "./door/gateway.ts";
 import { serveHttp } from "./door/http.ts";
 import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
 import { ec2Indexes } from "./ec2/indexes.ts";
+import { ec2Service } from "./ec2/operations.ts";
 import type { EcsDeps } from "./ecs/control/deps.ts";
 import { createDispatcher } from "./ecs/control/dispatcher.ts";
 import { ensureFleetCluster } from "./ecs/control/fleet.ts";
@@ -127,7 +128,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
   const gateway = createGateway({
-    services: [ecsService(deps, ecsAgentOperations(deps)), logsService({ ...deps, logStore })],
+    services: [
+      ecsService(deps, ecsAgentOperations(deps)),
+      ec2Service(deps),
+      logsService({ ...deps, logStore }),
+    ],
     findIdentity: createFindIdentity({ cache, sessions, clock }),
     authorize,
     encodeDenial: (details) => sessions.sealDenial(details),

@@ -5,7 +5,14 @@ import { systemRandom } from "../lib/random.ts";
 import { createCache } from "../store/cache.ts";
 import { openMemoryStore } from "../store/memory.ts";
 import { type DefaultVpcDeps, ensureDefaultVpc } from "./default-vpc.ts";
-import { interfaceKey, subnetsPrefix, vpcsPrefix } from "./model.ts";
+import { defaultGroupOf } from "./model/default-group.ts";
+import {
+  interfaceKey,
+  securityGroupKey,
+  securityGroupsPrefix,
+  subnetsPrefix,
+  vpcsPrefix,
+} from "./model.ts";
 
 const SCOPE = { accountId: "111111111111", region: "us-east-1" };
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
@@ -29,6 +36,26 @@ test("a default VPC has a /20 subnet in each zone", async () => {
     ],
   );
   assert.match(subnets[0]?.subnetId ?? "", /^subnet-[0-9a-f]{17}$/);
+});
+
+test("a default VPC has one default security group, which goes with it", async () => {
+  await using deps = await openDeps();
+  const { vpc } = await ensureDefaultVpc(deps, SCOPE, OPTIONS);
+  const group = defaultGroupOf(deps.cache, vpc);
+  assert.match(group?.groupId ?? "", /^sg-[0-9a-f]{17}$/);
+  const after = await ensureDefaultVpc(deps, SCOPE, { ...OPTIONS, cidr: "10.9.0.0/16" });
+  const groups = deps.cache.list(securityGroupsPrefix(SCOPE)).map(({ value }) => value);
+  assert.deepEqual(groups, [defaultGroupOf(deps.cache, after.vpc)]);
+});
+
+test("a default VPC of an older version gets its group", async () => {
+  await using deps = await openDeps();
+  const { vpc } = await ensureDefaultVpc(deps, SCOPE, OPTIONS);
+  const key = securityGroupKey(SCOPE, defaultGroupOf(deps.cache, vpc)?.groupId ?? "");
+  const { revision } = await deps.store.txn([], [{ key, value: undefined }]);
+  await deps.cache.reached(revision);
+  await ensureDefaultVpc(deps, SCOPE, OPTIONS);
+  assert.ok(defaultGroupOf(deps.cache, vpc));
 });
 
 test("there is one default VPC, however many ask for it, and it keeps its range", async () => {

@@ -3,12 +3,16 @@ import { SetupError, UnavailableError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
 import type { Cache } from "../store/cache.ts";
 import type { Compare, Store, Write } from "../store/store.ts";
+import { defaultGroupOf } from "./model/default-group.ts";
 import {
   type DefaultVpc,
   defaultVpcKey,
   interfacesPrefix,
   type NetworkInterface,
+  type SecurityGroup,
   type Subnet,
+  securityGroupKey,
+  securityGroupsPrefix,
   subnetKey,
   subnetsPrefix,
   type Vpc,
@@ -54,13 +58,15 @@ export async function ensureDefaultVpc(
     const vpc = existing ?? (await newVpc(deps, scope, options));
     const subnets = existing ? subnetsOf(deps.cache, existing) : [];
     const missing = missingSubnets(vpc, subnets, options.availabilityZones, deps.random);
-    if (existing && missing.length === 0) return { vpc, subnets };
+    const group = existing && defaultGroupOf(deps.cache, existing);
+    if (existing && group && missing.length === 0) return { vpc, subnets };
     // Every change to the default VPC rewrites its record, so that two of them cannot use one range.
     const compare: Compare[] = [{ key, revision: record?.revision ?? 0 }];
     const writes: Write[] = [
       ...(isOutdated ? removals(deps.cache, found) : []),
       { key, value: { vpcId: vpc.vpcId } satisfies DefaultVpc },
       { key: vpcKey(scope, vpc.vpcId), value: vpc },
+      ...(group ? [] : [newDefaultGroup(deps, vpc)]),
       ...missing.map((subnet) => ({ key: subnetKey(scope, subnet.subnetId), value: subnet })),
     ];
     const { revision } = await deps.store.txn(compare, writes);
@@ -99,9 +105,28 @@ function refuseIfUsed(cache: Cache, vpc: Vpc, cidr: string | undefined): void {
   );
 }
 
+function newDefaultGroup({ random }: DefaultVpcDeps, vpc: Vpc): Write {
+  const { accountId, region, vpcId } = vpc;
+  const groupId = `sg-${random.hex(9).slice(0, 17)}`;
+  const description = "default VPC security group";
+  const group: SecurityGroup = {
+    accountId,
+    region,
+    groupId,
+    vpcId,
+    groupName: "default",
+    description,
+  };
+  return { key: securityGroupKey(vpc, groupId), value: group };
+}
+
 function removals(cache: Cache, vpc: Vpc): Write[] {
   const subnets = subnetsOf(cache, vpc).map(({ subnetId }) => subnetKey(vpc, subnetId));
-  return [vpcKey(vpc, vpc.vpcId), ...subnets].map((key) => ({ key, value: undefined }));
+  const groups = cache
+    .list(securityGroupsPrefix(vpc))
+    .filter(({ value }) => (value as SecurityGroup).vpcId === vpc.vpcId)
+    .map(({ key }) => key);
+  return [vpcKey(vpc, vpc.vpcId), ...subnets, ...groups].map((key) => ({ key, value: undefined }));
 }
 
 function subnetsOf(cache: Cache, vpc: Vpc): readonly Subnet[] {

@@ -7,8 +7,10 @@ export const ec2Indexes: IndexDefinitions = {
     /** `<region>/<ec2InstanceId>` → the network interfaces on that machine, of whatever account. */
     interfacesByHost: ({ region, ec2InstanceId }) => [`${region}/${ec2InstanceId}`],
   }),
-  "ec2/vpcs": indexesOf<Vpc>()(["region", "isDefault"], {
+  "ec2/vpcs": indexesOf<Vpc>()(["accountId", "region", "isDefault"], {
     /** Region → the default VPCs of all accounts. */
     defaultVpcs: ({ region, isDefault }) => (isDefault ? [region] : []),
+    /** Account → its VPCs, of all regions. */
+    vpcsByAccount: ({ accountId }) => [accountId],
   }),
 };

@@ -1,4 +1,4 @@
-/** The nouns of a VPC, pure: records, keys, addresses. The EC2 operations that show them come with their own issue. */
+/** The nouns of a VPC, pure: records and their keys. */
 
 export interface Vpc {
   readonly accountId: string;
@@ -21,6 +21,17 @@ export interface Subnet {
   readonly isDefault: boolean;
 }
 
+/** Every VPC has one called `default`, which what names no other is in. Its rules are not enforced yet. */
+export interface SecurityGroup {
+  readonly accountId: string;
+  readonly region: string;
+  /** `sg-…`. */
+  readonly groupId: string;
+  readonly vpcId: string;
+  readonly groupName: string;
+  readonly description: string;
+}
+
 /** Written by ecs/control/network-interfaces for tasks. */
 export interface NetworkInterface {
   readonly accountId: string;
@@ -35,6 +46,8 @@ export interface NetworkInterface {
   readonly securityGroups: readonly string[];
   /** The machine it is on. */
   readonly ec2InstanceId: string;
+  /** The account that the machine's registration belongs to: the fleet's for FARGATE. Absent in records of older versions. */
+  readonly instanceOwnerId?: string;
   /** ARN of the task that owns it. */
   readonly taskArn: string;
   readonly createdAt: number;
@@ -59,6 +72,15 @@ export function vpcKey(scope: { accountId: string; region: string }, vpcId: stri
 }
 export function subnetKey(scope: { accountId: string; region: string }, subnetId: string): string {
   return `/${scope.accountId}/${scope.region}/ec2/subnets/${subnetId}`;
+}
+export function securityGroupsPrefix(scope: { accountId: string; region: string }): string {
+  return `/${scope.accountId}/${scope.region}/ec2/security-groups/`;
+}
+export function securityGroupKey(
+  scope: { accountId: string; region: string },
+  groupId: string,
+): string {
+  return `${securityGroupsPrefix(scope)}${groupId}`;
 }
 export function interfaceKey(scope: { accountId: string; region: string }, id: string): string {
   return `${interfacesPrefix(scope)}${id}`;

@@ -1,4 +1,7 @@
 /** ECS behind a real door, on state in memory: what the SDK sees of it. */
+
+import { ec2Indexes } from "../../src/ec2/indexes.ts";
+import { ec2Service } from "../../src/ec2/operations.ts";
 import {
   openWorld,
   type World,
@@ -13,9 +16,10 @@ import { ACCOUNT_ID, startDoor, type TestDoor } from "../door-kit.ts";
 
 export interface EcsDoor extends AsyncDisposable {
   readonly ecs: TestDoor["ecs"];
+  readonly url: string;
   readonly world: World;
   /** Joins a machine of 4 vCPU and 8 GiB to a cluster of the account. */
-  addInstance(clusterName: string, id: string): Promise<void>;
+  addInstance(clusterName: string, id: string, overrides?: Partial<Instance>): Promise<void>;
   /** The same machine's registration with the fleet. */
   addFleetInstance(id: string): Promise<void>;
 }
@@ -36,9 +40,9 @@ const ATTRIBUTES: Instance["attributes"] = [
 
 /** Opens the door. The account has `vpc-1` with `subnet-1`, and no cluster yet. */
 export async function openEcsDoor(): Promise<EcsDoor> {
-  const world = await openWorld();
+  const world = await openWorld(ec2Indexes);
   // The door has the machine's clock, since the SDK signs by it; the world's stands still.
-  const door = await startDoor({ services: [ecsService(world, {})], authorize });
+  const door = await startDoor({ services: [ecsService(world, {}), ec2Service(world)], authorize });
   const network = writeNetwork().map(({ key, value }) => ({
     key: key.replace("111111111111", ACCOUNT_ID),
     value: { ...(value as object), accountId: ACCOUNT_ID },
@@ -48,8 +52,10 @@ export async function openEcsDoor(): Promise<EcsDoor> {
     world.put(writeInstance({ attributes: ATTRIBUTES, ...overrides }));
   return {
     ecs: door.ecs,
+    url: door.url,
     world,
-    addInstance: (clusterName, id) => add({ accountId: ACCOUNT_ID, clusterName, id }),
+    addInstance: (clusterName, id, overrides) =>
+      add({ accountId: ACCOUNT_ID, clusterName, id, ...overrides }),
     addFleetInstance: (id) => add({ accountId: FLEET_ACCOUNT_ID, clusterName: FLEET_CLUSTER, id }),
     [Symbol.asyncDispose]: async () => {
       await door[Symbol.asyncDispose]();

@@ -16,6 +16,11 @@ export function resolverOf(vpc: Cidr): number {
   return vpc.base + 2;
 }
 
+/** How many addresses of a subnet can be given out. */
+export function assignableCount(subnet: Cidr): number {
+  return sizeOf(subnet) - RESERVED_FIRST - RESERVED_LAST;
+}
+
 /**
  * A free address of a subnet, looked for from a drawn place (`start` in [0, 1)) so that two writers seldom choose the
  * same and a released address rests. Undefined when all are taken.
@@ -25,7 +30,7 @@ export function pickAddress(
   isTaken: (address: number) => boolean,
   start: number,
 ): number | undefined {
-  const count = sizeOf(subnet) - RESERVED_FIRST - RESERVED_LAST;
+  const count = assignableCount(subnet);
   const first = subnet.base + RESERVED_FIRST;
   for (let step = 0; step < count; step++) {
     const address = first + ((Math.floor(start * count) + step) % count);

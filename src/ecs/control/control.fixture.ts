@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import { type Subnet, subnetKey, type Vpc, vpcKey } from "../../ec2/model.ts";
+import {
+  type SecurityGroup,
+  type Subnet,
+  securityGroupKey,
+  subnetKey,
+  type Vpc,
+  vpcKey,
+} from "../../ec2/model.ts";
 import { InvariantError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
@@ -138,7 +145,7 @@ export function writeDefinition(document: Partial<TaskDefinitionDocument> = {}):
   return { key: taskDefinitionKey(definition, "hello", 1), value: definition };
 }
 
-/** `vpc-1` with `subnet-1`. */
+/** `vpc-1` with `subnet-1` and its default group `sg-1`. */
 export function writeNetwork(subnetCidr = "172.31.0.0/20"): Write[] {
   const scope = { accountId: "111111111111", region: "us-east-1" };
   const vpc: Vpc = { ...scope, vpcId: "vpc-1", cidr: "172.31.0.0/16", isDefault: true };
@@ -150,9 +157,17 @@ export function writeNetwork(subnetCidr = "172.31.0.0/20"): Write[] {
     availabilityZone: "us-east-1a",
     isDefault: true,
   };
+  const group: SecurityGroup = {
+    ...scope,
+    groupId: "sg-1",
+    vpcId: "vpc-1",
+    groupName: "default",
+    description: "default VPC security group",
+  };
   return [
     { key: vpcKey(scope, "vpc-1"), value: vpc },
     { key: subnetKey(scope, "subnet-1"), value: subnet },
+    { key: securityGroupKey(scope, "sg-1"), value: group },
   ];
 }
 

@@ -128,6 +128,7 @@ function buildInterface(
     privateDnsName: privateDnsName(address, task.region),
     securityGroups: task.placement.securityGroups ?? [],
     ec2InstanceId: task.placement.ec2InstanceId,
+    instanceOwnerId: task.placement.instance.accountId,
     taskArn: taskArn(task, task.clusterName, task.id),
     createdAt: deps.clock.now(),
   };

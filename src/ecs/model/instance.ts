@@ -12,6 +12,8 @@ export interface Instance extends Scope {
    * instances with the same value are one machine: they share its CPU, memory and ports.
    */
   readonly ec2InstanceId: string;
+  /** From the identity document. */
+  readonly privateIpAddress?: string;
   readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
   /** True while its ACS websocket is open. Only control/dispatcher writes it. */
   readonly agentConnected: boolean;

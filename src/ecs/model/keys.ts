@@ -68,9 +68,13 @@ export function revisionsPrefix(scope: Scope, family: string): string {
 export function taskDefinitionKey(scope: Scope, family: string, revision: number): string {
   return `${revisionsPrefix(scope, family)}${String(revision).padStart(7, "0")}`;
 }
+/** All container instances of an account and region. */
+export function allInstancesPrefix(scope: Scope): string {
+  return `${ecsPrefix(scope)}instances/`;
+}
 /** All container instances of one cluster. */
 export function instancesPrefix(scope: Scope, cluster: string): string {
-  return `${ecsPrefix(scope)}instances/${cluster}/`;
+  return `${allInstancesPrefix(scope)}${cluster}/`;
 }
 export function instanceKey(scope: Scope, cluster: string, id: string): string {
   return `${instancesPrefix(scope, cluster)}${id}`;

@@ -7,6 +7,7 @@ export interface IdentityDocument {
   readonly instanceId?: string;
   readonly instanceType?: string;
   readonly availabilityZone?: string;
+  readonly privateIp?: string;
 }
 
 /** A resource as the API has it. */
@@ -30,7 +31,7 @@ export function parseIdentityDocument(text: string | undefined): IdentityDocumen
   try {
     const document: unknown = JSON.parse(text);
     if (typeof document !== "object" || document === null) return undefined;
-    const members = ["instanceId", "instanceType", "availabilityZone"] as const;
+    const members = ["instanceId", "instanceType", "availabilityZone", "privateIp"] as const;
     return Object.fromEntries(
       members.flatMap((name) => {
         const value = (document as Record<string, unknown>)[name];

@@ -1,6 +1,7 @@
 import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
 import { machineOf } from "../../iam/model/access-key.ts";
+import { readAddress } from "../../lib/cidr.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import { commit } from "../../store/commit.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
@@ -185,6 +186,7 @@ async function renew(
     ...kept,
     status: before.status === "INACTIVE" ? "ACTIVE" : before.status,
     registration: made,
+    ...privateAddressOf(document),
     registered: resources,
     attributes: mergeAttributes(before.attributes, input.attributes ?? [], document),
     versionInfo: { ...before.versionInfo, ...defined(input.versionInfo ?? {}) },
@@ -225,6 +227,12 @@ function findForgotten(
   return forgotten;
 }
 
+function privateAddressOf({ privateIp }: IdentityDocument): { privateIpAddress?: string } {
+  return privateIp !== undefined && readAddress(privateIp) !== undefined
+    ? { privateIpAddress: privateIp }
+    : {};
+}
+
 async function create(
   deps: EcsDeps,
   plan: { registration: Registration; cluster: Cluster; forgotten: readonly StoreRecord[] },
@@ -238,6 +246,7 @@ async function create(
     clusterName: cluster.name,
     id,
     ec2InstanceId: registration.ec2InstanceId ?? id,
+    ...privateAddressOf(document),
     status: "ACTIVE",
     agentConnected: false,
     registered: resources,

@@ -1,5 +1,6 @@
 import type { NetworkConfiguration } from "@aws-sdk/client-ecs";
-import { type Subnet, subnetKey } from "../../ec2/model.ts";
+import { defaultGroupOf } from "../../ec2/model/default-group.ts";
+import { type SecurityGroup, type Subnet, securityGroupKey, subnetKey } from "../../ec2/model.ts";
 import type { Cache } from "../../store/cache.ts";
 import type { Scope } from "../model/keys.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
@@ -9,16 +10,22 @@ import { invalid } from "./invalid.ts";
 const SUBNETS_MAX = 16;
 const SECURITY_GROUPS_MAX = 5;
 
+/** Where a task's interface may be, and the groups that it is in. */
+export interface TaskNetwork {
+  readonly subnets: readonly Subnet[];
+  readonly securityGroups: readonly string[];
+}
+
 /**
- * The subnets a task may be in; undefined for a definition that has no interface of its own. Throws
- * InvalidParameterException where configuration and network mode do not go together, and for subnets that are not there.
+ * The network of a task; undefined for a definition that has no interface of its own. Throws InvalidParameterException where
+ * configuration and network mode do not go together, and for subnets and groups that are not there.
  */
-export function readSubnets(
+export function readNetwork(
   cache: Cache,
   scope: Scope,
   { document }: TaskDefinition,
   configuration: NetworkConfiguration | undefined,
-): readonly Subnet[] | undefined {
+): TaskNetwork | undefined {
   const given = configuration?.awsvpcConfiguration;
   if (document.networkMode !== "awsvpc") {
     if (!given) return undefined;
@@ -35,18 +42,36 @@ export function readSubnets(
   if (securityGroups.length > SECURITY_GROUPS_MAX) {
     throw invalid(`At most ${SECURITY_GROUPS_MAX} security groups can be given.`);
   }
-  const [group] = securityGroups;
-  if (group !== undefined) {
-    // No security group can exist before EC2 has operations that make one.
-    throw invalid(
-      `Error retrieving security group information for [${securityGroups.join(", ")}]: The security group '${group}' does not exist (ErrorCode: InvalidGroup.NotFound)`,
-    );
-  }
   const subnets = subnetIds.map((id) => requireSubnet(cache, scope, subnetIds, id));
-  if (new Set(subnets.map(({ vpcId }) => vpcId)).size > 1) {
+  const [first, ...others] = subnets;
+  if (!first || others.some(({ vpcId }) => vpcId !== first.vpcId)) {
     throw invalid("All subnets must belong to one VPC.");
   }
-  return subnets;
+  for (const id of securityGroups) requireGroup(cache, first, securityGroups, id);
+  return {
+    subnets,
+    securityGroups: securityGroups.length > 0 ? securityGroups : defaultGroupsOf(cache, first),
+  };
+}
+
+/** ECS: who names no group is in the VPC's default one. */
+function defaultGroupsOf(cache: Cache, subnet: Subnet): readonly string[] {
+  const group = defaultGroupOf(cache, subnet);
+  return group ? [group.groupId] : [];
+}
+
+function requireGroup(cache: Cache, subnet: Subnet, all: readonly string[], groupId: string): void {
+  const group = cache.get(securityGroupKey(subnet, groupId))?.value as SecurityGroup | undefined;
+  if (!group) {
+    throw invalid(
+      `Error retrieving security group information for [${all.join(", ")}]: The security group '${groupId}' does not exist (ErrorCode: InvalidGroup.NotFound)`,
+    );
+  }
+  if (group.vpcId !== subnet.vpcId) {
+    throw invalid(
+      `Security group ${groupId} and subnet ${subnet.subnetId} belong to different networks.`,
+    );
+  }
 }
 
 function requireSubnet(

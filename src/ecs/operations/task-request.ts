@@ -16,7 +16,7 @@ import type { TaskDefinition } from "../model/task-definition.ts";
 import type { SubnetChoice } from "../scheduler/snapshot.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { findDefinition, scopeOf } from "./resolve.ts";
-import { readSubnets } from "./task-network.ts";
+import { readNetwork } from "./task-network.ts";
 import { readOverrides } from "./task-overrides.ts";
 
 /** What RunTask and StartTask have in common. */
@@ -55,7 +55,7 @@ export function readTaskRequest(
   call: Call,
 ): ReadTaskRequest {
   const definition = requireDefinition(cache, input, launchType, call);
-  const subnets = readSubnets(cache, cluster, definition, input.networkConfiguration);
+  const network = readNetwork(cache, cluster, definition, input.networkConfiguration);
   if (input.volumeConfigurations?.length) throw invalid("EBS volumes are not available yet.");
   const platformVersion = readPlatformVersion(input, launchType);
   const startedBy = readStartedBy(input);
@@ -70,11 +70,11 @@ export function readTaskRequest(
       enableExecuteCommand: input.enableExecuteCommand ?? false,
       tags: readTags(input, cluster, definition),
       overrides: readOverrides(input.overrides, definition, launchType),
-      securityGroups: [],
+      securityGroups: network?.securityGroups ?? [],
       ...(startedBy !== undefined && { startedBy }),
       ...(platformVersion !== undefined && { platformVersion }),
     },
-    ...(subnets && { subnets }),
+    ...(network && { subnets: network.subnets }),
   };
 }
 
