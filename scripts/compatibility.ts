@@ -12,6 +12,7 @@ import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
 import { ec2Service } from "../src/ec2/operations.ts";
 import { ecsAgentOperations } from "../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../src/ecs/operations/table.ts";
+import { iamService } from "../src/iam/service.ts";
 import { messageOf } from "../src/lib/errors.ts";
 import { logsService } from "../src/logs/operations.ts";
 
@@ -22,7 +23,12 @@ const inert: never = new Proxy(() => inert, { get: () => inert, apply: () => ine
 
 /** Every service that has operations. */
 function services(): readonly Service[] {
-  return [ecsService(inert, ecsAgentOperations(inert)), ec2Service(inert), logsService(inert)];
+  return [
+    ecsService(inert, ecsAgentOperations(inert)),
+    ec2Service(inert),
+    iamService(inert),
+    logsService(inert),
+  ];
 }
 
 /** One service's operations by how much of them is here. */

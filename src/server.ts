@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Settings } from "./config.ts";
 import { createGateway } from "./door/gateway.ts";
 import { serveHttp } from "./door/http.ts";
+import type { Service } from "./door/service.ts";
 import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
 import { ec2Indexes } from "./ec2/indexes.ts";
 import { ec2Service } from "./ec2/operations.ts";
@@ -20,6 +21,7 @@ import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
 import { authorize } from "./iam/authorize.ts";
+import { createIam } from "./iam/create-iam.ts";
 import { createFindIdentity } from "./iam/identities.ts";
 import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
@@ -36,6 +38,7 @@ import { runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { Sessions } from "./sts/session.ts";
+import type { LogStore } from "./telemetry/log-store.ts";
 import { openLogStore } from "./telemetry/segment-log-store.ts";
 
 export interface ServerOptions {
@@ -127,14 +130,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     loops.start(controller.name, (signal) => runController(controller, deps, signal));
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
+  const iam = createIam(deps);
+  loops.start("last uses", (signal) => iam.run(signal));
   const gateway = createGateway({
-    services: [
-      ecsService(deps, ecsAgentOperations(deps)),
-      ec2Service(deps),
-      logsService({ ...deps, logStore }),
-    ],
+    services: [...services(deps, logStore), iam.service],
     findIdentity: createFindIdentity({ cache, sessions, clock }),
-    authorize,
+    authorize: iam.noting(authorize),
     encodeDenial: (details) => sessions.sealDenial(details),
     scheme: tls === undefined ? "http" : "https",
     clock,
@@ -161,6 +162,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     failed: loops.failed,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function services(deps: EcsDeps, logStore: LogStore): readonly Service[] {
+  return [
+    ecsService(deps, ecsAgentOperations(deps)),
+    ec2Service(deps),
+    logsService({ ...deps, logStore }),
+  ];
 }
 
 function endpointOf(doorUrl: string, host: string): string {

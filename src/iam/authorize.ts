@@ -51,7 +51,8 @@ export function authorize(request: AccessRequest): AccessDecision {
   }
   const foreign = resources.find((arn) => {
     const accountId = arn.split(":")[4] ?? "";
-    return accountId !== "" && accountId !== principal.accountId;
+    // `aws` owns what everyone may use: AWS's managed policies.
+    return accountId !== "" && accountId !== "aws" && accountId !== principal.accountId;
   });
   if (foreign !== undefined && !isAgentReport(request)) {
     return denied(request, foreign, "resource-based");

@@ -3,8 +3,8 @@ import type { StoreRecord } from "../store/store.ts";
 import { findAwsPolicy } from "./aws-policies/table.ts";
 import { CompiledPolicies } from "./compiled-policies.ts";
 import { PRINCIPALS_MAX } from "./limits.ts";
-import { parseIamArn, parseSessionArn, roleArn, userArn } from "./model/arns.ts";
-import { policyKey, roleKey, userKey } from "./model/keys.ts";
+import { groupArn, parseIamArn, parseSessionArn, roleArn, userArn } from "./model/arns.ts";
+import { groupKey, policyKey, roleKey, userKey } from "./model/keys.ts";
 import {
   defaultDocument,
   type Group,
@@ -16,7 +16,10 @@ import {
 } from "./model/records.ts";
 import type { AttachedPolicy } from "./policy/evaluate.ts";
 
-/** A user (`arn:aws:iam::…:user/…`), a role (`…:role/…`) or a role's session (`arn:aws:sts::…:assumed-role/…`). */
+/**
+ * A user (`arn:aws:iam::…:user/…`), a role (`…:role/…`) or a role's session (`arn:aws:sts::…:assumed-role/…`); a group too,
+ * which never calls, for those who want to know what it would allow.
+ */
 export interface PrincipalName {
   readonly arn: string;
   /**
@@ -73,12 +76,18 @@ export function createPoliciesOf(
   };
 }
 
+const KEYS = new Map([
+  ["user", userKey],
+  ["role", roleKey],
+  ["group", groupKey],
+]);
+
 function keyOf(arn: string): string | undefined {
   const session = parseSessionArn(arn);
   if (session !== undefined) return roleKey(session.accountId, session.roleName);
   const parsed = parseIamArn(arn);
-  if (parsed?.type === "user") return userKey(parsed.accountId, parsed.name);
-  return parsed?.type === "role" ? roleKey(parsed.accountId, parsed.name) : undefined;
+  const makeKey = KEYS.get(parsed?.type ?? "");
+  return parsed && makeKey?.(parsed.accountId, parsed.name);
 }
 
 function forgetOldest(known: Map<string, Gathered>): void {
@@ -109,17 +118,34 @@ class Gathering {
   }
 
   gather(key: string): Gathered | undefined {
-    const principal = this.#read<User | Role>(this.#cache.get(key));
+    const principal = this.#read<User | Role | Group>(this.#cache.get(key));
     if (principal === undefined) return undefined;
-    const named =
-      "userName" in principal
-        ? { id: principal.userId, arn: userArn(principal), own: this.#ofUser(principal) }
-        : { id: principal.roleId, arn: roleArn(principal), own: this.#ofRole(principal) };
-    const { permissionsBoundary, tags } = principal;
-    const boundary =
-      permissionsBoundary === undefined ? undefined : this.#managed(permissionsBoundary);
-    const { id, arn, own } = named;
-    return { policies: { identity: own, boundary, id, tags, arn }, sources: this.#sources };
+    const policies: PrincipalPolicies =
+      "groupName" in principal
+        ? { ...this.#named(principal), boundary: undefined, tags: {} }
+        : {
+            ...this.#named(principal),
+            boundary: this.#boundary(principal),
+            tags: principal.tags,
+          };
+    return { policies, sources: this.#sources };
+  }
+
+  #named(principal: User | Role | Group): Pick<PrincipalPolicies, "id" | "arn" | "identity"> {
+    if ("userName" in principal) {
+      const { userId: id } = principal;
+      return { id, arn: userArn(principal), identity: this.#ofUser(principal) };
+    }
+    if ("roleName" in principal) {
+      const { roleId: id, roleName } = principal;
+      return { id, arn: roleArn(principal), identity: this.#held(principal, `role_${roleName}`) };
+    }
+    const { groupId: id, groupName } = principal;
+    return { id, arn: groupArn(principal), identity: this.#held(principal, `group_${groupName}`) };
+  }
+
+  #boundary({ permissionsBoundary }: User | Role): readonly AttachedPolicy[] | undefined {
+    return permissionsBoundary === undefined ? undefined : this.#managed(permissionsBoundary);
   }
 
   #ofUser(user: User): readonly AttachedPolicy[] {
@@ -131,10 +157,6 @@ class Gathering {
         return group === undefined ? [] : this.#held(group, `group_${group.groupName}`);
       }),
     ];
-  }
-
-  #ofRole(role: Role): readonly AttachedPolicy[] {
-    return this.#held(role, `role_${role.roleName}`);
   }
 
   #held(

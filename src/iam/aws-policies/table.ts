@@ -1,7 +1,8 @@
-import { AWS_ACCOUNT, iamArn, parseIamArn } from "../model/arns.ts";
+import { createHash } from "node:crypto";
+import { AWS_ACCOUNT, iamArn } from "../model/arns.ts";
+import { formatUniqueId } from "../model/ids.ts";
 import { ECS_POLICIES } from "./ecs.ts";
 import type { AwsPolicySource } from "./policy.ts";
-import type { StatementJson } from "./statements.ts";
 
 /** A managed policy of AWS: everyone may attach it, nobody may change it. */
 export interface AwsPolicy {
@@ -9,37 +10,42 @@ export interface AwsPolicy {
   readonly name: string;
   readonly path: string;
   readonly description: string;
+  /** `ANPA…`: made from the name, since AWS's own are not known for all. */
+  readonly policyId: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
   /** The text of its only version, `v1`. */
   readonly document: string;
 }
 
-const SOURCES: ReadonlyMap<string, AwsPolicySource> = new Map(
-  [...ECS_POLICIES].map((source) => [source.name, source]),
+/** The day from which their texts here are. */
+const CREATED_AT = Date.UTC(2025, 0, 1);
+
+const POLICIES: ReadonlyMap<string, AwsPolicy> = new Map(
+  [...ECS_POLICIES]
+    .map(build)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((policy) => [policy.arn, policy]),
 );
 
 /** The policy of that ARN, if it is one of AWS's that are here. */
 export function findAwsPolicy(arn: string): AwsPolicy | undefined {
-  const parsed = parseIamArn(arn);
-  if (parsed?.accountId !== AWS_ACCOUNT || parsed.type !== "policy") return undefined;
-  const source = SOURCES.get(parsed.name);
-  return source?.path === parsed.path ? present(source) : undefined;
+  return POLICIES.get(arn);
 }
 
 /** All of them, in order of name. */
 export function listAwsPolicies(): readonly AwsPolicy[] {
-  return [...SOURCES.values()].map(present).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...POLICIES.values()];
 }
 
-function present({ name, path, description, statements }: AwsPolicySource): AwsPolicy {
+function build({ name, path, description, statements }: AwsPolicySource): AwsPolicy {
   return {
     arn: iamArn(AWS_ACCOUNT, "policy", path, name),
     name,
     path,
     description,
-    document: format(statements),
+    policyId: formatUniqueId("policy", createHash("sha256").update(name).digest()),
+    createdAt: CREATED_AT,
+    document: JSON.stringify({ Version: "2012-10-17", Statement: statements }, undefined, 4),
   };
-}
-
-function format(statements: readonly StatementJson[]): string {
-  return JSON.stringify({ Version: "2012-10-17", Statement: statements }, undefined, 4);
 }

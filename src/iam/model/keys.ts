@@ -16,7 +16,7 @@
  * | --- | --- | --- |
  * | `access-keys/<id>` | AccessKey | access-keys (root, nodes), user-access-keys |
  * | `key-owners/<principal ARN>` | KeyOwner | access-keys |
- * | `last-used/<access key id>` | LastUsed | last-used |
+ * | `last-used/<access key id or role id>` | LastUsed | last-uses; deleted with the key or role |
  * | `account-aliases/<alias>` | AccountAlias | account-alias: an alias is one account's alone |
  *
  * "Rewritten unchanged": a record that others refer to must not go while a reference to it is on its way. Who makes
@@ -76,8 +76,12 @@ export function oidcProvidersPrefix(accountId: string): string {
 export function oidcProviderKey(accountId: string, url: string): string {
   return oidcProvidersPrefix(accountId) + encodeURIComponent(url);
 }
+/** Below it: what became of every DeleteServiceLinkedRole of the last days. */
+export function roleDeletionsPrefix(accountId: string): string {
+  return `${iamPrefix(accountId)}role-deletions/`;
+}
 export function roleDeletionKey(accountId: string, taskId: string): string {
-  return `${iamPrefix(accountId)}role-deletions/${encodeURIComponent(taskId)}`;
+  return roleDeletionsPrefix(accountId) + encodeURIComponent(taskId);
 }
 export function accountAliasKey(accountId: string): string {
   return `${iamPrefix(accountId)}settings/account-alias`;
@@ -85,6 +89,7 @@ export function accountAliasKey(accountId: string): string {
 export function aliasOwnerKey(alias: string): string {
   return `/-/-/iam/account-aliases/${encodeURIComponent(alias)}`;
 }
-export function lastUsedKey(accessKeyId: string): string {
-  return `/-/-/iam/last-used/${accessKeyId}`;
+/** `id`: of an access key or a role. */
+export function lastUsedKey(id: string): string {
+  return `/-/-/iam/last-used/${id}`;
 }

@@ -129,9 +129,10 @@ export interface AccountAlias {
   readonly alias: string;
 }
 
-/** When a user's access key was last seen, to within some minutes. */
+/** When an access key or a role was last used, to within some minutes. */
 export interface LastUsed {
-  readonly accessKeyId: string;
+  /** The access key's, or `AROA…`. */
+  readonly id: string;
   readonly at: number;
   readonly region: string;
   /** The service's signing name: `ecs`, `logs`, … */

@@ -1,0 +1,37 @@
+import type { Authorize } from "../door/authorize.ts";
+import type { Service } from "../door/service.ts";
+import type { IamDeps } from "./deps.ts";
+import { LastUses } from "./last-uses.ts";
+import type { EnsureServiceLinkedRole } from "./model/service-linked-roles.ts";
+import { createEnsureServiceLinkedRole } from "./operations/service-linked-roles.ts";
+import { createPoliciesOf, type PoliciesOf } from "./policies-of.ts";
+import { createUsageOf } from "./role-usage.ts";
+import { iamService } from "./service.ts";
+
+/** IAM as a server has it. */
+export interface Iam {
+  readonly service: Service;
+  readonly policiesOf: PoliciesOf;
+  /** For the services that have such roles. */
+  readonly ensureServiceLinkedRole: EnsureServiceLinkedRole;
+  /** `authorize`, and each request noted as the last use of its key or role. */
+  noting(authorize: Authorize): Authorize;
+  /** Writes last uses now and then until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createIam(deps: IamDeps): Iam {
+  const lastUses = new LastUses(deps);
+  const policiesOf = createPoliciesOf(deps.cache);
+  const usageOf = createUsageOf(deps.cache);
+  return {
+    service: iamService({ ...deps, policiesOf, lastUses, usageOf }),
+    policiesOf,
+    ensureServiceLinkedRole: createEnsureServiceLinkedRole(deps),
+    noting: (authorize) => (request) => {
+      lastUses.note(request);
+      return authorize(request);
+    },
+    run: (signal) => lastUses.run(signal),
+  };
+}
