@@ -223,12 +223,18 @@ async function openAgent(
       reservedPorts: RESERVED_PORTS,
       label,
       version: GANTRY_VERSION,
+      imagePullBehavior: shared.images.pullBehavior,
     },
   });
   return { label, agent };
 }
 
-const TARGET_PREFIX = { ecs: "AmazonEC2ContainerServiceV20141113", logs: "Logs_20140328" };
+const TARGET_PREFIX = {
+  ecs: "AmazonEC2ContainerServiceV20141113",
+  logs: "Logs_20140328",
+  secretsmanager: "secretsmanager",
+  ecr: "AmazonEC2ContainerRegistry_V20150921",
+};
 
 function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
   return (target, credentials) =>

@@ -1,5 +1,6 @@
 import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Credentials } from "../lib/sigv4.ts";
+import type { ImagePullBehavior } from "./image-choice.ts";
 
 export type { Credentials } from "../lib/sigv4.ts";
 
@@ -10,7 +11,7 @@ export interface ApiClient {
 
 /** Where a client speaks to. */
 export interface ApiTarget {
-  readonly service: "ecs" | "logs";
+  readonly service: "ecs" | "logs" | "secretsmanager" | "ecr";
   readonly region: string;
   /** Absent: the node's own server. */
   readonly endpoint?: string;
@@ -46,6 +47,7 @@ export interface AgentConfig {
   /** Tells this agent's containers from those of the machine's other agent, e.g. `ec2` or `fargate`. */
   readonly label: string;
   readonly version: string;
+  readonly imagePullBehavior: ImagePullBehavior;
   /** Where tasks find the AWS endpoint unless they say otherwise; undefined: they get no address. */
   readonly awsEndpoint?: {
     /** As a task reaches it, e.g. `http://169.254.170.2:4566`. */

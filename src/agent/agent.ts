@@ -22,6 +22,7 @@ import { EndpointIds } from "./endpoints/container-ids.ts";
 import type { EndpointAgent, EndpointHub, EndpointTask } from "./endpoints/hub.ts";
 import type { Journal } from "./journal.ts";
 import { discoverEndpoint, register } from "./registration.ts";
+import { RegistryAuth } from "./registry-auth.ts";
 import { Reporter } from "./reporter.ts";
 import { RoleCredentialsCache } from "./role-credentials.ts";
 import { runSession } from "./session.ts";
@@ -117,6 +118,7 @@ class AgentRun {
   readonly #roleCredentials = new RoleCredentialsCache();
   readonly #permits = new Permits(CONCURRENT_CONTAINERS_MAX);
   readonly #reporter: Reporter;
+  readonly #registryAuth: RegistryAuth;
   readonly #endpointAgent: EndpointAgent;
   readonly #working = new Set<Promise<void>>();
   #instanceArn: string | undefined;
@@ -128,6 +130,7 @@ class AgentRun {
     this.#signal = signal;
     const ecsTarget = { service: "ecs", region: config.region } as const;
     this.#ecs = deps.api(ecsTarget, deps.credentials);
+    this.#registryAuth = new RegistryAuth({ ...deps, roleCredentials: this.#roleCredentials });
     this.#endpointAgent = {
       config,
       ids: new EndpointIds(journal.endpointSecret(() => random.hex(ENDPOINT_SECRET_BYTES))),
@@ -271,6 +274,7 @@ class AgentRun {
         journal: this.#journal,
         roleCredentials: this.#roleCredentials,
         permits: this.#permits,
+        registryAuth: this.#registryAuth,
         endpointIds: this.#endpointAgent.ids,
       },
       entry,

@@ -6,7 +6,7 @@ import type { Dataplane } from "../dataplane/dataplane.ts";
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Permits } from "../lib/turns.ts";
-import type { ContainerNetwork, Image } from "../runtime/runtime.ts";
+import type { ContainerNetwork } from "../runtime/runtime.ts";
 import { adoptOne } from "./adopt.ts";
 import { Attendance } from "./attendance.ts";
 import { restarted, stoppedBy } from "./container-end.ts";
@@ -20,7 +20,7 @@ import {
   containerStop,
   containerUp,
 } from "./steps/containers.ts";
-import { imagesUp } from "./steps/images.ts";
+import { type ImagesDeps, TaskImages } from "./steps/images.ts";
 import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
 import { bridgeDown, bridgeUp, networkDown, networkUp, type TaskNetwork } from "./steps/network.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -46,7 +46,7 @@ const UP_LIMITS: Partial<Record<Step["kind"], { readonly ms: number; readonly er
   restart: { ms: 180_000, error: "CannotStartContainerError" },
 };
 
-export interface TaskControllerDeps extends ContainersDeps, LogsDeps {
+export interface TaskControllerDeps extends ContainersDeps, ImagesDeps, LogsDeps {
   readonly dataplane: Dataplane;
   /** How many containers of this machine are made or removed at a time. */
   readonly permits: Permits;
@@ -59,9 +59,9 @@ export class TaskController {
   readonly #entry: TaskEntry;
   readonly #logs: TaskLogs;
   readonly #attendance: Attendance;
+  readonly #images: TaskImages;
   #progress: TaskProgress = NO_PROGRESS;
   #network: TaskNetwork | undefined;
-  #images: ReadonlyMap<string, Image> = new Map();
   /** Containers whose start failed in a way that does not tell whether they run. */
   readonly #unsure = new Set<string>();
 
@@ -70,6 +70,7 @@ export class TaskController {
     this.#entry = entry;
     this.#logs = new TaskLogs(deps, entry.record.task);
     this.#attendance = new Attendance(deps, entry, this.#logs);
+    this.#images = new TaskImages(deps, entry, (failure) => this.#fail(failure));
   }
 
   /** Works until nothing of the task is left on this machine, or `signal` aborts: then all stays as it is. */
@@ -150,8 +151,7 @@ export class TaskController {
         this.#network = await networkUp(this.#deps.dataplane, this.#entry.record.task);
         return this.#advance({ networkUp: true });
       case "imagesUp":
-        this.#images = await imagesUp(this.#deps.runtime, this.#entry.record);
-        return this.#advance({ imagesUp: true });
+        return this.#advance({ imagesUp: await this.#images.up(signal) });
       case "logsUp":
         await this.#logs.up(signal);
         return this.#advance({ logsUp: true });

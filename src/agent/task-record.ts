@@ -16,6 +16,9 @@ export interface TaskRecord {
   readonly failure?: string;
   /** In the payload's order. */
   readonly containers: readonly ContainerRecord[];
+  /** When the first image was asked for at its registry, and when all had come or failed. Absent: none was. */
+  readonly pullStartedAt?: number;
+  readonly pullStoppedAt?: number;
   /** When every container had left PENDING with none that mattered stopped. */
   readonly runningAt?: number;
   /** When every container had stopped, its output was flushed and the task's network was gone. Final. */
@@ -62,8 +65,8 @@ export interface ContainerHealth {
 
 /** How far the server has been told, in acknowledged reports. Written by the reporter only. */
 export interface ReportedState {
-  readonly task: "NONE" | "RUNNING" | "STOPPED";
-  readonly containers: Readonly<Record<string, "RUNNING" | "STOPPED">>;
+  readonly task: "NONE" | "PENDING" | "RUNNING" | "STOPPED";
+  readonly containers: Readonly<Record<string, "PENDING" | "RUNNING" | "STOPPED">>;
 }
 
 export const NOTHING_REPORTED: ReportedState = { task: "NONE", containers: {} };

@@ -13,17 +13,20 @@ const REASON_LENGTH_MAX = 1024;
 /** A SubmitTaskStateChange, without the cluster. */
 export interface TaskStateChange {
   readonly task: string;
-  readonly status: "RUNNING" | "STOPPED";
+  readonly status: "PENDING" | "RUNNING" | "STOPPED";
   readonly reason: string;
   readonly containers: readonly ContainerStateChange[];
-  /** Epoch seconds. */
+  /** Epoch seconds, like the next two. */
+  readonly pullStartedAt?: number;
+  readonly pullStoppedAt?: number;
   readonly executionStoppedAt?: number;
 }
 
 export interface ContainerStateChange {
   readonly containerName: string;
   readonly runtimeId?: string;
-  readonly status: "RUNNING" | "STOPPED";
+  /** PENDING: its image's digest is known. */
+  readonly status: "PENDING" | "RUNNING" | "STOPPED";
   readonly imageDigest?: string;
   readonly exitCode?: number;
   readonly reason?: string;
@@ -44,7 +47,7 @@ export function nextReport(record: TaskRecord, reported: ReportedState): TaskRep
   const status = nextStatus(record, reported);
   if (status === "NONE" || reported.task === "STOPPED") return undefined;
   const containers = record.containers.flatMap((container) =>
-    containerNews(record, container, reported.containers[container.name]),
+    containerNews(record, container, status, reported.containers[container.name]),
   );
   if (containers.length === 0 && status === reported.task) return undefined;
   return {
@@ -53,6 +56,8 @@ export function nextReport(record: TaskRecord, reported: ReportedState): TaskRep
       status,
       reason: (status === "STOPPED" ? (record.failure ?? "") : "").slice(0, REASON_LENGTH_MAX),
       containers,
+      ...(record.pullStartedAt !== undefined && { pullStartedAt: record.pullStartedAt / 1000 }),
+      ...(record.pullStoppedAt !== undefined && { pullStoppedAt: record.pullStoppedAt / 1000 }),
       ...(status === "STOPPED" && { executionStoppedAt: executionStoppedAt(record) / 1000 }),
     },
     reported: {
@@ -65,16 +70,27 @@ export function nextReport(record: TaskRecord, reported: ReportedState): TaskRep
   };
 }
 
-function nextStatus(record: TaskRecord, reported: ReportedState): ReportedState["task"] {
-  if (reported.task === "NONE" && record.runningAt !== undefined) return "RUNNING";
-  return record.stoppedAt === undefined ? reported.task : "STOPPED";
+function nextStatus(record: TaskRecord, { task }: ReportedState): ReportedState["task"] {
+  const hasNotRun = task === "NONE" || task === "PENDING";
+  if (hasNotRun && record.runningAt !== undefined) return "RUNNING";
+  if (record.stoppedAt !== undefined) return "STOPPED";
+  return task === "NONE" && isResolved(record) ? "PENDING" : task;
+}
+
+/** ECS agent: a task whose images come out of registries is reported once when all their digests are known, before the pull. */
+function isResolved({ containers, pullStartedAt }: TaskRecord): boolean {
+  return (
+    pullStartedAt !== undefined &&
+    containers.every(({ imageDigest, status }) => status === "PENDING" && imageDigest !== undefined)
+  );
 }
 
 /** In the order it happened: the server applies a container that appears twice in sequence. */
 function containerNews(
   record: TaskRecord,
   container: ContainerRecord,
-  told: "RUNNING" | "STOPPED" | undefined,
+  status: ReportedState["task"],
+  told: "PENDING" | "RUNNING" | "STOPPED" | undefined,
 ): readonly ContainerStateChange[] {
   const { name, exitCode, reason, imageDigest, networkBindings } = container;
   const base = {
@@ -84,7 +100,10 @@ function containerNews(
     ...(networkBindings?.length && { networkBindings }),
   };
   const news: ContainerStateChange[] = [];
-  if (container.startedAt !== undefined && told === undefined) {
+  if (status === "PENDING" && container.status === "PENDING" && told === undefined) {
+    return [{ ...base, status: "PENDING" }];
+  }
+  if (container.startedAt !== undefined && (told === undefined || told === "PENDING")) {
     news.push({ ...base, status: "RUNNING" });
   }
   if (container.status === "STOPPED" && told !== "STOPPED") {

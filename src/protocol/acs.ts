@@ -143,7 +143,7 @@ export interface PayloadContainer {
   /** `ExecutionRole`: the log driver signs with the execution role's credentials. */
   readonly logsAuthStrategy?: "ExecutionRole";
   readonly secrets?: readonly unknown[];
-  readonly registryAuthentication?: unknown;
+  readonly registryAuthentication?: RegistryAuthentication;
   readonly environmentFiles?: readonly unknown[];
   readonly firelensConfiguration?: unknown;
   readonly restartPolicy?: RestartPolicy;
@@ -155,6 +155,27 @@ export interface RestartPolicy {
   /** Seconds that a container must have run to be started again. */
   readonly restartAttemptPeriod?: number | undefined;
 }
+
+/** Where the login for a container's image comes from: a secret, or ECR. */
+export type RegistryAuthentication =
+  | {
+      readonly type: "asm";
+      readonly asmAuthData: {
+        /** ARN or name of a secret with JSON {username, password}. */
+        readonly credentialsParameter: string;
+        readonly region: string;
+      };
+    }
+  | {
+      readonly type: "ecr";
+      readonly ecrAuthData: {
+        readonly registryId: string;
+        readonly region: string;
+        readonly endpointOverride?: string;
+        /** Asks with the execution role instead of the instance's own. */
+        readonly useExecutionRole?: boolean;
+      };
+    };
 
 export interface PayloadPortMapping {
   readonly containerPort?: number;

@@ -213,6 +213,7 @@ function agentConfig(
     architecture: "x64",
     reservedPorts: [22],
     version: "0.0.0",
+    imagePullBehavior: "default",
   };
 }
 

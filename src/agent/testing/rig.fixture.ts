@@ -29,6 +29,7 @@ export const TEST_CONFIG: AgentConfig = {
   reservedPorts: [22],
   label: "ec2",
   version: "0.1.0",
+  imagePullBehavior: "default",
 };
 
 /** Always the middle: jitter then adds nothing. */

@@ -1,10 +1,15 @@
 import type { ContainerDefinition, PortMapping, Secret } from "@aws-sdk/client-ecs";
 import { assert } from "../../lib/errors.ts";
-import type { PayloadContainer, PayloadPortMapping } from "../../protocol/acs.ts";
+import type {
+  PayloadContainer,
+  PayloadPortMapping,
+  RegistryAuthentication,
+} from "../../protocol/acs.ts";
 import { containerArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";
 import type { Container, ContainerOverride, Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
+import { parseEcrRegistry } from "../model/task-definition-attributes.ts";
 import { toDockerConfig } from "./payload-docker.ts";
 
 /** One container of a task as its agent is told of it: definition and overrides merged, nothing left to look up. */
@@ -145,9 +150,21 @@ function toSecret(
   };
 }
 
-function registryAuthenticationOf(task: Task, container: ContainerDefinition): object | undefined {
+function registryAuthenticationOf(
+  task: Task,
+  container: ContainerDefinition,
+): RegistryAuthentication | undefined {
   const credentialsParameter = container.repositoryCredentials?.credentialsParameter;
-  if (credentialsParameter === undefined) return undefined;
-  const region = credentialsParameter.startsWith("arn:") ? credentialsParameter.split(":")[3] : "";
-  return { type: "asm", asmAuthData: { credentialsParameter, region: region || task.region } };
+  if (credentialsParameter !== undefined) {
+    const region = credentialsParameter.startsWith("arn:")
+      ? credentialsParameter.split(":")[3]
+      : "";
+    return { type: "asm", asmAuthData: { credentialsParameter, region: region || task.region } };
+  }
+  const ecr = parseEcrRegistry(container.image ?? "");
+  if (ecr === undefined) return undefined;
+  return {
+    type: "ecr",
+    ecrAuthData: { ...ecr, useExecutionRole: task.executionRoleArn !== undefined },
+  };
 }
