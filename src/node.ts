@@ -10,6 +10,7 @@ import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpo
 import { EndpointHub } from "./agent/endpoints/hub.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
+import type { ImageSettings } from "./config.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
 import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
@@ -32,6 +33,7 @@ import {
 interface NodePlace {
   readonly directory: string;
   readonly identity: Identity;
+  readonly images?: ImageSettings;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -52,6 +54,7 @@ export interface NodeOptions extends NodePlace {
   readonly address: string;
   /** This machine's present key in an account: asked at each call, so that a renewed one is used at once. */
   readonly keyFor: (accountId: string) => Credentials;
+  readonly images: ImageSettings;
   readonly random: Random;
 }
 
@@ -163,13 +166,19 @@ async function removeContainersAndNetwork(place: NodePlace, directory: string): 
   await dataplane.removeAll();
 }
 
-function openRuntime({ directory, identity, clock, log }: NodePlace): Promise<ContainerdRuntime> {
+function openRuntime(place: NodePlace): Promise<ContainerdRuntime> {
+  const { directory, identity, images, clock, log } = place;
   return createContainerdRuntime({
     socketPath: containerdPaths(join(directory, "containerd")).socket,
     namespace: CONTAINERD_NAMESPACE,
     runtimeName: "io.containerd.runc.v2",
     cgroupParent: `/gantry-${identity.systemId}`,
     stateDirectory: join(directory, "runtime"),
+    registries: {
+      loginFile: images?.loginFile,
+      insecure: images?.insecureRegistries ?? [],
+      proxyEnv: process.env,
+    },
     clock,
     log,
   });

@@ -5,20 +5,6 @@ import { OUT_OF_MEMORY_REASON } from "./container-end.ts";
 import { payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
 import { passUntil } from "./testing/time.fixture.ts";
 
-test("a task whose image is not here stops with the way to load it", async () => {
-  await using rig = await Rig.create();
-  await rig.connect();
-  const containers = [payloadContainer("web", { image: "absent" })];
-  rig.server.assign(payloadTask("a1", { containers }));
-  await passUntil(rig.clock, () => rig.server.reports.length === 1);
-  const [report] = rig.server.reports;
-  assert.equal(report?.status, "STOPPED");
-  assert.match(
-    report?.containers[0]?.reason ?? "",
-    /^CannotPullContainerError: .*absent is not on this machine.*gantry image load/,
-  );
-});
-
 test("what the runtime refuses is the container's reason", async () => {
   await using rig = await Rig.create({
     uncreatable: { createError: "no space" },

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
-import { type Environment, readSettings, SETTINGS } from "../config.ts";
+import { type Environment, readSettings } from "../config.ts";
 import { SetupError } from "../lib/errors.ts";
+import { SETTINGS } from "../settings.ts";
 import { type Command, type Invocation, usageOf } from "./command.ts";
 
 /** What a command line asks for. */

@@ -1,4 +1,5 @@
-import type { SettingName, Settings } from "../config.ts";
+import type { Settings } from "../config.ts";
+import type { SettingName } from "../settings.ts";
 
 /** One call of a command. */
 export interface Invocation {

@@ -1,8 +1,16 @@
-import { SETTINGS, type SettingName } from "../config.ts";
+import { SETTINGS, type SettingName } from "../settings.ts";
 import type { Command } from "./command.ts";
 
 /** What only a machine with containers has a use for. */
-const NODE_SETTINGS: readonly SettingName[] = ["cluster", "zone", "advertise"];
+const NODE_SETTINGS: readonly SettingName[] = [
+  "cluster",
+  "zone",
+  "advertise",
+  "imagePullBehavior",
+  "registryAuth",
+  "insecureRegistries",
+  "imageCleanupAge",
+];
 const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter((name) => name !== "join");
 const SERVER_SETTINGS = UP_SETTINGS.filter((name) => !NODE_SETTINGS.includes(name));
 const PRINT_UNIT = {

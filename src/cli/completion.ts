@@ -1,4 +1,4 @@
-import { SETTINGS } from "../config.ts";
+import { SETTINGS } from "../settings.ts";
 import type { Command } from "./command.ts";
 
 /** `gantry completion bash|zsh`. */

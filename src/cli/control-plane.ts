@@ -1,11 +1,12 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { SETTINGS, type Settings } from "../config.ts";
+import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { type Server, startServer } from "../server.ts";
+import { SETTINGS } from "../settings.ts";
 import { writeClientFile } from "./client-file.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
 import { shellQuote } from "./env.ts";

@@ -1,4 +1,4 @@
-import { SETTINGS, type Setting } from "../config.ts";
+import { SETTINGS, type Setting } from "../settings.ts";
 import { type Command, usageOf } from "./command.ts";
 
 /** What `gantry --help` prints. */

@@ -25,6 +25,7 @@ export async function image(settings: Settings, file: string): Promise<number> {
   await using runtime = await connectRuntime({
     directory: join(dataDirectory, "node"),
     identity,
+    images: settings.images,
     clock: systemClock,
     log,
   }).catch((cause: unknown) => {

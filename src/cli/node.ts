@@ -109,6 +109,7 @@ async function openNode(
     cluster: settings.cluster,
     availabilityZone: settings.zone ?? `${region}a`,
     address: settings.advertise ?? (await addressTowards(endpoint)),
+    images: settings.images,
     keyFor: (account) => keys.of(account),
     clock: systemClock,
     random: systemRandom,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { SETTINGS, type Settings } from "../config.ts";
+import type { Settings } from "../config.ts";
+import { SETTINGS } from "../settings.ts";
 
 /** The commands that are services. */
 export type UnitCommand = "up" | "server" | "node";

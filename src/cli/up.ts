@@ -60,6 +60,7 @@ async function openNode(settings: Settings, plane: ControlPlane, log: Log): Prom
     cluster: settings.cluster,
     availabilityZone: settings.zone ?? `${region}a`,
     address: settings.advertise ?? (await addressTowards(server.endpoint)),
+    images: settings.images,
     keyFor: (account) => {
       const key = keys.get(account);
       assert(key, `this machine has no key in account ${account}`);

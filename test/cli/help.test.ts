@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { SETTINGS } from "../../src/config.ts";
+import { SETTINGS } from "../../src/settings.ts";
 import { command } from "../e2e/gantry-kit.ts";
 
 const hasVerifier = (await command("systemd-analyze", ["--version"])).code === 0;

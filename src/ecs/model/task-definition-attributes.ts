@@ -137,7 +137,16 @@ function hasCredentialSpec(container: ContainerDefinition, kind: string): boolea
 
 /** Whether an image comes from a private ECR registry. */
 export function isEcrImage(image: string): boolean {
-  return /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/.test(image);
+  return parseEcrRegistry(image) !== undefined;
+}
+
+/** Account and region of an image's private ECR registry; undefined: it is in another one. */
+export function parseEcrRegistry(
+  image: string,
+): { readonly registryId: string; readonly region: string } | undefined {
+  const [, registryId, region] =
+    /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/.exec(image) ?? [];
+  return registryId === undefined || region === undefined ? undefined : { registryId, region };
 }
 
 /** Is it used, and what does it take? */

@@ -235,6 +235,29 @@ test("secrets say which service of which region keeps them", () => {
   ]);
 });
 
+test("the login for an image comes out of the secret it names, or of its ECR registry", () => {
+  const credentialsParameter = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:hub-AbCdEf";
+  const login = (container: Partial<ContainerDefinition>, task?: Partial<Task>): unknown =>
+    containerOf(container, task).registryAuthentication;
+  assert.equal(login({ image: "hello" }), undefined);
+  assert.deepEqual(login({ repositoryCredentials: { credentialsParameter } }), {
+    type: "asm",
+    asmAuthData: { credentialsParameter, region: "eu-west-1" },
+  });
+  const name = { repositoryCredentials: { credentialsParameter: "hub" } };
+  assert.deepEqual(login(name), {
+    type: "asm",
+    asmAuthData: { credentialsParameter: "hub", region: "us-east-1" },
+  });
+  const image = "222222222222.dkr.ecr.us-west-2.amazonaws.com/app:1";
+  const ecrAuthData = { registryId: "222222222222", region: "us-west-2", useExecutionRole: false };
+  assert.deepEqual(login({ image }), { type: "ecr", ecrAuthData });
+  assert.deepEqual(login({ image }, { executionRoleArn: "arn:aws:iam::111111111111:role/x" }), {
+    type: "ecr",
+    ecrAuthData: { ...ecrAuthData, useExecutionRole: true },
+  });
+});
+
 test("volumes without a source are made by the agent", () => {
   const volumes = [{ name: "a" }, { name: "b", host: { sourcePath: "/b" } }];
   assert.deepEqual(payloadOf({}, {}, { volumes }).volumes, [
