@@ -8,8 +8,7 @@ import { chooseImage, mayStandIn, pullFailureReason } from "../image-choice.ts";
 import type { RegistryAuth } from "../registry-auth.ts";
 import type { TaskEntry } from "../task-entry.ts";
 import { TaskFailure } from "../task-failure.ts";
-import { definitionOf, withContainer } from "../task-record.ts";
-import { shallRun } from "../task-step.ts";
+import { definitionOf, shallRun, withContainer } from "../task-record.ts";
 
 export interface ImagesDeps {
   readonly runtime: Runtime;
