@@ -1,29 +1,23 @@
-/**
- * The dataplane against the real kernel. The "host" is a network namespace made here, with a neighbour behind it: the machine's
- * own network is never touched.
- */
+/** The dataplane against the real kernel, on machines made of network namespaces. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { systemClock } from "../lib/clock.ts";
-import { silentLog } from "../lib/log.ts";
 import type { FeedInterface, NodeNetwork } from "../protocol/node-feed.ts";
 import { hostRoutes } from "./host-routes.ts";
-import { createDataplane, type NodeDataplane } from "./linux-dataplane.ts";
+import type { NodeDataplane } from "./linux-dataplane.ts";
+import {
+  call,
+  ip,
+  linksOf,
+  NEIGHBOUR,
+  newSystemId,
+  nsenter,
+  TestHosts,
+  unmetNeed,
+} from "./testing/hosts.fixture.ts";
 
-const NEIGHBOUR = "192.168.77.1";
-const HOST = "192.168.77.2";
 const TIMEOUT_MS = 10_000;
 const VPC = { vpcId: "vpc-00000000000000001", cidr: "172.31.0.0/16" };
-
-/** Tells every client the address that it came from. */
-const SERVER = `require("net").createServer((s) => s.end(s.remoteAddress)).listen(80, "0.0.0.0", () => console.log("ready"))`;
-const CLIENT = `const s = require("net").connect({ port: 80, host: process.argv[1] });
-s.setTimeout(1000, () => s.destroy(new Error("timeout")));
-s.on("error", (e) => console.log(e.code ?? e.message)); s.pipe(process.stdout)`;
 
 function eni(index: number, overrides: Partial<FeedInterface> = {}): FeedInterface {
   return {
@@ -37,71 +31,20 @@ function eni(index: number, overrides: Partial<FeedInterface> = {}): FeedInterfa
   };
 }
 
-const missing = unmetNeed();
-describe("the dataplane", { skip: missing }, () => {
+describe("the dataplane", { skip: unmetNeed() }, () => {
+  let world: TestHosts;
   let host: string;
-  let neighbour: string;
-  let systems: NodeDataplane[];
-  let servers: ChildProcess[];
 
   beforeEach(() => {
-    const run = randomBytes(3).toString("hex");
-    [host, neighbour] = [`test-${run}-host`, `test-${run}-neighbour`];
-    [systems, servers] = [[], []];
-    for (const name of [host, neighbour]) ip(`netns add ${name}`);
-    ip(`-n ${host} link add eth0 mtu 1420 type veth peer name eth0 netns ${neighbour}`);
-    for (const [name, address] of [
-      [host, HOST],
-      [neighbour, NEIGHBOUR],
-    ] as const) {
-      ip(`-n ${name} link set lo up`);
-      ip(`-n ${name} addr add ${address}/24 dev eth0`);
-      ip(`-n ${name} link set eth0 up`);
-    }
-    ip(`-n ${host} route add default via ${NEIGHBOUR}`);
-    ip(`-n ${neighbour} route add 172.16.0.0/12 via ${HOST}`);
+    world = new TestHosts();
+    host = world.host.path;
   });
 
   afterEach(async () => {
-    for (const server of servers) {
-      server.kill("SIGKILL");
-      await once(server, "exit");
-    }
-    for (const system of systems) await system.removeAll();
-    for (const name of [host, neighbour]) ip(`netns del ${name}`);
+    await world[Symbol.asyncDispose]();
   });
 
-  function start(systemId: string): NodeDataplane {
-    const dataplane = createDataplane({
-      systemId,
-      clock: systemClock,
-      log: silentLog,
-      hostNamespacePath: `/run/netns/${host}`,
-    });
-    systems.push(dataplane);
-    return dataplane;
-  }
-
-  async function serve(namespace: string): Promise<void> {
-    const child = spawn("nsenter", [`--net=${namespace}`, process.execPath, "-e", SERVER], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    servers.push(child);
-    await once(child.stdout, "data");
-  }
-
-  /** What the server at `address` answers to a client in `namespace`, or the client's error code. */
-  async function call(namespace: string, address: string): Promise<string> {
-    const child = spawn("nsenter", [`--net=${namespace}`, process.execPath, "-e", CLIENT, address]);
-    let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    await once(child, "close");
-    return text.trim();
-  }
-
-  const path = (name: string): string => `/run/netns/${name}`;
+  const start = (systemId: string): NodeDataplane => world.start({ systemId });
 
   test("carries traffic between tasks, host and outside, and lets nobody in", async () => {
     const dataplane = start(newSystemId());
@@ -112,7 +55,7 @@ describe("the dataplane", { skip: missing }, () => {
       dataplane.attach("task-b", eni(5).interfaceId, TIMEOUT_MS),
       dataplane.attach("task-c", far.interfaceId, TIMEOUT_MS),
     ]);
-    await Promise.all([a, b, c, path(host), path(neighbour)].map(serve));
+    await Promise.all([a, b, c, host, world.neighbour].map((each) => world.serve(each)));
     const [
       fromHost,
       sameSubnet,
@@ -124,13 +67,13 @@ describe("the dataplane", { skip: missing }, () => {
       nobody,
       itself,
     ] = await Promise.all([
-      call(path(host), "172.31.0.4"),
+      call(host, "172.31.0.4"),
       call(a, "172.31.0.5"),
       call(a, "172.31.16.9"),
-      call(a, HOST),
+      call(a, world.host.address),
       call(a, "172.31.0.3"),
       call(c, NEIGHBOUR),
-      call(path(neighbour), "172.31.0.4"),
+      call(world.neighbour, "172.31.0.4"),
       call(a, "172.31.0.77"),
       call(a, "172.31.0.4"),
     ]);
@@ -139,9 +82,9 @@ describe("the dataplane", { skip: missing }, () => {
     assert.equal(otherSubnet, "172.31.0.4");
     assert.equal(toHost, "172.31.0.4");
     assert.equal(toHostInVpc, "172.31.0.4");
-    assert.equal(outside, HOST);
+    assert.equal(outside, world.host.address);
     assert.match(inside, /timeout/);
-    assert.match(nobody, /EHOSTUNREACH|timeout/);
+    assert.match(nobody, /No route to host|timeout/);
     assert.equal(itself, "172.31.0.4");
     const [link] = JSON.parse(nsenter(a, "ip -j link show eth0"));
     assert.equal(link.address, eni(4).macAddress);
@@ -154,12 +97,12 @@ describe("the dataplane", { skip: missing }, () => {
     const first = start(systemId);
     await first.apply(network);
     const before = await first.attach("task-a", eni(4).interfaceId, TIMEOUT_MS);
-    await serve(before);
+    await world.serve(before);
     await first.close();
     const second = start(systemId);
     await second.apply(network);
     assert.equal(await second.attach("task-a", eni(4).interfaceId, TIMEOUT_MS), before);
-    assert.equal(await call(path(host), "172.31.0.4"), "172.31.0.3");
+    assert.equal(await call(host, "172.31.0.4"), "172.31.0.3");
     await second.detach("task-a");
     await second.apply({ vpcs: [VPC], interfaces: [] });
     assert.equal(existsSync(before), false);
@@ -182,7 +125,7 @@ describe("the dataplane", { skip: missing }, () => {
       dataplane.attach("b", eni(5).interfaceId, TIMEOUT_MS),
       dataplane.attach("c", eni(6).interfaceId, TIMEOUT_MS),
     ]);
-    await serve(a);
+    await world.serve(a);
     assert.equal(await call(b, "172.31.0.4"), "172.31.0.5");
     assert.equal(await call(c, "172.31.0.4"), "172.31.0.6");
   });
@@ -199,24 +142,24 @@ describe("the dataplane", { skip: missing }, () => {
     await two.apply({ vpcs: [vpc], interfaces: [other] });
     const a = await one.attach("a", eni(4).interfaceId, TIMEOUT_MS);
     const b = await two.attach("a", other.interfaceId, TIMEOUT_MS);
-    await Promise.all([a, b].map(serve));
+    await Promise.all([a, b].map((each) => world.serve(each)));
     assert.match(await call(a, "172.30.0.4"), /timeout/);
-    assert.ok((await hostRoutes(path(host))).includes("172.31.0.0/16"));
+    assert.ok((await hostRoutes(host)).includes("172.31.0.0/16"));
     await one.removeAll();
     assert.equal(existsSync(a), false);
-    assert.equal(await call(path(host), "172.30.0.4"), "172.30.0.3");
+    assert.equal(await call(host, "172.30.0.4"), "172.30.0.3");
   });
 
   test("refuses a VPC that overlaps the host's network, and says what to do", async () => {
     const dataplane = start(newSystemId());
-    const vpc = { vpcId: "vpc-00000000000000002", cidr: "192.168.0.0/16" };
+    const vpc = { vpcId: "vpc-00000000000000002", cidr: "10.77.0.0/16" };
     const network: NodeNetwork = {
       vpcs: [vpc, VPC],
       interfaces: [eni(4), eni(5, { vpcId: vpc.vpcId })],
     };
     const refusal = {
       name: "DataplaneError",
-      message: /192\.168\.0\.0\/16 .* 192\.168\.77\.0\/24 \(eth0\).*--vpc-cidr.*GANTRY_VPC_CIDR/,
+      message: /10\.77\.0\.0\/16 .* 10\.77\.0\.0\/24 \(eth0\).*--vpc-cidr.*GANTRY_VPC_CIDR/,
     };
     await assert.rejects(dataplane.apply(network), refusal);
     await assert.rejects(dataplane.attach("b", eni(5).interfaceId, TIMEOUT_MS), refusal);
@@ -237,8 +180,8 @@ describe("the dataplane", { skip: missing }, () => {
     assert.deepEqual(linksOf(alone), ["lo"]);
     await dataplane.removeAll();
     await dataplane.detach("alone");
-    assert.deepEqual(linksOf(path(host)), ["eth0", "lo"]);
-    assert.equal(nsenter(path(host), "nft list tables"), "");
+    assert.deepEqual(linksOf(host), ["eth0", "lo"]);
+    assert.equal(nsenter(host, "nft list tables"), "");
     assert.deepEqual(
       readdirSync("/run/netns").filter((name) => name.includes(systemId)),
       [],
@@ -255,38 +198,3 @@ describe("the dataplane", { skip: missing }, () => {
     assert.ok(existsSync(await waiting));
   });
 });
-
-function unmetNeed(): string | false {
-  if (process.getuid?.() !== 0) return "needs root";
-  try {
-    for (const tool of ["ip -V", "nft --version", "nsenter --version"])
-      execFileSync("sh", ["-c", tool], { stdio: "ignore" });
-    execFileSync("unshare", ["--net", "true"], { stdio: "ignore" });
-    return false;
-  } catch (error) {
-    return `needs ip, nft and network namespaces: ${String(error)}`;
-  }
-}
-
-function newSystemId(): string {
-  return randomBytes(3).toString("hex");
-}
-
-function ip(line: string): void {
-  execFileSync("ip", line.split(" "));
-}
-
-function nsenter(namespace: string, line: string): string {
-  return execFileSync("nsenter", [`--net=${namespace}`, ...line.split(" ")]).toString();
-}
-
-/** Names of the links in a namespace, but for those the kernel puts into every one. */
-function linksOf(namespace: string): readonly string[] {
-  const links: { ifname: string; link_type: string }[] = JSON.parse(
-    nsenter(namespace, "ip -j link show"),
-  );
-  return links
-    .filter((link) => link.link_type === "ether" || link.link_type === "loopback")
-    .map((link) => link.ifname)
-    .sort();
-}

@@ -9,12 +9,21 @@ import type { Log } from "../lib/log.ts";
 import { KeyedTurns, Permits } from "../lib/turns.ts";
 import type { NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
+import { BridgeNetwork } from "./bridge-network.ts";
 import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
-import { type BridgeAttachment, type Dataplane, DataplaneError } from "./dataplane.ts";
+import {
+  type BridgeAttachment,
+  type Dataplane,
+  DataplaneError,
+  type PortMap,
+} from "./dataplane.ts";
+import { createHostPorts, type HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
+import type { Endpoints } from "./link-local.ts";
 import { type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
 import * as plan from "./plan.ts";
+import { takeSeat } from "./seat.ts";
 import { chooseVpcCidr, findCollision } from "./vpc-cidr.ts";
 
 export interface DataplaneOptions {
@@ -28,6 +37,8 @@ export interface DataplaneOptions {
   readonly apiForward?: { readonly address: string; readonly port: number } | undefined;
   /** The network namespace that stands for the host; absent: the one of this process. */
   readonly hostNamespacePath?: string | undefined;
+  /** The ports of that namespace; absent: those of this process's. */
+  readonly hostPorts?: HostPorts | undefined;
 }
 
 export interface NodeDataplane extends Dataplane {
@@ -53,6 +64,9 @@ class LinuxDataplane implements NodeDataplane {
   readonly #networkTurns = new KeyedTurns();
   readonly #taskTurns = new KeyedTurns();
   readonly #permits = new Permits(TASK_CHANGES_MAX);
+  readonly #endpoints: Endpoints;
+  readonly #hostPorts: HostPorts;
+  readonly #bridge: BridgeNetwork;
   /** Undefined: look before the next change. */
   #observed: plan.ObservedHost | undefined;
   /** VPC namespace of each task link that may exist. Holding one too many only costs a deletion that finds nothing. */
@@ -68,6 +82,17 @@ class LinuxDataplane implements NodeDataplane {
     this.#names = namesOf(options.systemId);
     this.#runner = createCommandRunner({ hostNamespacePath: options.hostNamespacePath });
     this.#applied = new AppliedNetwork(options.clock);
+    this.#endpoints = { port: options.endpointPort, api: options.apiForward };
+    this.#hostPorts = options.hostPorts ?? createHostPorts();
+    this.#bridge = new BridgeNetwork({
+      names: this.#names,
+      runner: this.#runner,
+      hostPorts: this.#hostPorts,
+      endpoints: this.#endpoints,
+      permits: this.#permits,
+      exclusive: (work) => this.#networkTurns.take("", work),
+      log: this.#log,
+    });
   }
 
   async apply(network: NodeNetwork): Promise<void> {
@@ -111,15 +136,19 @@ class LinuxDataplane implements NodeDataplane {
     });
   }
 
-  async attachBridge(): Promise<BridgeAttachment> {
-    throw new DataplaneError("there is no bridge network yet");
+  attachBridge(containerId: string, ports: readonly PortMap[]): Promise<BridgeAttachment> {
+    return this.#bridge.attach(containerId, ports);
   }
 
-  async detachBridge(): Promise<void> {}
+  detachBridge(containerId: string): Promise<void> {
+    return this.#bridge.detach(containerId);
+  }
 
   async close(): Promise<void> {
     this.#applied.abandon(undefined, "the dataplane is closing");
-    await Promise.all([this.#taskTurns.idle(), this.#networkTurns.idle()]);
+    await Promise.all([this.#taskTurns.idle(), this.#bridge.idle()]);
+    await this.#networkTurns.idle();
+    this.#hostPorts.close();
   }
 
   async removeAll(): Promise<void> {
@@ -127,6 +156,7 @@ class LinuxDataplane implements NodeDataplane {
     const observed = await observe.observeHost(this.#runner, this.#names);
     await this.#runner.run(plan.planRemoveAll(this.#names, observed));
     this.#observed = undefined;
+    this.#bridge.forget();
     this.#links.clear();
     this.#attached.clear();
     this.#applied.put({ vpcs: [], interfaces: [] }, new Map());
@@ -138,7 +168,7 @@ class LinuxDataplane implements NodeDataplane {
     const possible = { ...network, vpcs: network.vpcs.filter((vpc) => !refusals.has(vpc.vpcId)) };
     this.#applied.retain(possible);
     const removals = plan.planRemovedInterfaces(this.#names, possible, this.#links);
-    const { commands, after } = plan.planNetwork(this.#names, possible, observed);
+    const { commands, after } = plan.planNetwork(this.#names, possible, observed, this.#endpoints);
     this.#observed = undefined;
     await this.#runner.run([...removals, ...commands]);
     this.#observed = after;
@@ -196,17 +226,12 @@ class LinuxDataplane implements NodeDataplane {
 
   async #attach(taskId: string, placement: Placement): Promise<void> {
     const names = this.#names;
-    const task = names.taskNamespace(taskId);
-    const router = names.vpcNamespace(placement.vpc.vpcId);
     const link = names.interfaceLink(placement.eni.interfaceId);
-    const state = await observe.namespaceState(task);
+    const state = await observe.namespaceState(names.taskNamespace(taskId));
     if (state === "mounted" && this.#attached.get(taskId) === link) return;
+    this.#links.set(link, names.vpcNamespace(placement.vpc.vpcId));
     const attachment = { ...placement, mtuBytes: this.#mtuBytes };
-    const join = (observed: plan.ObservedTask): Promise<void> =>
-      this.#runner.run(plan.planAttachedTask(names, taskId, attachment, observed));
-    this.#links.set(link, router);
-    const isNew = state === "absent" && (await this.#tryNew(join));
-    if (!isNew) await join(await observe.observeTask(this.#runner, task, router, link));
+    await takeSeat(this.#runner, plan.taskSeat(names, taskId, attachment), this.#log);
     if (this.#applied.find(placement.eni.interfaceId) !== undefined) {
       this.#attached.set(taskId, link);
       return;
@@ -215,17 +240,6 @@ class LinuxDataplane implements NodeDataplane {
     throw new DataplaneError(
       `interface ${placement.eni.interfaceId} was removed while task ${taskId} took it`,
     );
-  }
-
-  /** The usual case, without looking first. False: something of an earlier attempt was in the way. */
-  async #tryNew(join: (observed: plan.ObservedTask) => Promise<void>): Promise<boolean> {
-    try {
-      await join({ namespace: "absent", hasTaskLink: false, hasVpcLink: false });
-      return true;
-    } catch (error) {
-      this.#log.debug("attaching needs a second look", { reason: messageOf(error) });
-      return false;
-    }
   }
 
   #changeTask<T>(taskId: string, work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { assert } from "../lib/errors.ts";
 
 /**
@@ -13,18 +14,27 @@ export interface Names {
   readonly hostLinkPrefix: string;
   /** The nftables table, in the host's namespace and in each VPC's. */
   readonly table: string;
+  /** The bridge network's router, the host's link to it, and its table in the host's namespace. */
+  readonly bridgeNamespace: string;
+  readonly bridgeLink: string;
+  readonly bridgeTable: string;
   vpcNamespace(vpcId: string): string;
   taskNamespace(taskId: string): string;
   /** The host's end of the pair between host and VPC. */
   hostLink(vpcId: string): string;
   /** The VPC's end of the pair between VPC and task. It never leaves the VPC's namespace. */
   interfaceLink(interfaceId: string): string;
+  containerNamespace(containerId: string): string;
+  /** The router's end of the pair between bridge network and container. It never leaves the router's namespace. */
+  containerLink(containerId: string): string;
 }
 
 /** The VPC's end of the pair between host and VPC. */
 export const UPLINK = "uplink";
 /** In front of every link that {@link Names.interfaceLink} names. */
 export const INTERFACE_LINK_PREFIX = "eni-";
+/** In front of every link that {@link Names.containerLink} names. */
+export const CONTAINER_LINK_PREFIX = "ctr-";
 /** The task's end of its pair. */
 export const TASK_LINK = "eth0";
 
@@ -41,10 +51,18 @@ export function namesOf(systemId: string): Names {
     vpcNamespacePrefix: `${namespacePrefix}vpc-`,
     hostLinkPrefix,
     table: `gantry_${systemId}`,
+    bridgeNamespace: `${namespacePrefix}bridge`,
+    // No VPC's: those end in hexadecimal digits.
+    bridgeLink: `${hostLinkPrefix}bridge`,
+    bridgeTable: `gantry_${systemId}_bridge`,
     vpcNamespace: (vpcId) => `${namespacePrefix}vpc-${vpcId.replace(/^vpc-/, "")}`,
     taskNamespace: (taskId) => `${namespacePrefix}task-${taskId}`,
     hostLink: (vpcId) => linkName(hostLinkPrefix, vpcId.replace(/^vpc-/, "")),
     interfaceLink: (id) => linkName(INTERFACE_LINK_PREFIX, id.replace(/^eni-/, "")),
+    containerNamespace: (containerId) => `${namespacePrefix}ctr-${containerId}`,
+    // Container ids differ in any place: their hash's last digits, like an id's.
+    containerLink: (containerId) =>
+      linkName(CONTAINER_LINK_PREFIX, createHash("sha256").update(containerId).digest("hex")),
   };
 }
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type CommandRunner, NETNS_DIRECTORY } from "./commands.ts";
 import type { RouteJson } from "./host-routes.ts";
 import { INTERFACE_LINK_PREFIX, type Names, TASK_LINK } from "./names.ts";
-import type { NamespaceState, ObservedHost, ObservedTask } from "./plan.ts";
+import type { ObservedHost } from "./plan.ts";
+import type { NamespaceState, ObservedTask } from "./router-plan.ts";
 
 /** linux/magic.h: NSFS_MAGIC, the file system of mounted namespaces. */
 const NSFS_MAGIC = 0x6e736673;
@@ -13,23 +14,29 @@ const MTU_BYTES_MAX = 1500;
 
 /** This system's things on the host. What this process has not done itself counts as not configured. */
 export async function observeHost(runner: CommandRunner, names: Names): Promise<ObservedHost> {
-  const [namespaces, linkJson, routeJson] = await Promise.all([
+  const [namespaces, links, mtuBytes] = await Promise.all([
     listNamespaces(names.namespacePrefix),
-    runner.queryIp(undefined, ["link", "show"]),
-    runner.queryIp(undefined, ["-4", "route", "show"]),
+    linkNames(runner, undefined),
+    observeMtuBytes(runner),
   ]);
-  const links = linkJson as readonly LinkJson[];
-  const wayOut = (routeJson as readonly RouteJson[]).find((route) => route.dst === "default")?.dev;
-  const mtu = links.find((link) => link.ifname === wayOut)?.mtu ?? MTU_BYTES_MAX;
   return {
     namespaces,
-    links: new Set(
-      links.map((link) => link.ifname).filter((name) => name.startsWith(names.hostLinkPrefix)),
-    ),
+    links: new Set(links.filter((name) => name.startsWith(names.hostLinkPrefix))),
     routers: new Map(),
     rules: undefined,
-    mtuBytes: Math.min(mtu, MTU_BYTES_MAX),
+    mtuBytes,
   };
+}
+
+/** What fits through the device with the host's default route, at most 1500. */
+export async function observeMtuBytes(runner: CommandRunner): Promise<number> {
+  const [links, routes] = (await Promise.all([
+    runner.queryIp(undefined, ["link", "show"]),
+    runner.queryIp(undefined, ["-4", "route", "show"]),
+  ])) as [readonly LinkJson[], readonly RouteJson[]];
+  const wayOut = routes.find(({ dst }) => dst === "default")?.dev;
+  const mtu = links.find(({ ifname }) => ifname === wayOut)?.mtu ?? MTU_BYTES_MAX;
+  return Math.min(mtu, MTU_BYTES_MAX);
 }
 
 /** The task links in the VPC namespaces that `observed` has, each with its namespace. */
@@ -63,7 +70,7 @@ export async function observeTask(
   return {
     namespace,
     hasTaskLink: inTask.includes(TASK_LINK),
-    hasVpcLink: inRouter.includes(link),
+    hasRouterLink: inRouter.includes(link),
   };
 }
 
@@ -106,7 +113,11 @@ async function listNamespaces(prefix: string): Promise<ReadonlyMap<string, Names
   );
 }
 
-async function linkNames(runner: CommandRunner, namespace: string): Promise<readonly string[]> {
+/** Names of the links in a namespace; undefined: the host's. */
+export async function linkNames(
+  runner: CommandRunner,
+  namespace: string | undefined,
+): Promise<readonly string[]> {
   const links = (await runner.queryIp(namespace, ["link", "show"])) as readonly LinkJson[];
   return links.map((link) => link.ifname);
 }

@@ -6,6 +6,7 @@ import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.
 import type { Command } from "./commands.ts";
 import { namesOf, TASK_LINK, UPLINK } from "./names.ts";
 import * as plan from "./plan.ts";
+import { type ObservedTask, planSeat } from "./router-plan.ts";
 
 const names = namesOf("a1b2c3");
 const MTU_BYTES = 1500;
@@ -49,12 +50,12 @@ class ModelKernel {
     };
   }
 
-  observeTask(task: string, router: string, link: string): plan.ObservedTask {
+  observeTask(task: string, router: string, link: string): ObservedTask {
     const state = this.namespaces.get(task);
     return {
       namespace: state === undefined ? "absent" : state.isMounted ? "mounted" : "broken",
       hasTaskLink: state?.links.has(TASK_LINK) ?? false,
-      hasVpcLink: this.#at(router).links.has(link),
+      hasRouterLink: this.#at(router).links.has(link),
     };
   }
 
@@ -221,17 +222,15 @@ test("planNetwork() reaches the same network from whatever a killed process left
   );
 });
 
-test("planAttachedTask() reaches the same namespace from whatever a killed process left", () => {
+test("planSeat() reaches the same namespace from whatever a killed process left", () => {
   const [vpc, eni] = [vpcs[0], interfaces[0]];
   assert.ok(vpc !== undefined && eni !== undefined);
   const desired = { vpcs: [vpc], interfaces: [eni] };
   const task = names.taskNamespace("t1");
   const [router, link] = [names.vpcNamespace(vpc.vpcId), names.interfaceLink(eni.interfaceId)];
   const attach = (kernel: ModelKernel): readonly Command[] =>
-    plan.planAttachedTask(
-      names,
-      "t1",
-      { vpc, eni, mtuBytes: MTU_BYTES },
+    planSeat(
+      plan.taskSeat(names, "t1", { vpc, eni, mtuBytes: MTU_BYTES }),
       kernel.observeTask(task, router, link),
     );
   const wanted = made(desired);
@@ -260,9 +259,9 @@ test("planRemovedInterfaces() removes just what is not named, and planRemoveAll(
       for (const eni of present) {
         const vpc = before.vpcs.find((each) => each.vpcId === eni.vpcId);
         assert.ok(vpc !== undefined);
-        const nothing = { namespace: "absent", hasTaskLink: false, hasVpcLink: false } as const;
+        const nothing = { namespace: "absent", hasTaskLink: false, hasRouterLink: false } as const;
         const attachment = { vpc, eni, mtuBytes: MTU_BYTES };
-        kernel.run(plan.planAttachedTask(names, eni.interfaceId, attachment, nothing));
+        kernel.run(planSeat(plan.taskSeat(names, eni.interfaceId, attachment), nothing));
         links.set(names.interfaceLink(eni.interfaceId), names.vpcNamespace(vpc.vpcId));
       }
       kernel.run([

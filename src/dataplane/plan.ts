@@ -1,21 +1,27 @@
 /**
  * What to do so that a node's network becomes what it should be: pure, from what is wanted and what was seen to commands as data.
- *
- *   host ── g<system><vpc> ═══ uplink ── VPC namespace ── eni-<interface> ═══ eth0 ── task namespace
- *
- * The VPC's namespace is its router: it holds each subnet's first address, has a /32 route to every interface, and answers
- * for them by proxy ARP, so there is no bridge. The host stands in the VPC as its fourth address (AWS: reserved).
+ * Each VPC has a router (`router-plan.ts`), which holds the first address of each subnet. The host stands in the VPC as its
+ * fourth address (AWS: reserved).
  */
-
-import { type Cidr, formatAddress, readCidr } from "../lib/cidr.ts";
+import { type Cidr, readCidr } from "../lib/cidr.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
-import type { Command, IpCommand, SysctlCommand } from "./commands.ts";
+import type { Command } from "./commands.ts";
 import { DataplaneError } from "./dataplane.ts";
-import { type Names, TASK_LINK, UPLINK } from "./names.ts";
+import { type Endpoints, NO_ENDPOINTS } from "./link-local.ts";
+import type { Names } from "./names.ts";
+import {
+  ip,
+  type NamespaceState,
+  planNamespace,
+  planRemovedNamespace,
+  planRouterParts,
+  planRouterSettings,
+  type Router,
+  remove,
+  routerAddress,
+  type Seat,
+} from "./router-plan.ts";
 import { hostRules, removeTable, vpcRules } from "./rules.ts";
-
-/** `broken`: the file is there and no namespace is mounted on it, as after a crash inside `ip netns add`. */
-export type NamespaceState = "absent" | "broken" | "mounted";
 
 /** What is known of this system's things on the host. Immutable. */
 export interface ObservedHost {
@@ -37,33 +43,39 @@ export interface NetworkPlan {
   readonly after: ObservedHost;
 }
 
-/** EC2: the VPC's router is its first address, and the first address of each subnet. */
-const ROUTER_OFFSET = 1;
-/** EC2: reserved "for future use" in the first subnet, so it is never given to an interface. */
-const HOST_OFFSET = 3;
-
 /** Plans the host's part: VPCs come and go, subnets get their router address, rules follow. Tasks' namespaces are left alone. */
 export function planNetwork(
   names: Names,
   desired: NodeNetwork,
   observed: ObservedHost,
+  endpoints: Endpoints = NO_ENDPOINTS,
 ): NetworkPlan {
   const commands: Command[] = [];
   const namespaces = new Map(observed.namespaces);
   const links = new Set(observed.links);
   const routers = new Map(observed.routers);
-  const rules = hostRules(names, desired.vpcs);
+  const rules = hostRules(names, desired.vpcs, endpoints);
   // Before any VPC is connected, so that it is never open to the neighbours.
   if (rules !== observed.rules) commands.push({ tool: "nft", namespace: undefined, script: rules });
 
   for (const vpc of desired.vpcs) {
-    const namespace = names.vpcNamespace(vpc.vpcId);
+    const router = routerOf(names, vpc);
+    const { hostLink, namespace } = router;
     const wanted = routerAddresses(vpc, desired.interfaces);
     const configured = routers.get(namespace);
     if (configured === undefined) {
-      commands.push(...makeVpc(names, vpc, observed), ...configureVpc(names, vpc));
+      const parts = {
+        namespace: observed.namespaces.get(namespace) ?? ("absent" as const),
+        hasHostLink: observed.links.has(hostLink),
+        mtuBytes: observed.mtuBytes,
+      };
+      commands.push(
+        ...planRouterParts(router, parts),
+        { tool: "nft", namespace, script: vpcRules(names) },
+        ...planRouterSettings(router),
+      );
       namespaces.set(namespace, "mounted");
-      links.add(names.hostLink(vpc.vpcId));
+      links.add(hostLink);
     }
     for (const address of wanted)
       if (configured?.has(address) !== true)
@@ -72,7 +84,10 @@ export function planNetwork(
   }
 
   const kept = new Set(desired.vpcs.map((vpc) => names.vpcNamespace(vpc.vpcId)));
-  const keptLinks = new Set(desired.vpcs.map((vpc) => names.hostLink(vpc.vpcId)));
+  const keptLinks = new Set([
+    names.bridgeLink,
+    ...desired.vpcs.map((vpc) => names.hostLink(vpc.vpcId)),
+  ]);
   for (const link of observed.links) {
     if (keptLinks.has(link)) continue;
     commands.push(remove(undefined, `link del ${link}`));
@@ -100,15 +115,6 @@ export function planRemovedInterfaces(
     .map(([link, namespace]) => remove(namespace, `link del ${link}`));
 }
 
-/** What is known of one task's namespace. */
-export interface ObservedTask {
-  readonly namespace: NamespaceState;
-  /** Whether the task's end of its pair is in that namespace. */
-  readonly hasTaskLink: boolean;
-  /** Whether the VPC's end is in the VPC's namespace. */
-  readonly hasVpcLink: boolean;
-}
-
 /** A namespace with loopback only. */
 export function planIsolatedTask(
   names: Names,
@@ -116,57 +122,32 @@ export function planIsolatedTask(
   state: NamespaceState,
 ): readonly Command[] {
   const task = names.taskNamespace(taskId);
-  return [...makeNamespace(undefined, task, state), ip(task, "link set lo up")];
+  return [...planNamespace(undefined, task, state), ip(task, "link set lo up")];
 }
 
-/**
- * A task's namespace joined to its interface. Completes what an earlier attempt left half-made. Two processes in the usual case:
- * the namespace is made from within the VPC's, where its pair is, which `ip netns add` does not mind.
- */
-export function planAttachedTask(
+/** Where a task with this interface sits in its VPC. */
+export function taskSeat(
   names: Names,
   taskId: string,
   attachment: { readonly vpc: FeedVpc; readonly eni: FeedInterface; readonly mtuBytes: number },
-  observed: ObservedTask,
-): readonly Command[] {
-  const { vpc, eni, mtuBytes: mtu } = attachment;
-  const task = names.taskNamespace(taskId);
-  const router = names.vpcNamespace(vpc.vpcId);
-  const link = names.interfaceLink(eni.interfaceId);
+): Seat {
+  const { eni, mtuBytes, vpc } = attachment;
   const subnet = blockOf(eni.subnetCidr);
-  const address = hostAddress(eni.privateIpv4Address);
-  const isPaired = observed.hasTaskLink && observed.hasVpcLink;
-  const commands: Command[] = [];
-  // One end alone belongs to a namespace that is still being torn down.
-  if (!isPaired && observed.hasVpcLink) commands.push(remove(router, `link del ${link}`));
-  if (!isPaired && observed.hasTaskLink) commands.push(remove(task, `link del ${TASK_LINK}`));
-  commands.push(...makeNamespace(router, task, observed.namespace));
-  if (!isPaired)
-    commands.push(
-      ip(
-        router,
-        `link add ${link} mtu ${mtu} type veth peer name ${TASK_LINK} mtu ${mtu} address ${eni.macAddress} netns ${task}`,
-      ),
-    );
-  commands.push(
-    ip(router, `link set ${link} up`),
-    // Linux waits up to 0.8 s before it answers for somebody else.
-    ip(router, `ntable change name arp_cache dev ${link} proxy_delay 0`),
-    ip(router, `route replace ${address}/32 dev ${link}`),
-    ip(task, "link set lo up"),
-    ip(task, `address replace ${address}/${subnet.prefixLength} brd + dev ${TASK_LINK}`),
-    ip(task, `link set ${TASK_LINK} up`),
-    ip(
-      task,
-      `route replace default via ${formatAddress(subnet.base + ROUTER_OFFSET)} dev ${TASK_LINK}`,
-    ),
-  );
-  return commands;
+  return {
+    namespace: names.taskNamespace(taskId),
+    router: names.vpcNamespace(vpc.vpcId),
+    link: names.interfaceLink(eni.interfaceId),
+    address: checkedAddress(eni.privateIpv4Address),
+    prefixLength: subnet.prefixLength,
+    gateway: routerAddress(subnet),
+    macAddress: eni.macAddress,
+    mtuBytes,
+  };
 }
 
-/** Removal of a task's namespace. Its pair goes with it, later and for nothing: `ip link del` would wait 33 ms for the kernel. */
+/** Removal of a task's namespace. */
 export function planDetachedTask(names: Names, taskId: string): readonly Command[] {
-  return [remove(undefined, `netns del ${names.taskNamespace(taskId)}`)];
+  return planRemovedNamespace(names.taskNamespace(taskId));
 }
 
 /** Removal of everything of this system. */
@@ -177,59 +158,17 @@ export function planRemoveAll(
   return [
     ...[...observed.links].map((link) => remove(undefined, `link del ${link}`)),
     ...[...observed.namespaces.keys()].map((each) => remove(undefined, `netns del ${each}`)),
-    { tool: "nft", namespace: undefined, script: removeTable(names) },
+    { tool: "nft", namespace: undefined, script: removeTable(names.table) },
+    { tool: "nft", namespace: undefined, script: removeTable(names.bridgeTable) },
   ];
 }
 
-/** The namespace of a VPC and its pair with the host, as far as they are missing. */
-function makeVpc(names: Names, vpc: FeedVpc, observed: ObservedHost): readonly Command[] {
-  const namespace = names.vpcNamespace(vpc.vpcId);
-  const link = names.hostLink(vpc.vpcId);
-  const state = observed.namespaces.get(namespace) ?? "absent";
-  const commands = [...makeNamespace(undefined, namespace, state)];
-  const hasLink = observed.links.has(link);
-  // A link whose other end's namespace is gone is being torn down.
-  if (hasLink && state !== "mounted") commands.push(remove(undefined, `link del ${link}`));
-  if (!hasLink || state !== "mounted") {
-    const mtu = observed.mtuBytes;
-    commands.push(
-      ip(
-        undefined,
-        `link add ${link} mtu ${mtu} type veth peer name ${UPLINK} mtu ${mtu} netns ${namespace}`,
-      ),
-    );
-  }
-  return commands;
-}
-
-/** All settings of a VPC. Each may be made again at any time without disturbing traffic. */
-function configureVpc(names: Names, vpc: FeedVpc): readonly Command[] {
-  const namespace = names.vpcNamespace(vpc.vpcId);
-  const link = names.hostLink(vpc.vpcId);
-  const block = blockOf(vpc.cidr);
-  const host = formatAddress(block.base + HOST_OFFSET);
-  const router = formatAddress(block.base + ROUTER_OFFSET);
-  return [
-    sysctl(undefined, "net/ipv4/ip_forward", "1"),
-    sysctl(namespace, "net/ipv4/ip_forward", "1"),
-    sysctl(namespace, "net/ipv4/conf/all/proxy_arp", "1"),
-    // EC2: source/destination check. A task cannot send under an address that is not routed to it.
-    sysctl(namespace, "net/ipv4/conf/all/rp_filter", "1"),
-    // A new namespace inherits the host's; router addresses are on lo and must be answered for on every link.
-    sysctl(namespace, "net/ipv4/conf/all/arp_ignore", "0"),
-    sysctl(namespace, "net/ipv4/conf/default/arp_ignore", "0"),
-    { tool: "nft", namespace, script: vpcRules(names) },
-    ip(undefined, `address replace ${host}/32 dev ${link}`),
-    ip(undefined, `link set ${link} up`),
-    ip(namespace, "link set lo up"),
-    ip(namespace, `address replace ${router}/32 dev lo`),
-    ip(namespace, `link set ${UPLINK} up`),
-    ip(namespace, `route replace ${host}/32 dev ${UPLINK}`),
-    ip(namespace, `route replace default via ${host} dev ${UPLINK}`),
-    // Otherwise packets to an address without interface would go round between VPC and host.
-    ip(namespace, `route replace unreachable ${vpc.cidr}`),
-    ip(undefined, `route replace ${vpc.cidr} via ${router} dev ${link} onlink src ${host}`),
-  ];
+function routerOf(names: Names, vpc: FeedVpc): Router {
+  return {
+    namespace: names.vpcNamespace(vpc.vpcId),
+    hostLink: names.hostLink(vpc.vpcId),
+    block: blockOf(vpc.cidr),
+  };
 }
 
 /** The first address of each subnet that has an interface here. */
@@ -237,29 +176,7 @@ function routerAddresses(vpc: FeedVpc, interfaces: readonly FeedInterface[]): Re
   const subnets = interfaces
     .filter((each) => each.vpcId === vpc.vpcId)
     .map((each) => each.subnetCidr);
-  return new Set(subnets.map((cidr) => formatAddress(blockOf(cidr).base + ROUTER_OFFSET)));
-}
-
-function makeNamespace(
-  from: string | undefined,
-  namespace: string,
-  state: NamespaceState,
-): readonly Command[] {
-  if (state === "mounted") return [];
-  const add = ip(from, `netns add ${namespace}`);
-  return state === "broken" ? [remove(from, `netns del ${namespace}`), add] : [add];
-}
-
-function ip(namespace: string | undefined, line: string): IpCommand {
-  return { tool: "ip", namespace, args: line.split(" ") };
-}
-
-function remove(namespace: string | undefined, line: string): IpCommand {
-  return { ...ip(namespace, line), absentIsFine: true };
-}
-
-function sysctl(namespace: string | undefined, path: string, value: string): SysctlCommand {
-  return { tool: "sysctl", namespace, path, value };
+  return new Set(subnets.map((cidr) => routerAddress(blockOf(cidr))));
 }
 
 /** The feed's CIDRs end up in commands and rules: nothing but a CIDR passes. */
@@ -269,7 +186,7 @@ function blockOf(cidr: string): Cidr {
   return block;
 }
 
-function hostAddress(text: string): string {
+function checkedAddress(text: string): string {
   if (text.includes("/") || readCidr(text) === undefined)
     throw new DataplaneError(`${text} is no IPv4 address`);
   return text;

@@ -1,50 +1,146 @@
+/** The nftables scripts. Each takes effect in one kernel transaction, so loading it again disturbs no traffic. */
+import { formatCidr } from "../lib/cidr.ts";
 import type { FeedVpc } from "../protocol/node-feed.ts";
+import type { PortBinding, PortRange } from "./dataplane.ts";
+import { type Endpoints, endpointRules, guardRules, LINK_LOCAL_ADDRESS } from "./link-local.ts";
 import type { Names } from "./names.ts";
+import type { Router } from "./router-plan.ts";
+
+/** The bridge network's map from ports of the machine to ports of containers. */
+export const PORTS_MAP = "ports";
 
 /**
- * The nftables script of the host's namespace: tasks go out under the host's address, and nobody comes in.
- * Replaces the whole table in one kernel transaction, so loading it again disturbs no traffic. No VPCs: no table.
+ * The script of the host's namespace for VPCs: tasks go out under the host's address, nobody comes in, and the link-local
+ * endpoints are where they should be, for the host's own processes too. Neither VPCs nor endpoints: no table.
  */
-export function hostRules(names: Names, vpcs: readonly FeedVpc[]): string {
-  if (vpcs.length === 0) return removeTable(names);
-  const uplinks = vpcs.map((vpc) => `"${names.hostLink(vpc.vpcId)}"`).join(", ");
+export function hostRules(names: Names, vpcs: readonly FeedVpc[], endpoints: Endpoints): string {
+  const translations = endpointRules(endpoints);
+  if (vpcs.length === 0 && translations.length === 0) return removeTable(names.table);
+  const links = anyOf(vpcs.map((vpc) => names.hostLink(vpc.vpcId)));
   const masquerade = vpcs.map(
-    (vpc) => `    ip saddr ${vpc.cidr} oifname != "${names.hostLink(vpc.vpcId)}" masquerade`,
+    (vpc) => `ip saddr ${vpc.cidr} oifname != "${names.hostLink(vpc.vpcId)}" masquerade`,
   );
-  return `${removeTable(names)}table ip ${names.table} {
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    # Forwarding makes the host a router: without this, its neighbours and other VPCs could address tasks directly.
-    oifname { ${uplinks} } ct state established,related accept
-    oifname { ${uplinks} } ct status dnat accept
-    oifname { ${uplinks} } drop
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-${masquerade.join("\n")}
-  }
-}
+  const ofTasks =
+    vpcs.length === 0
+      ? []
+      : [
+          chain("guard", "filter hook prerouting priority raw", guardRules(links, endpoints)),
+          chain("forward", "filter hook forward priority filter", forwardRules(links)),
+          chain("prerouting", "nat hook prerouting priority dstnat", [
+            `iifname != ${links} accept`,
+            ...translations,
+          ]),
+        ];
+  return `${removeTable(names.table)}table ip ${names.table} {
+${[
+  ...ofTasks,
+  chain("output", "nat hook output priority -100", translations),
+  chain("postrouting", "nat hook postrouting priority srcnat", [
+    // A process of the host has taken the address of the way that leads to no such place.
+    `ct original ip daddr ${LINK_LOCAL_ADDRESS} oifname != "lo" masquerade`,
+    ...masquerade,
+  ]),
+].join("")}}
 `;
 }
 
 /**
- * The nftables script of a VPC's namespace. `security_groups` leads from a destination address to the chain of its
+ * The script of the host's namespace for the bridge network: its containers go out under the host's address, and come in
+ * where a port of the machine is mapped to one of theirs. Leaves the mapped ports as they are.
+ */
+export function bridgeRules(names: Names, router: Router, endpoints: Endpoints): string {
+  const link = `"${router.hostLink}"`;
+  const mapped = `meta l4proto { tcp, udp } fib daddr type local dnat ip to meta l4proto . th dport map @${PORTS_MAP}`;
+  const table = names.bridgeTable;
+  return `table ip ${table}
+flush table ip ${table}
+table ip ${table} {
+  map ${PORTS_MAP} {
+    type inet_proto . inet_service : ipv4_addr . inet_service
+  }
+${[
+  chain("guard", "filter hook prerouting priority raw", guardRules(link, endpoints)),
+  chain("forward", "filter hook forward priority filter", forwardRules(link)),
+  chain("prerouting", "nat hook prerouting priority dstnat", [
+    ...endpointRules(endpoints).map((rule) => `iifname ${link} ${rule}`),
+    mapped,
+  ]),
+  chain("output", "nat hook output priority -100", [mapped]),
+  chain("postrouting", "nat hook postrouting priority srcnat", [
+    // Also towards each other, by way of a mapped port: the answer must come back this way to be translated.
+    `ip saddr ${formatCidr(router.block)} masquerade`,
+    `ip saddr 127.0.0.0/8 oifname ${link} masquerade`,
+  ]),
+].join("")}}
+`;
+}
+
+/** The script that maps a container's ports. Mapping again what is mapped to the same container is a success. */
+export function mapPorts(names: Names, address: string, bindings: readonly PortBinding[]): string {
+  const elements = bindings.flatMap(({ containerPorts, hostPorts, protocol }) =>
+    portsOf(hostPorts).map(
+      (port, index) => `${protocol} . ${port} : ${address} . ${containerPorts.first + index}`,
+    ),
+  );
+  return elements.length === 0 ? "" : changeElements(names, "add", elements);
+}
+
+/** The script that frees a container's ports. They may be free already. */
+export function unmapPorts(
+  names: Names,
+  address: string,
+  bindings: readonly PortBinding[],
+): string {
+  const keys = bindings.flatMap(({ hostPorts, protocol }) =>
+    portsOf(hostPorts).map((port) => `${protocol} . ${port}`),
+  );
+  // Naming them first makes the deletion succeed when they are gone.
+  return keys.length === 0
+    ? ""
+    : mapPorts(names, address, bindings) + changeElements(names, "delete", keys);
+}
+
+function changeElements(names: Names, verb: string, elements: readonly string[]): string {
+  return `${verb} element ip ${names.bridgeTable} ${PORTS_MAP} { ${elements.join(", ")} }\n`;
+}
+
+/**
+ * The script of a VPC's namespace. `security_groups` leads from a destination address to the chain of its
  * security groups; an address that is not in it is open.
  */
 export function vpcRules(names: Names): string {
-  return `${removeTable(names)}table ip ${names.table} {
+  return `${removeTable(names.table)}table ip ${names.table} {
   map security_groups {
     type ipv4_addr : verdict
   }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    ip daddr vmap @security_groups
-  }
-}
+${chain("forward", "filter hook forward priority filter", ["ip daddr vmap @security_groups"])}}
 `;
 }
 
 /** The script that leaves no table. Naming it first makes the deletion succeed when there is none. */
-export function removeTable(names: Names): string {
-  return `table ip ${names.table}\ndelete table ip ${names.table}\n`;
+export function removeTable(table: string): string {
+  return `table ip ${table}\ndelete table ip ${table}\n`;
+}
+
+/** Forwarding makes the host a router: without this, its neighbours and other VPCs could address tasks directly. */
+function forwardRules(links: string): readonly string[] {
+  return [
+    `oifname != ${links} accept`,
+    "ct state established,related accept",
+    "ct status dnat accept",
+    "drop",
+  ];
+}
+
+function chain(name: string, hook: string, rules: readonly string[]): string {
+  const lines = [`type ${hook}; policy accept;`, ...rules].map((line) => `    ${line}\n`);
+  return `  chain ${name} {\n${lines.join("")}  }\n`;
+}
+
+function anyOf(links: readonly string[]): string {
+  return `{ ${links.map((link) => `"${link}"`).join(", ")} }`;
+}
+
+function portsOf({ first, last }: PortRange): readonly number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

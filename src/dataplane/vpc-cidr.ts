@@ -1,4 +1,4 @@
-import { overlap, readCidr } from "../lib/cidr.ts";
+import { formatCidr, overlap, parseCidr, readCidr, sizeOf, subrange } from "../lib/cidr.ts";
 import { SetupError } from "../lib/errors.ts";
 
 /** A block that the host's own network uses, and what uses it. */
@@ -21,6 +21,24 @@ export function chooseVpcCidr(existing: readonly string[]): string {
   }
   throw new SetupError(
     "every private /16 network overlaps a route of this machine: choose a network with --vpc-cidr or GANTRY_VPC_CIDR",
+  );
+}
+
+/**
+ * The first private /20 that overlaps none of `routes`, for this node's bridge network: room for 4091 containers. From the top of
+ * 192.168.0.0/16, which no VPC of ours is chosen from and of which people use the bottom. Throws SetupError when none is free.
+ */
+export function chooseBridgeCidr(routes: readonly HostRoute[]): string {
+  const taken = routes.map(({ cidr }) => readCidr(cidr)).filter((cidr) => cidr !== undefined);
+  for (const range of ["192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8"].map(parseCidr)) {
+    for (let index = sizeOf(range) / 2 ** 12 - 1; index >= 0; index--) {
+      const candidate = subrange(range, 20, index);
+      if (candidate !== undefined && !taken.some((other) => overlap(candidate, other)))
+        return formatCidr(candidate);
+    }
+  }
+  throw new SetupError(
+    "every private /20 network overlaps a route of this machine: network mode bridge needs one that is free",
   );
 }
 
