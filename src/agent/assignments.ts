@@ -149,7 +149,7 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
   if (container === undefined) {
     return {
       ...record,
-      failure: `ResourceInitializationError: ${feature} ${NOT_YET}${cure(feature)}`,
+      failure: `ResourceInitializationError: ${feature} ${NOT_YET}`,
     };
   }
   const reason = `CannotCreateContainerError: ${feature} ${NOT_YET}`;
@@ -163,13 +163,6 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
 }
 
 const NOT_YET = "is not supported by this agent yet";
-
-/** Bridge is what a definition gets that names no mode: who meets this has not chosen it. */
-function cure(feature: string): string {
-  return feature === "network mode bridge"
-    ? ": give the definition networkMode awsvpc or host"
-    : "";
-}
 
 function withoutContainers(task: PayloadTask): AssignedTask {
   return {

@@ -50,6 +50,7 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "ecs.capability.container-health-check",
       "ecs.capability.container-restart-policy",
       "ecs.capability.full-sync",
+      "ecs.capability.network.container-port-range",
     ].map((name) => ({ name })),
   ];
 }

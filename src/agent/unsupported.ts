@@ -64,9 +64,6 @@ const DEFINITION_NAMES: Readonly<Record<string, string>> = {
 
 /** The first feature of a task that this agent does not have, or undefined. */
 export function findUnsupported(task: AssignedTask): Unsupported | undefined {
-  if (task.networkMode === "bridge" || task.networkMode === undefined) {
-    return { feature: "network mode bridge" };
-  }
   const taskFeature = TASK_FEATURES.find((name) => isAsked(Reflect.get(task, name)));
   if (taskFeature !== undefined) return { feature: taskFeature };
   for (const container of task.containers) {

@@ -57,3 +57,15 @@ test("takenBy() counts the ports that the machine drew, and remainingOf() those 
     portsUdp: [40_000],
   });
 });
+
+test("takenBy() counts each port of a range, and believes no nonsense", () => {
+  const container = buildContainer({
+    networkBindings: [
+      { containerPortRange: "80-82", hostPortRange: "40000-40002", protocol: "tcp" },
+      { hostPortRange: "9-1", protocol: "tcp" },
+      { hostPortRange: "x-y", protocol: "tcp" },
+    ],
+  });
+  const { ports } = takenBy([buildTask({ containers: [container] })]);
+  assert.deepEqual(ports, [40_000, 40_001, 40_002]);
+});

@@ -1,8 +1,11 @@
 import type { HostResources, Instance } from "./instance.ts";
-import type { Task, TaskOverrides } from "./task.ts";
+import type { NetworkBinding, Task, TaskOverrides } from "./task.ts";
 import type { TaskDefinitionDocument } from "./task-definition.ts";
 
 /** What is taken of machines, and what is left. Remaining resources are always derived, never stored. */
+
+/** TCP and UDP: 16 bits. */
+const PORT_COUNT = 65_536;
 
 export const NO_RESOURCES: HostResources = { cpuUnits: 0, memoryMiB: 0, ports: [], portsUdp: [] };
 
@@ -52,13 +55,19 @@ export function takenBy(tasks: readonly Task[]): HostResources {
     .filter(({ networkMode }) => networkMode !== "awsvpc")
     .flatMap(({ containers }) => containers.flatMap(({ networkBindings }) => networkBindings));
   const drawn = (protocol: "tcp" | "udp"): number[] =>
-    bindings
-      .filter((binding) => (binding.protocol ?? "tcp") === protocol)
-      .flatMap(({ hostPort }) => (hostPort === undefined ? [] : [hostPort]));
+    bindings.filter((binding) => (binding.protocol ?? "tcp") === protocol).flatMap(hostPortsOf);
   return [
     ...tasks.map(({ reserved }) => reserved),
     { ...NO_RESOURCES, ports: drawn("tcp"), portsUdp: drawn("udp") },
   ].reduce(add, NO_RESOURCES);
+}
+
+function hostPortsOf({ hostPort, hostPortRange }: NetworkBinding): readonly number[] {
+  const [first, last] = hostPortRange?.split("-").map(Number) ?? [];
+  if (first === undefined || last === undefined) return hostPort === undefined ? [] : [hostPort];
+  // What a machine reports is believed no further than there are ports.
+  const length = Math.min(Math.max(0, last - first + 1), PORT_COUNT) || 0;
+  return Array.from({ length }, (_, index) => first + index);
 }
 
 /** Amounts add up, ports are united. */

@@ -96,6 +96,9 @@ export interface NetworkBinding {
   readonly containerPort?: number;
   readonly hostPort?: number;
   readonly protocol?: "tcp" | "udp";
+  /** `8000-8010`: several ports at once, and as many of the machine. */
+  readonly containerPortRange?: string;
+  readonly hostPortRange?: string;
 }
 
 /** The task's network interface, as its attachment shows it. */

@@ -144,6 +144,8 @@ function toBinding(binding: AwsNetworkBinding): NetworkBinding {
     containerPort: binding.containerPort,
     hostPort: binding.hostPort,
     protocol: binding.protocol,
+    containerPortRange: binding.containerPortRange,
+    hostPortRange: binding.hostPortRange,
   });
 }
 
