@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
@@ -16,7 +17,7 @@ import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
 import { createAwsJsonClient } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
-import { UnavailableError } from "./lib/errors.ts";
+import { messageOf, UnavailableError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
 import { signRequest } from "./lib/sigv4.ts";
@@ -86,11 +87,13 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   const runtime = await openRuntime({ ...options, log });
   starting.defer(() => runtime.close());
   const endpoints = new EndpointHub();
-  starting.use(await openEndpoints({ ...options, log }, endpoints));
+  const endpointServer = starting.use(await openEndpoints({ ...options, log }, endpoints));
   const dataplane = createDataplane({
     systemId: options.identity.systemId,
     clock: options.clock,
     log,
+    endpointPort: endpointServer.port,
+    apiForward: await apiAddress(options.endpoint, log),
   });
   starting.defer(() => dataplane.close());
 
@@ -191,6 +194,22 @@ function openEndpoints(
 ): Promise<EndpointServer> {
   const portFile = join(directory, "endpoint-port");
   return openEndpointServer({ hub, disk: machineDisk, portFile, clock, log });
+}
+
+/** Where the server's door is for packets: rules know neither names nor, here, IPv6. Undefined when it has no such address. */
+async function apiAddress(
+  endpoint: string,
+  log: Log,
+): Promise<{ address: string; port: number } | undefined> {
+  const { hostname, port, protocol } = new URL(endpoint);
+  try {
+    const { address } = await lookup(hostname, { family: 4 });
+    return { address, port: Number(port) || (protocol === "https:" ? 443 : 80) };
+  } catch (error) {
+    const reason = messageOf(error);
+    log.warn("tasks cannot reach the server: it has no IPv4 address", { hostname, reason });
+    return undefined;
+  }
 }
 
 interface Shared extends NodeOptions {

@@ -88,6 +88,12 @@ export class BridgeNetwork {
     });
   }
 
+  /** Takes up what an earlier process has left: its ports are held again, its rules are today's. */
+  async adopt(): Promise<void> {
+    if (this.#network !== undefined) return;
+    if ((await namespaceState(this.#deps.names.bridgeNamespace)) !== "absent") await this.#open();
+  }
+
   /** Resolves when nothing that was asked for by now is under way. */
   idle(): Promise<void> {
     return this.#turns.idle();

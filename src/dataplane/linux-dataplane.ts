@@ -104,6 +104,7 @@ class LinuxDataplane implements NodeDataplane {
         throw error;
       }
     });
+    await this.#bridge.adopt();
   }
 
   async attach(taskId: string, interfaceId: string, timeoutMs: number): Promise<string> {

@@ -4,7 +4,7 @@
  */
 import type { RoleCredentials } from "../../protocol/acs.ts";
 import type { AgentConfig, ApiClient, Credentials } from "../agent-deps.ts";
-import type { TaskRecord } from "../task-record.ts";
+import { networkModeOf, type TaskRecord } from "../task-record.ts";
 import type { EndpointIds } from "./container-ids.ts";
 
 /** What an agent gives so that its tasks' questions can be answered. */
@@ -96,9 +96,15 @@ function isAlive(record: TaskRecord): boolean {
   return record.containers.some(({ status }) => status !== "STOPPED");
 }
 
-/** The addresses that are the task's alone. */
-function addressesOf({ task }: TaskRecord): readonly string[] {
-  if (task.networkMode !== "awsvpc") return [];
+/** The addresses that are the task's alone. On the bridge each container has one, for as long as it lives. */
+function addressesOf({ containers, task }: TaskRecord): readonly string[] {
+  const mode = networkModeOf(task);
+  if (mode === "bridge") {
+    return containers.flatMap(({ address, status }) =>
+      status === "STOPPED" || address === undefined ? [] : [address],
+    );
+  }
+  if (mode !== "awsvpc") return [];
   return (task.elasticNetworkInterfaces ?? []).flatMap(({ ipv4Addresses, ipv6Addresses }) => [
     ...(ipv4Addresses ?? []).map(({ privateAddress }) => privateAddress),
     ...(ipv6Addresses ?? []).map(({ address }) => address),
