@@ -236,6 +236,7 @@ async function openAgent(
     disk: machineDisk,
     endpoints: shared.endpoints,
     directory,
+    volumesDirectory: join(shared.directory, "volumes"),
     credentials: () => shared.keyFor(accountId),
     config: {
       cluster,

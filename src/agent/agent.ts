@@ -56,6 +56,8 @@ export interface AgentDeps {
   readonly config: AgentConfig;
   /** Of this agent alone: its journal and its tasks' files. */
   readonly directory: string;
+  /** Of the volumes that all tasks of this machine share. */
+  readonly volumesDirectory: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -133,6 +135,7 @@ class AgentRun {
     this.#registryAuth = new RegistryAuth({ ...deps, roleCredentials: this.#roleCredentials });
     this.#endpointAgent = {
       config,
+      volumePlaces: deps,
       ids: new EndpointIds(journal.endpointSecret(() => random.hex(ENDPOINT_SECRET_BYTES))),
       taskCredentials: (taskArn) => this.#roleCredentials.get(taskArn, "TaskApplication"),
       instanceArn: () => this.#instanceArn,

@@ -49,6 +49,7 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "ecs.capability.container-ordering",
       "ecs.capability.container-health-check",
       "ecs.capability.container-restart-policy",
+      "ecs.capability.docker-plugin.local",
       "ecs.capability.full-sync",
       "ecs.capability.network.container-port-range",
     ].map((name) => ({ name })),

@@ -18,6 +18,7 @@ const IMAGE: Image = {
     workingDirectory: "/srv",
     user: "nobody",
     stopSignal: "SIGQUIT",
+    volumes: [],
   },
 };
 
@@ -97,13 +98,6 @@ test("limits and Docker settings reach the runtime in its units", () => {
   assert.equal(made.workingDirectory, "/srv");
 });
 
-test("a host volume is mounted where the container wants it", () => {
-  const mountPoints = [{ sourceVolume: "v", containerPath: "/data", readOnly: true }];
-  const volumes = [{ name: "v", type: "host", host: { sourcePath: "/srv/v" } }];
-  const made = spec(payloadContainer("c", { mountPoints }), { volumes });
-  assert.deepEqual(made.mounts, [{ source: "/srv/v", target: "/data", readonly: true }]);
-});
-
 test("container ids are containerd's, and different names never share one", () => {
   const arn = `arn:aws:ecs:eu-west-1:1:task/c/${"0".repeat(32)}`;
   assert.equal(containerIdOf(arn, "web"), `${"0".repeat(32)}-web`);
@@ -166,12 +160,6 @@ test("each feature this agent lacks is found by the definition's name for it", (
     [inHostConfig({ Runtime: "kata" }), "Runtime"],
     [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
     [payloadContainer("c", { secrets: [{}] }), "secrets"],
-    [
-      payloadContainer("c", {
-        mountPoints: [{ sourceVolume: "v", containerPath: "/v", readOnly: false }],
-      }),
-      "volume v without a host sourcePath",
-    ],
   ];
   for (const [container, feature] of cases) {
     const found = findUnsupported(payloadTask("a1", { containers: [container] }));

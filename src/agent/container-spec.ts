@@ -10,6 +10,7 @@ import {
 import { decodeDockerSettings } from "./docker-settings.ts";
 import { ecsLabels } from "./ecs-labels.ts";
 import type { EndpointEnvironment } from "./endpoints/environment.ts";
+import { parseSecurityOptions } from "./security-options.ts";
 import {
   AGENT_LABEL,
   type AssignedTask,
@@ -19,7 +20,6 @@ import {
   TASK_LABEL,
   taskIdOf,
 } from "./task-record.ts";
-import { hostPathOf, NO_NEW_PRIVILEGES } from "./unsupported.ts";
 
 /** Docker's search path for images that set none. */
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -40,7 +40,7 @@ export interface ContainerPlace {
   readonly hostname: string | undefined;
   /** What Docker says of links, `NAME=value`. */
   readonly linkEnvironment: readonly string[];
-  /** Generated /etc files. */
+  /** Generated /etc files, and volumes. */
   readonly mounts: readonly BindMount[];
   readonly outputPath: string;
 }
@@ -53,6 +53,7 @@ export function containerSpec(
   place: ContainerPlace,
 ): ContainerSpec {
   const { config, hostConfig } = decodeDockerSettings(container.dockerConfig);
+  const security = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   return {
     id: containerIdOf(task.arn, container.name),
     taskId: taskIdOf(task.arn),
@@ -74,7 +75,8 @@ export function containerSpec(
     readonlyRootfs: hostConfig.ReadonlyRootfs === true,
     capabilitiesAdded: hostConfig.CapAdd ?? [],
     capabilitiesDropped: hostConfig.CapDrop ?? [],
-    noNewPrivileges: (hostConfig.SecurityOpt ?? []).some((option) => NO_NEW_PRIVILEGES.has(option)),
+    noNewPrivileges: security.noNewPrivileges,
+    apparmorProfile: security.apparmor,
     ulimits: (hostConfig.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({
       name: Name,
       soft: Soft,
@@ -83,7 +85,7 @@ export function containerSpec(
     sysctls: hostConfig.Sysctls ?? {},
     shmBytes: hostConfig.ShmSize || SHM_BYTES_DEFAULT,
     tmpfs: hostConfig.Tmpfs ?? {},
-    mounts: [...place.mounts, ...volumeMounts(task, container)],
+    mounts: place.mounts,
     terminal: config.Tty === true,
     outputPath: place.outputPath,
     labels: { ...config.Labels, ...ownLabels(task, container, image, place) },
@@ -141,14 +143,6 @@ export function givenEnvironment(container: PayloadContainer, image: Image): rea
     ...image.config.environment,
     ...Object.entries(container.environment ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
-}
-
-function volumeMounts(task: AssignedTask, container: PayloadContainer): readonly BindMount[] {
-  return (container.mountPoints ?? []).map(({ sourceVolume, containerPath, readOnly }) => {
-    const source = hostPathOf(task, sourceVolume);
-    if (source === undefined) throw new RuntimeError(`no volume ${sourceVolume}`);
-    return { source, target: containerPath, readonly: readOnly === true };
-  });
 }
 
 function ownLabels(

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { Journal } from "./journal.ts";
 import { OutputFile } from "./output-file.ts";
@@ -8,6 +9,7 @@ export interface Disk {
   openJournal(path: string): Journal;
   /** Makes a directory and those above it; one that is there stays as it is. */
   makeDirectory(path: string, mode?: number): Promise<void>;
+  exists(path: string): Promise<boolean>;
   readText(path: string): Promise<string>;
   writeText(path: string, text: string, mode: number): Promise<void>;
   /** Opens or creates the file of a container's output, in a directory that is there. */
@@ -25,6 +27,7 @@ export const machineDisk: Disk = {
   makeDirectory: async (path, mode) => {
     await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) });
   },
+  exists: async (path) => existsSync(path),
   readText: (path) => readFile(path, "utf8"),
   writeText: (path, text, mode) => writeFile(path, text, { mode }),
   openOutput: (path) => OutputFile.open(path),

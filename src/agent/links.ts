@@ -2,7 +2,6 @@
  * Docker's links: a container on the bridge network knows others of its task by name, and their ports by environment
  * variables. ECS has them in network mode bridge only.
  */
-import type { PayloadContainer } from "../protocol/acs.ts";
 import { definitionOf, type TaskRecord } from "./task-record.ts";
 
 /** A linked container, as the one that links to it sees it. */
@@ -33,19 +32,6 @@ export function linksOf(record: TaskRecord, container: string): readonly Link[] 
     );
     return [{ name, alias, address: target.address, ports }];
   });
-}
-
-/**
- * What must have started before a container does: ECS waits for what it links to as for a dependency on its start.
- */
-export function dependenciesOf(
-  container: PayloadContainer,
-): NonNullable<PayloadContainer["dependsOn"]> {
-  const linked = (container.links ?? []).map((text) => ({
-    containerName: parseLink(text).name,
-    condition: "START" as const,
-  }));
-  return [...(container.dependsOn ?? []), ...linked];
 }
 
 /** Docker's variables for a container's links: where each port of the linked container is. */

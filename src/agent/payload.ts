@@ -5,9 +5,10 @@ import type {
   RoleCredentials,
   ServerMessage,
 } from "../protocol/acs.ts";
+import { dependenciesOf } from "./dependencies.ts";
 import { decodeDockerSettings } from "./docker-settings.ts";
-import { dependenciesOf } from "./links.ts";
 import type { AssignedTask } from "./task-record.ts";
+import { volumeOf } from "./volumes.ts";
 
 /** The members without which a message is dropped, by type. Source: the ECS agent. */
 const REQUIRED: Readonly<Record<ServerMessage["type"], readonly string[]>> = {
@@ -68,7 +69,7 @@ function problemOf(task: AssignedTask): string | undefined {
   if (task.containers.length === 0) return "the task has no containers";
   const names = new Set<string>();
   for (const container of task.containers) {
-    const error = containerProblem(container);
+    const error = containerProblem(container) ?? volumeProblem(task, container);
     if (error !== undefined) return error;
     if (names.has(container.name)) return `two containers are named ${container.name}`;
     names.add(container.name);
@@ -88,6 +89,19 @@ function containerProblem(container: PayloadContainer): string | undefined {
   } catch (error) {
     return `container ${name}: ${messageOf(error)}`;
   }
+}
+
+function volumeProblem(task: AssignedTask, container: PayloadContainer): string | undefined {
+  const mounts = container.mountPoints ?? [];
+  const unknown = mounts.find(({ sourceVolume }) => volumeOf(task, sourceVolume) === undefined);
+  if (unknown !== undefined) {
+    return `container ${container.name} mounts unknown volume ${unknown.sourceVolume}`;
+  }
+  const odd = mounts.find(({ containerPath }) => !/^\/+[^/]/.test(containerPath ?? ""));
+  return (
+    odd &&
+    `container ${container.name} mounts volume ${odd.sourceVolume} at ${JSON.stringify(odd.containerPath)}, which is no absolute path below /`
+  );
 }
 
 /** Every dependency exists, and none leads back to itself: else the task could neither start nor stop. */

@@ -34,6 +34,7 @@ import {
   withContainer,
 } from "./task-record.ts";
 import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
+import { normalImageVolumes } from "./volumes.ts";
 import { unlessAborted, waitForChange } from "./wake.ts";
 
 const RETRY_BACKOFF: Backoff = { firstMs: 100, factor: 2, maxMs: 10_000 };
@@ -233,11 +234,15 @@ export class TaskController {
       // Made again by the next looks.
       return this.#advance({ networkUp: network !== undefined, imagesUp: false });
     }
+    const volumes = normalImageVolumes(image.config.volumes);
+    if (volumes.length > 0) this.#change(name, { imageVolumes: volumes });
     await permits.use(async () => {
       const own = network.mode === "bridge" ? await this.#bridgeUp(name, signal) : network;
       const links = linksOf(this.#entry.record, name);
       const { address } = this.#container(name);
-      const prepared = { image, network: own, address, links, credentialsId };
+      const imageVolumes = (other: string): readonly string[] =>
+        this.#container(other).imageVolumes ?? [];
+      const prepared = { image, network: own, address, links, credentialsId, imageVolumes };
       await containerUp(this.#deps, task, name, prepared);
     });
     if (signal.aborted) return;

@@ -34,6 +34,8 @@ export interface ContainerRecord {
   readonly address?: string;
   /** Likewise: its ports of the machine. */
   readonly networkBindings?: readonly NetworkBinding[];
+  /** Paths that its image declares as volumes; absent: none. On record before it runs. */
+  readonly imageVolumes?: readonly string[];
   /** Absent until the container is RUNNING. */
   readonly stopSignal?: string;
   readonly startedAt?: number;

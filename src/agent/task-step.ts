@@ -1,6 +1,6 @@
 import type { PayloadContainer } from "../protocol/acs.ts";
+import { dependenciesOf } from "./dependencies.ts";
 import { healthCheckOf } from "./health-check.ts";
-import { dependenciesOf } from "./links.ts";
 import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "./task-record.ts";
 
 /** ECS: seconds from the stop signal to SIGKILL when the definition says nothing. */

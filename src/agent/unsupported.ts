@@ -4,12 +4,14 @@
  */
 import type { PayloadContainer } from "../protocol/acs.ts";
 import { type DockerSettings, decodeDockerSettings } from "./docker-settings.ts";
+import { parseSecurityOptions } from "./security-options.ts";
 import type { AssignedTask } from "./task-record.ts";
+import { volumeOf } from "./volumes.ts";
 
 /** The first thing this agent cannot do for a task, and the container that asks for it, if it is not the whole task. */
 export interface Unsupported {
   readonly container?: string;
-  /** By the task definition's name, e.g. `volumesFrom`. */
+  /** By the task definition's name, e.g. `secrets`. */
   readonly feature: string;
 }
 
@@ -40,17 +42,12 @@ const TASK_FEATURES = [
   "enableFaultInjection",
 ];
 const CONTAINER_FEATURES = [
-  "volumesFrom",
   "secrets",
   "environmentFiles",
   "firelensConfiguration",
   "credentialSpecs",
   "managedAgents",
 ];
-export const NO_NEW_PRIVILEGES: ReadonlySet<string> = new Set([
-  "no-new-privileges",
-  "no-new-privileges:true",
-]);
 
 /** What the task definition calls a feature that travels under another name. */
 const DEFINITION_NAMES: Readonly<Record<string, string>> = {
@@ -78,9 +75,9 @@ export function findUnsupported(task: AssignedTask): Unsupported | undefined {
 function inContainer(task: AssignedTask, container: PayloadContainer): string | undefined {
   const feature = CONTAINER_FEATURES.find((name) => isAsked(Reflect.get(container, name)));
   if (feature !== undefined) return feature;
-  const mounts = container.mountPoints ?? [];
-  const scratch = mounts.find(({ sourceVolume }) => !hostPathOf(task, sourceVolume));
-  if (scratch !== undefined) return `volume ${scratch.sourceVolume} without a host sourcePath`;
+  const volumes = (container.mountPoints ?? []).map((mount) => volumeOf(task, mount.sourceVolume));
+  const volume = volumes.find((candidate) => candidate?.kind === "unsupported");
+  if (volume?.kind === "unsupported") return volume.feature;
   return inDockerSettings(decodeDockerSettings(container.dockerConfig));
 }
 
@@ -89,14 +86,8 @@ function inDockerSettings({ config, hostConfig }: DockerSettings): string | unde
     Object.entries(document).find(([key, value]) => !keys.has(key) && isAsked(value))?.[0];
   const key = unknown(config, CONFIG_KEYS) ?? unknown(hostConfig, HOST_CONFIG_KEYS);
   if (key !== undefined) return key;
-  const option = hostConfig.SecurityOpt?.find((value) => !NO_NEW_PRIVILEGES.has(value));
+  const { unknown: option } = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   return option === undefined ? undefined : `security option ${option}`;
-}
-
-/** The directory of this machine that a task's volume names; undefined for every other kind of volume. */
-export function hostPathOf(task: AssignedTask, volumeName: string): string | undefined {
-  const volume = task.volumes.find(({ name }) => name === volumeName);
-  return (volume?.type ?? "host") === "host" ? volume?.host?.sourcePath || undefined : undefined;
 }
 
 /** False for what Docker's JSON says when it says nothing: null, false, 0, empty. */

@@ -194,7 +194,13 @@ export interface PayloadVolume {
   readonly name: string;
   readonly type: string;
   readonly host?: { readonly sourcePath: string };
-  readonly dockerVolumeConfiguration?: unknown;
+  readonly dockerVolumeConfiguration?: {
+    readonly scope?: string | undefined;
+    readonly autoprovision?: boolean | undefined;
+    readonly driver?: string | undefined;
+    readonly driverOpts?: Readonly<Record<string, string>> | undefined;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+  };
   readonly efsVolumeConfiguration?: unknown;
 }
 

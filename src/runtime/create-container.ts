@@ -4,6 +4,7 @@ import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
 import { Status, tolerating } from "./containerd/status.ts";
+import { copyUp } from "./copy-up.ts";
 import {
   asRuntimeError,
   deleteTask,
@@ -53,6 +54,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
 async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> {
   const { containerd, options, host } = engine;
   const rootfs = await prepareRootfs(engine, spec);
+  await fillVolumes(engine, spec, rootfs);
   const user = resolveUser(
     spec.user,
     await readRootfsFile(rootfs, "/etc/passwd"),
@@ -93,6 +95,17 @@ export async function createProcess(
   const { terminal } = frame;
   const process = { containerId: id, rootfs, ...outputsOf(frame), terminal };
   await alreadyExistsIsFine(containerd.tasks.create(process));
+}
+
+/** One volume after the other, and each for one container at a time: it is the first that fills it. */
+async function fillVolumes(
+  { options, turns }: Engine,
+  { mounts }: ContainerSpec,
+  rootfs: readonly Mount[],
+): Promise<void> {
+  for (const mount of mounts.filter((candidate) => candidate.copyUp)) {
+    await turns.take(`volume ${mount.source}`, () => copyUp(rootfs, mount, options.stateDirectory));
+  }
 }
 
 async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<readonly Mount[]> {

@@ -66,6 +66,7 @@ function imageOf(reference: string, origin: Image["origin"]): Image {
       workingDirectory: "",
       user: "",
       stopSignal: "SIGTERM",
+      volumes: [],
     },
   };
 }

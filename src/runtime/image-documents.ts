@@ -104,6 +104,7 @@ function imageConfigOf(config: Json): ImageConfig {
     workingDirectory: textOf(config.WorkingDir) || "/",
     user: textOf(config.User),
     stopSignal: textOf(config.StopSignal) || "SIGTERM",
+    volumes: isObject(config.Volumes) ? Object.keys(config.Volumes) : [],
   };
 }
 

@@ -27,6 +27,7 @@ const container: ContainerSpec = {
   capabilitiesAdded: [],
   capabilitiesDropped: [],
   noNewPrivileges: false,
+  apparmorProfile: undefined,
   ulimits: [],
   sysctls: {},
   shmBytes: 64 * MEBIBYTE,

@@ -152,6 +152,8 @@ export interface ImageConfig {
   readonly user: string;
   /** Default `SIGTERM`. */
   readonly stopSignal: string;
+  /** Paths where Docker gives each container a volume of its own. */
+  readonly volumes: readonly string[];
 }
 
 /** Everything about one container, already merged from image, task definition and node. */
@@ -185,6 +187,8 @@ export interface ContainerSpec {
   readonly capabilitiesAdded: readonly string[];
   readonly capabilitiesDropped: readonly string[];
   readonly noNewPrivileges: boolean;
+  /** By name, or `unconfined`; undefined: the default profile, where the kernel has AppArmor. */
+  readonly apparmorProfile: string | undefined;
   readonly ulimits: readonly { name: string; soft: number; hard: number }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly shmBytes: number;
@@ -203,6 +207,8 @@ export interface BindMount {
   readonly source: string;
   readonly target: string;
   readonly readonly: boolean;
+  /** Docker's rule for volumes: while the source is empty, what the image has at the target is copied into it. */
+  readonly copyUp?: boolean;
 }
 
 export type ContainerNetwork =

@@ -153,6 +153,7 @@ export function specOf(
     capabilitiesAdded: [],
     capabilitiesDropped: [],
     noNewPrivileges: false,
+    apparmorProfile: undefined,
     ulimits: [],
     sysctls: {},
     shmBytes: 64 * 1024 * 1024,

@@ -91,7 +91,15 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     family: "small",
     cpu: "256",
     memory: "512",
-    containerDefinitions: [container({ memory: 512 })],
+    volumes: [{ name: "scratch" }],
+    containerDefinitions: [
+      container({ mountPoints: [{ sourceVolume: "scratch", containerPath: "/scratch" }] }),
+      container({
+        name: "reader",
+        essential: false,
+        volumesFrom: [{ sourceContainer: "app", readOnly: true }],
+      }),
+    ],
   },
   {
     ...FARGATE,

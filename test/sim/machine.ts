@@ -176,6 +176,7 @@ export class NodeProcess {
         endpoints,
         credentials: () => keys[label],
         directory: directoryOf(label),
+        volumesDirectory: "/gantry/volumes",
         config: agentConfig(deps, { label, cluster, accountId }),
         clock,
         random,

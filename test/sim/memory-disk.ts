@@ -9,6 +9,7 @@ import { Journal } from "../../src/agent/journal.ts";
 export class MemoryDisk implements Disk, Disposable {
   readonly #name: string;
   readonly #files = new Map<string, string>();
+  readonly #directories = new Set<string>();
   readonly #journals = new Map<string, { readonly uri: string; readonly keeper: DatabaseSync }>();
   #journalCount = 0;
 
@@ -27,9 +28,9 @@ export class MemoryDisk implements Disk, Disposable {
 
   /** Forgets all below a directory, journals too. Their agents must be gone. */
   lose(directory: string): void {
-    for (const path of this.#files.keys()) {
-      if (path.startsWith(`${directory}/`)) this.#files.delete(path);
-    }
+    const isBelow = (path: string): boolean => `${path}/`.startsWith(`${directory}/`);
+    for (const path of this.#files.keys()) if (isBelow(path)) this.#files.delete(path);
+    for (const path of this.#directories) if (isBelow(path)) this.#directories.delete(path);
     for (const [path, { keeper }] of this.#journals) {
       if (!path.startsWith(`${directory}/`)) continue;
       keeper.close();
@@ -44,7 +45,13 @@ export class MemoryDisk implements Disk, Disposable {
     }
   }
 
-  async makeDirectory(): Promise<void> {}
+  async makeDirectory(path: string): Promise<void> {
+    this.#directories.add(path);
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.#files.has(path) || this.#directories.has(path);
+  }
 
   async readText(path: string): Promise<string> {
     return this.#files.get(path) ?? "";
@@ -71,9 +78,10 @@ export class MemoryDisk implements Disk, Disposable {
     this.lose(path);
   }
 
-  /** Paths of all files, for the search for what was left behind. */
+  /** Paths of all files and of tasks' directories, for the search for what was left behind. */
   get files(): readonly string[] {
-    return [...this.#files.keys()];
+    const ofTasks = [...this.#directories].filter((path) => path.split("/").length > 4);
+    return [...this.#files.keys(), ...ofTasks];
   }
 
   [Symbol.dispose](): void {

@@ -5,12 +5,14 @@
 import type { RoleCredentials } from "../../protocol/acs.ts";
 import type { AgentConfig, ApiClient, Credentials } from "../agent-deps.ts";
 import { networkModeOf, type TaskRecord } from "../task-record.ts";
+import type { VolumePlaces } from "../volumes.ts";
 import type { EndpointIds } from "./container-ids.ts";
 
 /** What an agent gives so that its tasks' questions can be answered. */
 export interface EndpointAgent {
   readonly config: AgentConfig;
   readonly ids: EndpointIds;
+  readonly volumePlaces: VolumePlaces;
   /** Of a task's own role, as the server has sent them. */
   readonly taskCredentials: (taskArn: string) => RoleCredentials | undefined;
   /** Undefined until the agent is registered. */

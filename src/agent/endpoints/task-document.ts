@@ -8,7 +8,7 @@ import { decodeDockerSettings } from "../docker-settings.ts";
 import { ecsLabels } from "../ecs-labels.ts";
 import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "../task-record.ts";
 import { executionStoppedAt } from "../task-report.ts";
-import { hostPathOf } from "../unsupported.ts";
+import { volumeMounts } from "../volumes.ts";
 import type { EndpointTask } from "./hub.ts";
 import { networksOf, portsOf } from "./network-document.ts";
 
@@ -115,7 +115,7 @@ function containerOf(
     FinishedAt: timestamp(stoppedAt),
     Type: "NORMAL",
     Networks: status === "PENDING" ? undefined : networksOf(record, container, version),
-    Volumes: volumesOf(record, name),
+    Volumes: volumesOf(task, name),
     LogDriver: LogConfig?.Type || undefined,
     LogOptions: sorted(LogConfig?.Config ?? {}),
     ...(version === 4 && { ContainerARN: definition?.containerArn || undefined }),
@@ -132,13 +132,13 @@ function knownStatusOf(record: TaskRecord): string {
   return record.runningAt === undefined ? "NONE" : "RUNNING";
 }
 
-function volumesOf(record: TaskRecord, name: string): object[] | undefined {
-  const volumes = (definitionOf(record, name)?.mountPoints ?? []).map(
-    ({ sourceVolume, containerPath }) => ({
-      Source: hostPathOf(record.task, sourceVolume) ?? "",
-      Destination: containerPath,
-    }),
-  );
+function volumesOf({ agent, record }: EndpointTask, name: string): object[] | undefined {
+  const definition = definitionOf(record, name);
+  if (definition === undefined) return undefined;
+  const imageVolumes = (other: string): readonly string[] =>
+    record.containers.find((container) => container.name === other)?.imageVolumes ?? [];
+  const mounts = volumeMounts(record.task, definition, agent.volumePlaces, imageVolumes);
+  const volumes = mounts.map(({ source, target }) => ({ Source: source, Destination: target }));
   return volumes.length > 0 ? volumes : undefined;
 }
 

@@ -1,6 +1,5 @@
 import { dirname } from "node:path";
 import { messageOf } from "../../lib/errors.ts";
-import type { PayloadContainer } from "../../protocol/acs.ts";
 import {
   type ContainerNetwork,
   type ContainerSpec,
@@ -18,13 +17,16 @@ import { type Link, linkEnvironment } from "../links.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { hostnameOf, outputPath, writeContainerFiles } from "../task-files.ts";
 import type { AssignedTask, ContainerRecord } from "../task-record.ts";
-import { hostPathOf } from "../unsupported.ts";
+import { volumeMounts } from "../volumes.ts";
+import { makeVolumes } from "./volumes.ts";
 
 export interface ContainersDeps {
   readonly runtime: Runtime;
   readonly config: AgentConfig;
   readonly disk: Disk;
   readonly directory: string;
+  /** Of the volumes that all tasks of this machine share. */
+  readonly volumesDirectory: string;
   readonly endpointIds: EndpointIds;
 }
 
@@ -35,6 +37,8 @@ export interface Prepared {
   /** Of the container itself, on the bridge network. */
   readonly address: string | undefined;
   readonly links: readonly Link[];
+  /** What the images of the task's containers declare as volumes, of this one and of those that have started. */
+  readonly imageVolumes: (name: string) => readonly string[];
   /** Of the task's role, if it has one. */
   readonly credentialsId: string | undefined;
 }
@@ -76,6 +80,8 @@ async function prepare(
   const output = outputPath(deps.directory, task.arn, name);
   await deps.disk.makeDirectory(dirname(output));
   await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();
+  const volumes = volumeMounts(task, definition, deps, prepared.imageVolumes);
+  await makeVolumes(deps.disk, volumes);
   const endpoints = endpointEnvironment(deps.config, {
     endpointId: deps.endpointIds.idOf(task.arn, name),
     credentialsId: prepared.credentialsId,
@@ -88,27 +94,19 @@ async function prepare(
     endpoints,
     hostname: hostnameOf(task, name),
     linkEnvironment: linkEnvironment(name, prepared.links),
-    mounts: [...(await writeContainerFiles(deps, task, name, prepared)), ...endpoints.mounts],
+    mounts: [
+      ...(await writeContainerFiles(deps, task, name, prepared)),
+      ...endpoints.mounts,
+      ...volumes.map(({ source, target, readonly, copyUp = false }) => ({
+        source,
+        target,
+        readonly,
+        copyUp,
+      })),
+    ],
     outputPath: output,
   });
-  await makeVolumeDirectories(deps.disk, task, definition);
   return spec;
-}
-
-/** Docker makes the directory of a host volume that is not there. */
-async function makeVolumeDirectories(
-  disk: Disk,
-  task: AssignedTask,
-  definition: PayloadContainer,
-): Promise<void> {
-  for (const { sourceVolume } of definition.mountPoints ?? []) {
-    const path = hostPathOf(task, sourceVolume);
-    if (path === undefined) continue;
-    await disk.makeDirectory(path).catch((error: unknown) => {
-      // A file may be mounted as well.
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    });
-  }
 }
 
 /** Asks a container to end, in its image's way. */

@@ -125,6 +125,7 @@ export class Rig implements AsyncDisposable {
       credentials: () => ({ accessKeyId: "NODE", secretAccessKey: "secret" }),
       config: TEST_CONFIG,
       directory: this.directory,
+      volumesDirectory: join(this.directory, "volumes"),
       clock: this.clock,
       random: evenRandom,
       log: silentLog,

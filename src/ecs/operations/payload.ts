@@ -80,6 +80,13 @@ export function toStopPayload(
   };
 }
 
+/** Kinds of volumes that no agent of ours mounts: it refuses them by these names. */
+const FOREIGN_VOLUMES = [
+  ["fsxWindowsFileServerVolumeConfiguration", "fsxWindowsFileServer"],
+  ["s3filesVolumeConfiguration", "s3files"],
+  ["configuredAtLaunch", "ebs"],
+] as const;
+
 /** Without a source path the agent makes a volume that lives as long as the task. */
 function toPayloadVolume(volume: Volume): PayloadVolume {
   const name = volume.name ?? "";
@@ -89,6 +96,8 @@ function toPayloadVolume(volume: Volume): PayloadVolume {
   if (volume.dockerVolumeConfiguration) {
     return { name, type: "docker", dockerVolumeConfiguration: volume.dockerVolumeConfiguration };
   }
+  const foreign = FOREIGN_VOLUMES.find(([member]) => volume[member] !== undefined);
+  if (foreign !== undefined) return { name, type: foreign[1] };
   return { name, type: "host", host: { sourcePath: volume.host?.sourcePath ?? "" } };
 }
 
