@@ -48,6 +48,8 @@ export interface AgentConfig {
   readonly label: string;
   readonly version: string;
   readonly imagePullBehavior: ImagePullBehavior;
+  /** Between two publications of metrics, in milliseconds; absent: the protocol's 20 s. */
+  readonly metricsIntervalMs?: number;
   /** Where tasks find the AWS endpoint unless they say otherwise; undefined: they get no address. */
   readonly awsEndpoint?: {
     /** As a task reaches it, e.g. `http://169.254.170.2:4566`. */

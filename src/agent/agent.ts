@@ -21,7 +21,7 @@ import type { Disk } from "./disk.ts";
 import { EndpointIds } from "./endpoints/container-ids.ts";
 import type { EndpointAgent, EndpointHub, EndpointTask } from "./endpoints/hub.ts";
 import type { Journal } from "./journal.ts";
-import { discoverEndpoint, register } from "./registration.ts";
+import { discoverEndpoints, register } from "./registration.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { Reporter } from "./reporter.ts";
 import { RoleCredentialsCache } from "./role-credentials.ts";
@@ -35,7 +35,9 @@ import {
   type TaskRecord,
   taskIdOf,
 } from "./task-record.ts";
-import { unlessAborted } from "./wake.ts";
+import { runTcsSession } from "./telemetry/tcs-session.ts";
+import { PUBLISH_INTERVAL_MS, Telemetry } from "./telemetry/telemetry.ts";
+import { unlessAborted, Wake } from "./wake.ts";
 
 /** Chosen: containers made or removed at a time. More only queue inside the engine. */
 const CONCURRENT_CONTAINERS_MAX = 8;
@@ -122,6 +124,9 @@ class AgentRun {
   readonly #reporter: Reporter;
   readonly #registryAuth: RegistryAuth;
   readonly #endpointAgent: EndpointAgent;
+  readonly #telemetry: Telemetry;
+  /** Wakes when something has become known of any task. */
+  readonly #news = new Wake();
   readonly #working = new Set<Promise<void>>();
   #instanceArn: string | undefined;
 
@@ -139,6 +144,7 @@ class AgentRun {
       ids: new EndpointIds(journal.endpointSecret(() => random.hex(ENDPOINT_SECRET_BYTES))),
       taskCredentials: (taskArn) => this.#roleCredentials.get(taskArn, "TaskApplication"),
       instanceArn: () => this.#instanceArn,
+      stats: (containerId) => this.#telemetry.latest(containerId),
       ecs: this.#ecs,
       ecsAs: (credentials) => deps.api(ecsTarget, () => credentials),
     };
@@ -156,6 +162,17 @@ class AgentRun {
       clock,
       log,
       start: (entry) => this.#start(entry),
+      onChange: () => this.#news.notify(),
+    });
+    this.#telemetry = new Telemetry({
+      runtime: deps.runtime,
+      records: () => this.assignments.list().map(({ record }) => record),
+      news: this.#news,
+      intervalMs: config.metricsIntervalMs ?? PUBLISH_INTERVAL_MS,
+      cluster: config.cluster,
+      clock,
+      random,
+      log,
     });
   }
 
@@ -176,44 +193,66 @@ class AgentRun {
     await Promise.all(this.#working);
   }
 
+  /** Keeps both connections until the run ends. */
   async #connect(instanceArn: string, onConnected: () => void): Promise<void> {
     const { clock, config, credentials, dial, log, random, runtime } = this.#deps;
+    const version = await this.#untilDone("cannot ask the runtime", () => runtime.version());
+    const discovery = { ecs: this.#ecs, cluster: config.cluster };
+    const shared = {
+      dial,
+      sign: (url: URL, body?: string) =>
+        signRequest({
+          method: "GET",
+          url,
+          ...(body !== undefined && { body }),
+          credentials: credentials(),
+          service: "ecs",
+          region: config.region,
+          now: clock.now(),
+        }),
+      clock,
+      random,
+      log,
+    };
+    const software = { agentHash: "gantry", agentVersion: config.version };
     const handler = {
       assignments: this.assignments,
       journal: this.#journal,
       roleCredentials: this.#roleCredentials,
       log,
     };
-    const version = await this.#untilDone("cannot ask the runtime", () => runtime.version());
-    await runSession(
+    const acs = runSession(
       {
-        endpoint: (signal) =>
-          discoverEndpoint({ ecs: this.#ecs, cluster: config.cluster }, instanceArn, signal),
-        dial,
-        sign: (url) =>
-          signRequest({
-            method: "GET",
-            url,
-            credentials: credentials(),
-            service: "ecs",
-            region: config.region,
-            now: clock.now(),
-          }),
+        ...shared,
+        endpoint: async (signal) =>
+          (await discoverEndpoints(discovery, instanceArn, signal)).endpoint,
         onConnected,
         handle: (text) => handleFrame(handler, text),
         identity: {
-          agentHash: "gantry",
-          agentVersion: config.version,
+          ...software,
           clusterArn: config.cluster,
           containerInstanceArn: instanceArn,
           dockerVersion: `DockerVersion: ${version}`,
         },
-        clock,
-        random,
-        log,
       },
       this.#signal,
     );
+    const tcs = runTcsSession(
+      {
+        ...shared,
+        endpoint: async (signal) =>
+          (await discoverEndpoints(discovery, instanceArn, signal)).telemetryEndpoint,
+        publish: (send, signal) => this.#telemetry.publish(instanceArn, send, signal),
+        identity: {
+          ...software,
+          cluster: config.cluster,
+          containerInstance: instanceArn,
+          dockerVersion: version ?? "",
+        },
+      },
+      this.#signal,
+    );
+    await Promise.all([acs, tcs, this.#telemetry.sample(this.#signal)]);
   }
 
   /** Takes up what the journal knows as the runtime now has it, and removes what no assignment knows. */

@@ -29,6 +29,8 @@ export interface AssignmentsDeps {
   readonly log: Log;
   /** Called once for each task, when it is durable. */
   readonly start: (entry: TaskEntry) => void;
+  /** Called when something has become known of a task. */
+  readonly onChange: () => void;
 }
 
 export class Assignments {
@@ -49,7 +51,7 @@ export class Assignments {
 
   /** Takes up a record that is in the journal already. */
   resume(record: TaskRecord): TaskEntry {
-    const entry = new TaskEntry(this.#deps.journal, record);
+    const entry = new TaskEntry(this.#deps.journal, record, this.#deps.onChange);
     this.#entries.set(record.task.arn, entry);
     return entry;
   }

@@ -121,19 +121,22 @@ function checkAnswer(answer: unknown, sent: readonly Attribute[]): string {
   return arn;
 }
 
-/** The websocket endpoint of this container instance. */
-export async function discoverEndpoint(
+/** The websocket endpoints of this container instance: of its tasks (ACS), and of its telemetry (TCS). */
+export async function discoverEndpoints(
   deps: { readonly ecs: ApiClient; readonly cluster: string },
   containerInstanceArn: string,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<{ readonly endpoint: string; readonly telemetryEndpoint: string }> {
   const answer = (await deps.ecs.call(
     "DiscoverPollEndpoint",
     { cluster: deps.cluster, containerInstance: containerInstanceArn, zoneId: "" },
     signal,
-  )) as { endpoint?: string };
-  if (answer.endpoint === undefined) throw new ApiError("ServerException", "no endpoint answered");
-  return answer.endpoint;
+  )) as { endpoint?: string; telemetryEndpoint?: string };
+  const { endpoint, telemetryEndpoint } = answer;
+  if (endpoint === undefined || telemetryEndpoint === undefined) {
+    throw new ApiError("ServerException", "no endpoint answered");
+  }
+  return { endpoint, telemetryEndpoint };
 }
 
 function isClusterMissing(error: unknown): boolean {

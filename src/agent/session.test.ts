@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
-import { acsUrl, runSession } from "./session.ts";
+import { websocketUrl } from "./connection.ts";
+import { runSession } from "./session.ts";
 import { FakeServer } from "./testing/fake-server.fixture.ts";
 import { evenRandom } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
@@ -40,10 +41,10 @@ async function withSession(
 const query = (server: FakeServer, dial: number, name: string): string | null =>
   new URL(server.dialled[dial] ?? "ws://none").searchParams.get(name);
 
-test("acsUrl() keeps the endpoint's path, makes the scheme a websocket's and sorts the query", () => {
-  const { href } = acsUrl("https://h:7901/acs/", { b: "x y", a: "1" });
+test("websocketUrl() keeps the endpoint's path, makes the scheme a websocket's and sorts the query", () => {
+  const { href } = websocketUrl("https://h:7901/acs/", { b: "x y", a: "1" });
   assert.equal(href, "wss://h:7901/acs/ws?a=1&b=x%20y");
-  assert.equal(acsUrl("http://h", {}).href, "ws://h/ws");
+  assert.equal(websocketUrl("http://h", {}).href, "ws://h/ws");
 });
 
 test("only the first connection of a process asks for credentials", async () => {

@@ -8,14 +8,9 @@ import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Random } from "../lib/random.ts";
 import type { AgentMessage } from "../protocol/acs.ts";
 import type { Dial } from "./agent-deps.ts";
-import { Wake, waitForChange } from "./wake.ts";
+import { attend, dialInTime, type Ending, websocketUrl } from "./connection.ts";
 
 /** All figures are the ECS agent's. */
-const INACTIVITY_MS_MIN = 60_000;
-const INACTIVITY_JITTER_MS = 60_000;
-const AGE_MS_MAX = 1_800_000;
-const AGE_JITTER_MS = 300_000;
-const DIAL_TIMEOUT_MS = 30_000;
 const RECONNECT_BACKOFF: Backoff = { firstMs: 250, factor: 1.5, maxMs: 120_000 };
 const INACTIVE_PAUSE_MS = 3_600_000;
 /** Close codes after which it reconnects without a pause: normal, going away, lost, internal error. */
@@ -36,12 +31,6 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}
-
-/** How a connection went: whether it was of use, and how it closed. */
-interface Ending {
-  readonly messageCount: number;
-  readonly code: number;
 }
 
 /** Keeps the connection until `signal` aborts. */
@@ -79,73 +68,27 @@ async function dial(
   sendCredentials: boolean,
   signal: AbortSignal,
 ): Promise<MessageSocket> {
-  const url = acsUrl(await deps.endpoint(signal), {
+  const url = websocketUrl(await deps.endpoint(signal), {
     ...deps.identity,
     protocolVersion: "2",
     seqNum: "1",
     sendCredentials: String(sendCredentials),
   });
-  const over = new AbortController();
-  const forward = (): void => over.abort();
-  signal.addEventListener("abort", forward, { once: true });
-  const timeout = deps.clock.sleep(DIAL_TIMEOUT_MS, over.signal).then(forward);
-  try {
-    return await deps.dial(url.href, deps.sign(url), over.signal);
-  } finally {
-    signal.removeEventListener("abort", forward);
-    over.abort();
-    await timeout;
-  }
+  return dialInTime(deps, url, deps.sign(url), signal);
 }
 
-/** `<endpoint>/ws?<sorted query>`, with the endpoint's path kept and its scheme made a websocket's. */
-export function acsUrl(endpoint: string, query: Readonly<Record<string, string>>): URL {
-  const url = new URL(endpoint);
-  url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
-  for (const name of Object.keys(query).toSorted()) url.searchParams.set(name, query[name] ?? "");
-  // Both are read as a space, but only this one is signed as one.
-  url.search = url.search.replaceAll("+", "%20");
-  return url;
-}
-
-/** Answers messages until either side closes, nothing comes any more, the connection is too old, or `signal` aborts. */
-async function serve(
-  { clock, handle, log, random }: SessionDeps,
-  socket: MessageSocket,
-  signal: AbortSignal,
-): Promise<Ending> {
-  const wake = new Wake();
-  const expiresAt = clock.now() + AGE_MS_MAX + AGE_JITTER_MS * random.next();
-  const nextSilence = (): number =>
-    clock.now() + INACTIVITY_MS_MIN + INACTIVITY_JITTER_MS * random.next();
-  let silentAt = nextSilence();
-  let messageCount = 0;
-  let closedWith: number | undefined;
-  socket.onMessage((text) => {
-    messageCount++;
-    silentAt = nextSilence();
-    // After the abort nobody is left to act on what is accepted.
-    if (signal.aborted) return;
+/** Answers messages until the connection ends. */
+function serve(deps: SessionDeps, socket: MessageSocket, signal: AbortSignal): Promise<Ending> {
+  const { handle, log } = deps;
+  const onMessage = (text: string): void => {
     try {
       for (const answer of handle(text)) socket.send(JSON.stringify(answer));
     } catch (error) {
       // Not acknowledged: the server sends it again.
       log.error("cannot take a message", { error: messageOf(error) });
     }
-  });
-  socket.onClose((code, reason) => {
-    closedWith = code;
+  };
+  const onClose = (code: number, reason: string): void =>
     log.info("connection to the server closed", { code, reason });
-    wake.notify();
-  });
-  while (closedWith === undefined && !signal.aborted) {
-    const now = clock.now();
-    if (now >= expiresAt) socket.close(1000, "ConnectionExpired: Reconnect to continue");
-    else if (now >= silentAt) socket.close(1001, "no message for too long");
-    if (now >= Math.min(expiresAt, silentAt)) return { messageCount, code: 1000 };
-    await waitForChange(clock, wake.next(), Math.min(expiresAt, silentAt), signal);
-  }
-  if (closedWith === undefined) socket.close(1001, "agent is going away");
-  return { messageCount, code: closedWith ?? 1001 };
+  return attend(deps, socket, { onMessage, onClose }, signal);
 }

@@ -6,11 +6,13 @@ import { Wake } from "./wake.ts";
 export class TaskEntry {
   #record: TaskRecord;
   readonly #journal: Journal;
+  readonly #onChange: () => void;
   readonly #wake = new Wake();
 
-  /** `record` is in the journal already. */
-  constructor(journal: Journal, record: TaskRecord) {
+  /** `record` is in the journal already. `onChange` is called after each change. */
+  constructor(journal: Journal, record: TaskRecord, onChange: () => void = () => undefined) {
     this.#journal = journal;
+    this.#onChange = onChange;
     this.#record = record;
   }
 
@@ -29,6 +31,7 @@ export class TaskEntry {
     this.#journal.putTask(next);
     this.#record = next;
     this.#wake.notify();
+    this.#onChange();
   }
 
   /** Changes the record for those who read it now; durable with the next `update`. For what may be lost in a crash. */

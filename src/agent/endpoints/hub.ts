@@ -5,6 +5,7 @@
 import type { RoleCredentials } from "../../protocol/acs.ts";
 import type { AgentConfig, ApiClient, Credentials } from "../agent-deps.ts";
 import { networkModeOf, type TaskRecord } from "../task-record.ts";
+import type { StatsPair } from "../telemetry/usage.ts";
 import type { VolumePlaces } from "../volumes.ts";
 import type { EndpointIds } from "./container-ids.ts";
 
@@ -17,6 +18,8 @@ export interface EndpointAgent {
   readonly taskCredentials: (taskArn: string) => RoleCredentials | undefined;
   /** Undefined until the agent is registered. */
   readonly instanceArn: () => string | undefined;
+  /** The latest two samples of a container; undefined when it does not run. */
+  readonly stats: (containerId: string) => Promise<StatsPair | undefined>;
   /** The ECS API in the node's name. */
   readonly ecs: ApiClient;
   /** The ECS API in another's name. */

@@ -1,8 +1,16 @@
+import { containerIdOf } from "../container-spec.ts";
 import { type Answer, json } from "./answer.ts";
 import type { EndpointTask } from "./hub.ts";
 import type { MetadataQuestion } from "./question.ts";
+import { statsDocument } from "./stats-document.ts";
 import { tagsOf } from "./tags.ts";
-import { containerDocument, containerNamed, taskDocument } from "./task-document.ts";
+import {
+  containerDocument,
+  containerNamed,
+  dockerNameOf,
+  type MetadataVersion,
+  taskDocument,
+} from "./task-document.ts";
 
 /** Version 4 says 404 where the older ones say 400. */
 const UNKNOWN_STATUS = { 2: 400, 3: 400, 4: 404 } as const;
@@ -32,10 +40,39 @@ export async function answerMetadata(
         ? unknown("the task has no such container")
         : json(200, document);
     }
+    case "stats": {
+      const stats = name === undefined ? undefined : await containerStats(task, name, version);
+      return stats === undefined ? unknown("the task has no such container") : json(200, stats);
+    }
+    case "taskStats":
+      return json(200, await taskStats(task, version));
     case "associations":
       // A task with associations (GPUs, accelerators) is not accepted by this agent.
       return json(200, { Associations: null });
     case "association":
       return unknown("the container has no such association");
   }
+}
+
+/** By runtime id. */
+async function taskStats(task: EndpointTask, version: MetadataVersion): Promise<object> {
+  const entries = task.record.containers.map(
+    async ({ name }) =>
+      [containerIdOf(task.arn, name), await containerStats(task, name, version)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** A container that does not run has none: the older versions say null. Undefined when the task has no such container. */
+async function containerStats(
+  { agent, arn, record }: EndpointTask,
+  name: string,
+  version: MetadataVersion,
+): Promise<object | null | undefined> {
+  const container = record.containers.find((candidate) => candidate.name === name);
+  if (container === undefined) return undefined;
+  const id = containerIdOf(arn, name);
+  const pair = container.status === "RUNNING" ? await agent.stats(id) : undefined;
+  if (pair === undefined) return version === 4 ? {} : null;
+  return statsDocument(id, dockerNameOf(record, name), pair, version);
 }

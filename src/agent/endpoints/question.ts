@@ -13,13 +13,22 @@ export interface MetadataQuestion {
   readonly containerId?: string;
   /** Version 2: the container that the question is about, by its runtime id. */
   readonly dockerId?: string;
-  readonly about: "container" | "task" | "taskWithTags" | "associations" | "association";
+  readonly about:
+    | "container"
+    | "task"
+    | "taskWithTags"
+    | "stats"
+    | "taskStats"
+    | "associations"
+    | "association";
 }
 
 const ABOUT: Readonly<Record<string, MetadataQuestion["about"]>> = {
   "": "container",
   task: "task",
   taskWithTags: "taskWithTags",
+  stats: "stats",
+  "task/stats": "taskStats",
 };
 
 /** Reads a request target. Undefined: there is nothing at that path. */
@@ -56,6 +65,8 @@ function parseV2([topic, id, ...more]: readonly string[]): Question | undefined 
       return { ...metadata, about: id ? "container" : "task" };
     case "metadataWithTags":
       return { ...metadata, about: id ? "container" : "taskWithTags" };
+    case "stats":
+      return { ...metadata, about: id ? "stats" : "taskStats" };
     default:
       return undefined;
   }

@@ -11,6 +11,7 @@ import { executionStoppedAt } from "../task-report.ts";
 import { volumeMounts } from "../volumes.ts";
 import type { EndpointTask } from "./hub.ts";
 import { networksOf, portsOf } from "./network-document.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** Of the endpoint: each later one shows more. */
 export type MetadataVersion = 2 | 3 | 4;
@@ -115,10 +116,15 @@ function containerOf(
     FinishedAt: timestamp(stoppedAt),
     Type: "NORMAL",
     Networks: status === "PENDING" ? undefined : networksOf(record, container, version),
+    Health: healthOf(container),
     Volumes: volumesOf(task, name),
     LogDriver: LogConfig?.Type || undefined,
     LogOptions: sorted(LogConfig?.Config ?? {}),
-    ...(version === 4 && { ContainerARN: definition?.containerArn || undefined }),
+    ...(version === 4 && {
+      ContainerARN: definition?.containerArn || undefined,
+      RestartCount:
+        definition?.restartPolicy === undefined ? undefined : (container.restartCount ?? 0),
+    }),
   };
 }
 
@@ -132,6 +138,17 @@ function knownStatusOf(record: TaskRecord): string {
   return record.runningAt === undefined ? "NONE" : "RUNNING";
 }
 
+function healthOf({ health }: ContainerRecord): object | undefined {
+  return (
+    health && {
+      status: health.status,
+      statusSince: timestamp(health.since),
+      exitCode: health.exitCode || undefined,
+      output: health.output || undefined,
+    }
+  );
+}
+
 function volumesOf({ agent, record }: EndpointTask, name: string): object[] | undefined {
   const definition = definitionOf(record, name);
   if (definition === undefined) return undefined;
@@ -140,12 +157,6 @@ function volumesOf({ agent, record }: EndpointTask, name: string): object[] | un
   const mounts = volumeMounts(record.task, definition, agent.volumePlaces, imageVolumes);
   const volumes = mounts.map(({ source, target }) => ({ Source: source, Destination: target }));
   return volumes.length > 0 ? volumes : undefined;
-}
-
-/** RFC 3339 with as many digits of the second as it takes: 2026-01-01T00:00:00.12Z. */
-function timestamp(epochMs: number | undefined): string | undefined {
-  if (epochMs === undefined || !Number.isFinite(epochMs)) return undefined;
-  return new Date(epochMs).toISOString().replace(/\.?0+Z$/, "Z");
 }
 
 /** Go writes the members of a map in the order of their names. Undefined where there are none. */

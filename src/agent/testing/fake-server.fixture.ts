@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import type { AgentMessage, PayloadTask, ServerMessage } from "../../protocol/acs.ts";
+import { bodyOfFrame, type TelemetryMessage } from "../../protocol/tcs.ts";
 import type { ApiFactory, Credentials, Dial } from "../agent-deps.ts";
 import type { LogEvent } from "../log-lines.ts";
 import type { TaskStateChange } from "../task-report.ts";
@@ -27,9 +28,17 @@ export class FakeServer {
   /** What came in on websockets. */
   readonly received: AgentMessage[] = [];
   readonly dialled: string[] = [];
+  /** Frames of the telemetry connection. */
+  readonly telemetryFrames: string[] = [];
+  readonly telemetryDialled: string[] = [];
+  telemetrySocket: MessageSocket | undefined;
   /** Events by `group/stream`; a stream exists when it has an entry, a group when it is in `groups`. */
   readonly streams: Map<string, LogEvent[]> = new Map();
   readonly groups: Set<string> = new Set();
+  /** By ARN. */
+  readonly tags: Map<string, readonly { key: string; value: string }[]> = new Map();
+  /** What is answered of task protection. */
+  protection: unknown;
   readonly clusters: Set<string> = new Set(["default"]);
   /** Answers to throw instead, for as long as it returns some. */
   fail: (operation: string) => Error | undefined = () => undefined;
@@ -55,7 +64,13 @@ export class FakeServer {
     },
   });
 
+  /** What was published, in order. */
+  get telemetry(): readonly TelemetryMessage[] {
+    return this.telemetryFrames.map((frame) => JSON.parse(bodyOfFrame(frame)) as TelemetryMessage);
+  }
+
   readonly dial: Dial = async (url) => {
+    if (new URL(url).pathname.startsWith("/tcs")) return this.#acceptTelemetry(url);
     this.dialled.push(url);
     const failure = this.fail("dial");
     if (failure !== undefined) throw failure;
@@ -65,9 +80,23 @@ export class FakeServer {
       if (this.socket === ours) this.socket = undefined;
     });
     this.socket = ours;
-    void this.#beat(ours);
+    void this.#beat(ours, () => this.socket === ours);
     return theirs;
   };
+
+  #acceptTelemetry(url: string): MessageSocket {
+    this.telemetryDialled.push(url);
+    const failure = this.fail("dial telemetry");
+    if (failure !== undefined) throw failure;
+    const [theirs, ours] = socketPair();
+    ours.onMessage((text) => this.telemetryFrames.push(text));
+    ours.onClose(() => {
+      if (this.telemetrySocket === ours) this.telemetrySocket = undefined;
+    });
+    this.telemetrySocket = ours;
+    void this.#beat(ours, () => this.telemetrySocket === ours);
+    return theirs;
+  }
 
   /** Sends one message to the connected agent. */
   send(message: ServerMessage): void {
@@ -113,9 +142,10 @@ export class FakeServer {
     return (this.streams.get(stream) ?? []).map(({ message }) => message);
   }
 
-  async #beat(socket: MessageSocket): Promise<void> {
-    while (this.heartbeats && this.socket === socket) {
-      this.send({ type: "HeartbeatMessage", message: { healthy: true, messageId: "beat" } });
+  async #beat(socket: MessageSocket, isOpen: () => boolean): Promise<void> {
+    const beat = { type: "HeartbeatMessage", message: { healthy: true, messageId: "beat" } };
+    while (this.heartbeats && isOpen()) {
+      socket.send(JSON.stringify(beat));
       await this.#clock.sleep(HEARTBEAT_MS);
     }
   }
@@ -156,6 +186,11 @@ export class FakeServer {
       case "SubmitTaskStateChange":
         this.reports.push(input as unknown as TaskStateChange);
         return { acknowledgment: "ok" };
+      case "ListTagsForResource":
+        return { tags: this.tags.get(String(input.resourceArn)) ?? [] };
+      case "GetTaskProtection":
+      case "UpdateTaskProtection":
+        return this.protection;
       case "CreateLogGroup":
         this.groups.add(group);
         return {};
