@@ -45,6 +45,7 @@ function withoutFirstWatch(store: Store, lost: Promise<void>): Store {
     throw new CompactedError("history is gone");
   }
   return {
+    scan: (prefix, onPage) => store.scan(prefix, onPage),
     list: (prefix) => store.list(prefix),
     txn: (compare, write) => store.txn(compare, write),
     watch: (prefix, from, signal) =>

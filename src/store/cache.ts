@@ -17,7 +17,7 @@ export interface Cache {
   lookup(name: string, value: string): readonly StoreRecord[];
   /**
    * Resolves when the view includes `revision`: await it after a txn before answering (read your writes).
-   * Throws UnavailableError when the cache has stopped following the store.
+   * Throws UnavailableError when the cache has stopped following the store, or what the store threw.
    */
   reached(revision: Revision): Promise<void>;
   /** Calls `listener` after each applied batch with the changed keys and previous values. Returns the unsubscriber. */
@@ -47,7 +47,7 @@ class StoreCache implements Cache {
   readonly #store: Store;
   readonly #log: Log;
   readonly #indexes: CacheIndexes;
-  #records = new OrderedMap<StoreRecord>();
+  readonly #records = new OrderedMap<StoreRecord>();
   readonly #listeners = new Set<(changes: readonly CacheChange[]) => void>();
   #waiters: Waiter[] = [];
   /** -1 until the first list. */
@@ -91,20 +91,23 @@ class StoreCache implements Cache {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#stopped = false;
+    let reason: unknown = stoppedError();
     try {
       while (!signal.aborted) await this.#follow(signal);
+    } catch (error) {
+      reason = error;
+      throw error;
     } finally {
       this.#stopped = true;
-      for (const { settled } of this.#waiters.splice(0)) settled.reject(stoppedError());
+      for (const { settled } of this.#waiters.splice(0)) settled.reject(reason);
     }
   }
 
   /** Lists, then applies changes until `signal` aborts or the history is gone. */
   async #follow(signal: AbortSignal): Promise<void> {
-    const { revision, records } = await this.#store.list("/");
     const isFirst = this.#revision < 0 && this.#listeners.size === 0;
-    if (isFirst) this.#fill(records);
-    this.#apply(isFirst ? [] : this.#differenceTo(records), revision);
+    const revision = isFirst ? await this.#fill() : await this.#listAgain();
+    this.#releaseWaiters();
     try {
       for await (const changes of this.#store.watch("/", revision, signal)) {
         this.#apply(changes, changes.at(-1)?.revision ?? this.#revision);
@@ -115,10 +118,22 @@ class StoreCache implements Cache {
     }
   }
 
-  /** The first list may be long, and nobody is there to be told. */
-  #fill(records: readonly StoreRecord[]): void {
-    this.#records = new OrderedMap(records.map((record) => ({ key: record.key, value: record })));
-    for (const record of records) this.#indexes.replace(record.key, undefined, record);
+  /** The first list may be long, and nobody is there to be told: indexes grow while the rest is on its way. */
+  async #fill(): Promise<Revision> {
+    const revision = await this.#store.scan("/", (page) => {
+      for (const record of page) {
+        this.#records.set(record.key, record);
+        this.#indexes.replace(record.key, undefined, record);
+      }
+    });
+    this.#revision = revision;
+    return revision;
+  }
+
+  async #listAgain(): Promise<Revision> {
+    const { revision, records } = await this.#store.list("/");
+    this.#apply(this.#differenceTo(records), revision);
+    return revision;
   }
 
   /** What has to happen to this view so that it holds exactly `records`. */

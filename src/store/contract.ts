@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { CompactedError, InvariantError, UnavailableError } from "../lib/errors.ts";
 import { contents, plain, plainChange, testStoreModel } from "./contract-model.ts";
-import type { Change, Store } from "./store.ts";
+import type { Change, Store, StoreRecord } from "./store.ts";
 
 /** One fresh, empty set of data. */
 export interface StoreFixture {
@@ -51,6 +51,19 @@ function testRecords(fresh: Fresh): void {
     assert.deepEqual(await keysBelow(store, "/b"), ["/b", "/b/1", "/b/10", "/b/2", "/ba"]);
     assert.deepEqual(await keysBelow(store, "/none/"), []);
     assert.equal((await keysBelow(store, "/")).length, 7);
+  });
+
+  it("scan() tells each of the records below a prefix once", async (t) => {
+    const { store } = await fresh(t);
+    for (const key of ["/b/2", "/a/1", "/b/1"]) await put(store, key, key);
+    const told: StoreRecord[] = [];
+    const revision = await store.scan("/b/", (page) => told.push(...page));
+    assert.equal(revision, 3);
+    const { records } = await store.list("/b/");
+    assert.deepEqual(
+      told.toSorted((a, b) => a.revision - b.revision).map(plain),
+      records.toSorted((a, b) => a.revision - b.revision).map(plain),
+    );
   });
 
   it("a record is what was written, at the transaction's revision, and frozen", async (t) => {

@@ -17,6 +17,16 @@ export function formatDocument(value: unknown): string {
   return text;
 }
 
+/** A document's JSON in UTF-8, among others in the same bytes: from `start` to before `end`. */
+export interface PackedText {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Chosen: what indexes read of a task stands in 500 bytes; the rest of a document is decoded when it is asked for. */
+const HEAD_BYTES = 640;
+
 /**
  * A record that begins as text and lets go of it when it is first read. Most records of a large store are never read
  * again, and parsing them all was most of the time that opening took.
@@ -24,12 +34,12 @@ export function formatDocument(value: unknown): string {
 export class DocumentRecord implements StoreRecord {
   readonly key: string;
   readonly revision: Revision;
-  /** Until the document has been read. */
-  #text: string | undefined;
+  /** Until the document has been read. Packed where there are many: the collector then has nothing to move. */
+  #text: string | PackedText | undefined;
   #value: unknown;
 
   /** `text` is what {@link formatDocument} gave. */
-  constructor(key: string, revision: Revision, text: string) {
+  constructor(key: string, revision: Revision, text: string | PackedText) {
     this.key = key;
     this.revision = revision;
     this.#text = text;
@@ -37,17 +47,29 @@ export class DocumentRecord implements StoreRecord {
 
   get value(): unknown {
     if (this.#text !== undefined) {
-      this.#value = freeze(JSON.parse(this.#text));
+      this.#value = freeze(JSON.parse(unpack(this.#text)));
       this.#text = undefined;
     }
     return this.#value;
   }
 
   members(names: readonly string[]): Readonly<Record<string, unknown>> {
-    if (this.#text !== undefined) return readMembers(this.#text, names);
-    const value = this.#value;
+    if (this.#text !== undefined) {
+      return readMembers(unpack(this.#text, HEAD_BYTES), names) ?? this.#membersOfValue();
+    }
+    return this.#membersOfValue();
+  }
+
+  #membersOfValue(): Readonly<Record<string, unknown>> {
+    const { value } = this;
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   }
+}
+
+/** All of a text, or its beginning where that spares work. */
+function unpack(text: string | PackedText, bytesMax = Number.POSITIVE_INFINITY): string {
+  if (typeof text === "string") return text;
+  return text.bytes.toString("utf8", text.start, Math.min(text.end, text.start + bytesMax));
 }
 
 /** Frozen at every level, since records are shared by all readers. `for in` visits just the own members: what `JSON.parse` makes inherits nothing enumerable. It costs half of `Object.values`. */

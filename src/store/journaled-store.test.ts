@@ -30,7 +30,7 @@ class ManualJournal implements Journal {
 function open(): { journal: ManualJournal; store: Store } {
   const journal = new ManualJournal();
   const gather = (): Promise<void> => Promise.resolve();
-  const store = new JournaledStore({ journal, records: new Map(), revision: 0, gather });
+  const store = new JournaledStore({ journal, revision: 0, gather });
   return { journal, store };
 }
 

@@ -13,8 +13,8 @@ import type { Change, Compare, Revision, Store, StoreRecord, TxnResult, Write } 
 
 export interface JournaledStoreOptions {
   readonly journal: Journal;
-  /** The state to begin with; the store owns it from here on. */
-  readonly records: Map<string, StoreRecord>;
+  /** The state to begin with, of different keys each: read at once, and while it comes in. Absent: none. */
+  readonly pages?: AsyncIterable<readonly StoreRecord[]>;
   readonly revision: Revision;
   /** Resolves when a first commit should begin: what is decided until then shares it. */
   readonly gather: () => Promise<void>;
@@ -33,7 +33,9 @@ export interface JournaledStoreOptions {
 export class JournaledStore implements Store {
   readonly #journal: Journal;
   /** In no order: only caches list, once, and keep an order of their own. */
-  readonly #records: Map<string, StoreRecord>;
+  readonly #records = new Map<string, StoreRecord>();
+  /** Until the state to begin with is here: it is read only, and who lists is told page by page. */
+  #loading: Loading | undefined;
   readonly #feed: ChangeFeed;
   readonly #gather: () => Promise<void>;
   /** Of the last durable transaction. */
@@ -49,7 +51,6 @@ export class JournaledStore implements Store {
 
   constructor(options: JournaledStoreOptions) {
     this.#journal = options.journal;
-    this.#records = options.records;
     this.#gather = options.gather;
     this.#revision = options.revision;
     this.#decidedRevision = options.revision;
@@ -58,12 +59,25 @@ export class JournaledStore implements Store {
       historyChangesMax: options.historyChangesMax ?? STORE_HISTORY_CHANGES_MAX,
       bufferChangesMax: options.watchBufferChangesMax ?? STORE_WATCH_BUFFER_CHANGES_MAX,
     });
+    if (options.pages !== undefined) this.#load(options.pages);
   }
 
   async list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }> {
+    const records: StoreRecord[] = [];
+    const revision = await this.scan(prefix, (page) => {
+      for (const record of page) records.push(record);
+    });
+    return { revision, records: records.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+  }
+
+  async scan(prefix: string, onPage: (records: readonly StoreRecord[]) => void): Promise<Revision> {
     this.#assertOpen();
-    const records = [...this.#records.values()].filter(({ key }) => key.startsWith(prefix));
-    return { revision: this.#revision, records: records.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+    this.#loading?.listeners.push((page) => onPage(below(page, prefix)));
+    // What comes after this is told by the line above: of one moment, without a gap.
+    const revision = this.#revision;
+    onPage(below([...this.#records.values()], prefix));
+    await this.#loading?.done;
+    return revision;
   }
 
   // Not `async`: a commit's answer should reach the caller without a further turn of the microtask queue.
@@ -71,7 +85,10 @@ export class JournaledStore implements Store {
     try {
       this.#assertOpen();
       validate(compare, write);
-      return this.#decide(compare, write);
+      // Now: what the caller does to its objects afterwards is no part of the transaction.
+      const texts = write.map(toText);
+      if (this.#loading === undefined) return this.#decide(compare, texts);
+      return this.#loading.done.then(() => this.#decide(compare, texts));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -89,12 +106,28 @@ export class JournaledStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#loading?.done.catch(() => undefined);
     await this.#committing;
     this.#feed.close();
     await this.#journal.close();
   }
 
-  #decide(compare: readonly Compare[], write: readonly Write[]): Promise<TxnResult> {
+  #load(pages: AsyncIterable<readonly StoreRecord[]>): void {
+    const listeners: Loading["listeners"] = [];
+    const load = async (): Promise<void> => {
+      for await (const page of pages) {
+        if (this.#closed) return;
+        for (const record of page) this.#records.set(record.key, record);
+        for (const listener of listeners) listener(page);
+      }
+      this.#loading = undefined;
+    };
+    this.#loading = { listeners, done: load() };
+    // Told to whoever asks for anything.
+    this.#loading.done.catch(() => undefined);
+  }
+
+  #decide(compare: readonly Compare[], write: readonly WriteText[]): Promise<TxnResult> {
     if (this.#queue.length >= STORE_QUEUE_TXNS_MAX) {
       throw new UnavailableError(`${this.#queue.length} transactions wait for the disk`);
     }
@@ -116,9 +149,9 @@ export class JournaledStore implements Store {
   }
 
   /** Gives the writes that have an effect the next revision. */
-  #stage(write: readonly Write[]): readonly Staged[] {
+  #stage(write: readonly WriteText[]): readonly Staged[] {
     const effective = write.filter(
-      ({ key, value }) => value !== undefined || this.#decidedRevisionOf(key) !== 0,
+      ({ key, text }) => text !== undefined || this.#decidedRevisionOf(key) !== 0,
     );
     if (effective.length === 0) return [];
     const revision = this.#decidedRevision + 1;
@@ -182,6 +215,23 @@ export class JournaledStore implements Store {
   }
 }
 
+interface Loading {
+  readonly listeners: ((page: readonly StoreRecord[]) => void)[];
+  /** Rejects when the state cannot be read. */
+  readonly done: Promise<void>;
+}
+
+function below(records: readonly StoreRecord[], prefix: string): StoreRecord[] {
+  return records.filter(({ key }) => key.startsWith(prefix));
+}
+
+/** A write with its document as JSON; `undefined` deletes. */
+type WriteText = Pick<JournalRow, "key" | "text">;
+
+function toText({ key, value }: Write): WriteText {
+  return { key, text: value === undefined ? undefined : formatDocument(value) };
+}
+
 /** A change beside its durable form. */
 interface Staged {
   readonly change: Change;
@@ -195,8 +245,7 @@ interface Decided {
 }
 
 /** The record is made of the text, so that it is the same now and after a restart, whoever mutates the original. */
-function stage({ key, value }: Write, revision: Revision): Staged {
-  const text = value === undefined ? undefined : formatDocument(value);
+function stage({ key, text }: WriteText, revision: Revision): Staged {
   const record = text === undefined ? undefined : new DocumentRecord(key, revision, text);
   return { change: { key, revision, record }, row: { revision, key, text } };
 }

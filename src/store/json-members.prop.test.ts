@@ -5,14 +5,14 @@ import { readMembers } from "./json-members.ts";
 
 const NAMES = ["id", "lastStatus", "placement"];
 
-it("readMembers() gives the members that parsing the whole text would give", () => {
-  // Texts full of what could lead astray: quotes, backslashes, brackets, and the wanted names in the wrong places.
+/** Texts full of what could lead astray: quotes, backslashes, brackets, and the wanted names in the wrong places. */
+function anyDocument(): fc.Arbitrary<unknown> {
   const text = fc.oneof(
     fc.string(),
     fc.stringMatching(/^[\\"{}[\],:]*$/),
     fc.constantFrom(...NAMES),
   );
-  const { document } = fc.letrec<{ document: unknown }>((tie) => ({
+  return fc.letrec<{ document: unknown }>((tie) => ({
     document: fc.oneof(
       { depthSize: "small" },
       text,
@@ -20,17 +20,38 @@ it("readMembers() gives the members that parsing the whole text would give", () 
       fc.array(tie("document"), { maxLength: 4 }),
       fc.dictionary(text, tie("document"), { maxKeys: 6 }),
     ),
-  }));
+  })).document;
+}
+
+it("readMembers() gives the members that parsing the whole text would give", () => {
   fc.assert(
-    fc.property(document, (drawn) => {
+    fc.property(anyDocument(), (drawn) => {
       const json = JSON.stringify(drawn);
       const whole: unknown = JSON.parse(json);
       const isObject = typeof whole === "object" && whole !== null && !Array.isArray(whole);
       const expected = isObject ? (whole as Record<string, unknown>) : {};
-      const read = readMembers(json, NAMES);
+      const read = readMembers(json, NAMES) ?? {};
       for (const name of NAMES) assert.deepEqual(read[name], expected[name]);
       for (const name in read) assert.deepEqual(read[name], expected[name]);
     }),
+    { numRuns: 500 },
+  );
+});
+
+it("readMembers() of a text that is cut off gives the same, or says that it cannot tell", () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.constantFrom(...NAMES, "a", '"'), anyDocument()),
+      fc.nat(),
+      (document, cut) => {
+        const json = JSON.stringify(document);
+        const head = json.slice(0, cut % json.length);
+        const read = readMembers(head, NAMES);
+        if (read === undefined || head === "") return;
+        const whole = readMembers(json, NAMES) ?? {};
+        for (const name of NAMES) assert.deepEqual(read[name], whole[name]);
+      },
+    ),
     { numRuns: 500 },
   );
 });

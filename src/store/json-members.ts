@@ -1,9 +1,13 @@
 /**
  * At least the named top-level members of the JSON text of an object, as far as it has them; an empty object for any other
  * text. Parses no further than the last of them: where they stand at the beginning, it costs a fraction of the whole text.
- * `text` must be as `JSON.stringify` writes it: valid, and without white space.
+ * `text` must be as `JSON.stringify` writes it: valid, and without white space. It may be cut off anywhere: undefined when what
+ * is left of it does not tell.
  */
-export function readMembers(text: string, names: readonly string[]): Record<string, unknown> {
+export function readMembers(
+  text: string,
+  names: readonly string[],
+): Record<string, unknown> | undefined {
   if (text.charCodeAt(0) !== OPEN_BRACE) return {};
   let missing = names.length;
   let at = 0;
@@ -11,9 +15,12 @@ export function readMembers(text: string, names: readonly string[]): Record<stri
   while (missing > 0 && text.charCodeAt(at + 1) === QUOTE) {
     const nameStart = at + 2;
     const nameEnd = endOfString(text, nameStart);
-    if (isOneOf(names, text, nameStart, nameEnd)) missing--;
+    const isWanted = isOneOf(names, text, nameStart, nameEnd);
     at = endOfValue(text, nameEnd + 2);
+    if (at >= text.length) return undefined;
+    if (isWanted) missing--;
   }
+  if (missing > 0 && at + 1 >= text.length && text.charCodeAt(at) !== CLOSE_BRACE) return undefined;
   return JSON.parse(at === 0 ? "{}" : `${text.slice(0, at)}}`);
 }
 
@@ -32,7 +39,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** The index of the comma or bracket that follows the value at `from`. */
+/** The index of the comma or bracket that follows the value at `from`; the text's end where it is cut off. */
 function endOfValue(text: string, from: number): number {
   let depth = 0;
   for (let at = from; at < text.length; at++) {
@@ -45,11 +52,11 @@ function endOfValue(text: string, from: number): number {
   return text.length;
 }
 
-/** The index of the quote that ends the string whose first character is at `from`. */
+/** The index of the quote that ends the string whose first character is at `from`; the text's end where it is cut off. */
 function endOfString(text: string, from: number): number {
   let at = text.indexOf('"', from);
-  while (isEscaped(text, at)) at = text.indexOf('"', at + 1);
-  return at;
+  while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
+  return at < 0 ? text.length : at;
 }
 
 /** Whether an odd number of backslashes stands before it. */

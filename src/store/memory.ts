@@ -14,7 +14,6 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new JournaledStore({
     ...options,
     journal: { append: () => Promise.resolve(), close: () => Promise.resolve() },
-    records: new Map(),
     revision: 0,
     gather: () => Promise.resolve(),
   });

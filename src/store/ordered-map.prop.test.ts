@@ -19,7 +19,10 @@ describe("OrderedMap", () => {
     fc.assert(
       fc.property(beginning, operations, (begun, drawn) => {
         const model = new Map(begun);
-        const map = new OrderedMap(begun.map(([one, value]) => ({ key: one, value })));
+        const map = new OrderedMap<number>();
+        for (const [one, value] of begun) map.set(one, value);
+        // From here on there is an order to keep.
+        map.valuesBelow("");
         for (const [one, value] of drawn) {
           if (value === undefined) assert.equal(map.delete(one), model.delete(one));
           else {

@@ -72,10 +72,14 @@ describe("sqlite store and the machine", () => {
     const database = new DatabaseSync(join(directory, "state-00000001.db"));
     database.exec("UPDATE journal SET document = replace(document, 'alice', 'malice')");
     database.close();
-    await assert.rejects(
-      openSqliteStore({ directory, log: silentLog }),
-      (error) => error instanceof SetupError && /damaged.*checksum.*backup/.test(error.message),
-    );
+    const damaged = await openSqliteStore({ directory, log: silentLog });
+    for (const ask of [() => damaged.list("/"), () => put(damaged, "/b", 1)]) {
+      await assert.rejects(
+        ask,
+        (error) => error instanceof SetupError && /damaged.*checksum.*backup/.test(error.message),
+      );
+    }
+    await damaged.close();
   });
 
   it("a place that cannot be a directory is refused with its name", async (t) => {

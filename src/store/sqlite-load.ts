@@ -1,4 +1,5 @@
 import { JOURNAL_LOAD_ROWS } from "../lib/limits.ts";
+import type { JournalRow } from "./journal.ts";
 import type { Generation } from "./sqlite-generation.ts";
 import type { LivePage } from "./sqlite-protocol.ts";
 
@@ -25,17 +26,21 @@ export class LiveRows {
     if (last === undefined) return undefined;
     this.#beforeId = last.id;
     this.#rowsRead += rows.length;
-    const keys: string[] = [];
-    const revisions: number[] = [];
-    const texts: string[] = [];
-    for (const { key, revision, text } of rows) {
-      if (this.#seen.has(key)) continue;
-      this.#seen.add(key);
-      if (text === undefined) continue;
-      keys.push(key);
-      revisions.push(revision);
-      texts.push(text);
-    }
-    return { keys, revisions, texts };
+    const live = rows.filter(({ key }) => !this.#seen.has(key) && this.#seen.add(key));
+    return packed(live.filter(({ text }) => text !== undefined));
   }
+}
+
+function packed(rows: readonly JournalRow[]): LivePage {
+  const size = rows.reduce((sum, { text = "" }) => sum + Buffer.byteLength(text), 0);
+  const texts = new Uint8Array(size);
+  const bytes = Buffer.from(texts.buffer);
+  const ends = new Uint32Array(rows.length);
+  let end = 0;
+  rows.forEach(({ text = "" }, i) => {
+    end += bytes.write(text, end, "utf8");
+    ends[i] = end;
+  });
+  const keys = rows.map(({ key }) => key);
+  return { keys, revisions: Float64Array.from(rows, ({ revision }) => revision), texts, ends };
 }

@@ -43,13 +43,21 @@ function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void 
     setImmediate(step);
   };
   port.on("message", (request: JournalRequest) => {
-    port.postMessage(answer(() => handle(request)));
+    const reply = answer(() => handle(request));
+    port.postMessage(reply, handedOver(reply));
     if (request.kind === "close") {
       journal = undefined;
       port.close();
     }
     scheduleStep();
   });
+}
+
+/** What the other thread takes without a copy. */
+function handedOver(reply: JournalReply): ArrayBuffer[] {
+  if (reply.kind !== "loaded" || reply.page === undefined) return [];
+  const { revisions, texts, ends } = reply.page;
+  return [revisions.buffer, texts.buffer, ends.buffer];
 }
 
 function answer(handle: () => JournalReply): JournalReply {

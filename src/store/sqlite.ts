@@ -25,36 +25,40 @@ export interface SqliteStoreOptions {
 
 /**
  * Opens the embedded store: state in memory, an SQLite journal in `directory`, written by a thread of its own.
- * Throws SetupError when the directory is in use by another process, cannot be written, or holds damaged data.
+ * Throws SetupError when the directory is in use by another process or cannot be written. Reading the records goes on behind
+ * it: where they are damaged, each call of the store throws SetupError.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { directory, log, deadRowsMin = JOURNAL_DEAD_ROWS_MIN } = options;
   const thread = new JournalThread({ directory, deadRowsMin }, log);
   try {
     const revision = await thread.open();
-    const records = await load(thread);
     // The next turn of the event loop: what else this one brings shares the commit.
     const gather = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-    return new JournaledStore({ journal: thread, records, revision, gather });
+    return new JournaledStore({ journal: thread, pages: pagesOf(thread), revision, gather });
   } catch (error) {
     await thread.close();
     throw error;
   }
 }
 
-async function load(thread: JournalThread): Promise<Map<string, StoreRecord>> {
-  const records = new Map<string, StoreRecord>();
+async function* pagesOf(thread: JournalThread): AsyncGenerator<readonly StoreRecord[]> {
   let page = await thread.load();
   while (page !== undefined) {
     // The thread reads the next page while this one is taken in.
     const next = thread.load();
-    const { keys, revisions, texts } = page;
-    keys.forEach((key, i) => {
-      records.set(key, new DocumentRecord(key, revisions[i] ?? 0, texts[i] ?? ""));
-    });
+    next.catch(() => undefined);
+    yield recordsOf(page);
     page = await next;
   }
-  return records;
+}
+
+function recordsOf({ keys, revisions, texts, ends }: LivePage): readonly StoreRecord[] {
+  const bytes = Buffer.from(texts.buffer);
+  return keys.map((key, i) => {
+    const packed = { bytes, start: i === 0 ? 0 : (ends[i - 1] ?? 0), end: ends[i] ?? 0 };
+    return new DocumentRecord(key, revisions[i] ?? 0, packed);
+  });
 }
 
 /** The main thread's end of the journal. */

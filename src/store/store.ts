@@ -48,6 +48,11 @@ export interface Store {
   /** All records below `prefix`, in key order, as of `revision`. */
   list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }>;
   /**
+   * The same for who needs no order, page by page: `onPage` is told of each record once, of some while others are still on their
+   * way. Resolves with the revision.
+   */
+  scan(prefix: string, onPage: (records: readonly StoreRecord[]) => void): Promise<Revision>;
+  /**
    * All or nothing, durable when it resolves. Not `ok`, without effect, if any compared record is at another revision.
    * Throws UnavailableError when it could not be made durable (disk full): then it has no effect.
    */

@@ -47,6 +47,13 @@ export class ProcessStore implements Store {
     return result;
   }
 
+  async scan(prefix: string, onPage: (records: readonly StoreRecord[]) => void): Promise<Revision> {
+    await this.#travel();
+    const revision = await this.#deps.store.scan(prefix, onPage);
+    await this.#travel();
+    return revision;
+  }
+
   async txn(compare: readonly Compare[], write: readonly Write[]): Promise<TxnResult> {
     const { conditions, random, store } = this.#deps;
     await this.#travel();
