@@ -43,23 +43,19 @@ export function allowAllBut(actions: Actions, { on = "*" }: Where = {}): Stateme
 /** Allows a service-linked role to be made, for these services only. */
 export function allowServiceRole(
   services: string | readonly string[],
-  { on = "*" }: Where = {},
+  where: Omit<Where, "when"> = {},
 ): StatementJson {
-  return allow(
-    { iam: "CreateServiceLinkedRole" },
-    { on, when: { StringLike: { "iam:AWSServiceName": services } } },
-  );
+  const when = { StringLike: { "iam:AWSServiceName": services } };
+  return allow({ iam: "CreateServiceLinkedRole" }, { ...where, when });
 }
 
 /** Allows roles to be handed to these services only. */
 export function allowPassRole(
   services: string | readonly string[],
-  { on = "*" }: Where = {},
+  where: Omit<Where, "when"> = {},
 ): StatementJson {
-  return allow(
-    { iam: "PassRole" },
-    { on, when: { StringLike: { "iam:PassedToService": services } } },
-  );
+  const when = { StringLike: { "iam:PassedToService": services } };
+  return allow({ iam: "PassRole" }, { ...where, when });
 }
 
 function listActions(actions: Actions): readonly string[] {

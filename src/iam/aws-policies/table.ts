@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import { AWS_ACCOUNT, iamArn } from "../model/arns.ts";
 import { formatUniqueId } from "../model/ids.ts";
 import { ECS_POLICIES } from "./ecs.ts";
+import { NETWORK_POLICIES } from "./network.ts";
+import { OBSERVABILITY_POLICIES } from "./observability.ts";
+import { PEOPLE_POLICIES } from "./people.ts";
 import type { AwsPolicySource } from "./policy.ts";
+import { RESOURCE_POLICIES } from "./resources.ts";
+import { SERVICE_LINKED_POLICIES } from "./service-linked.ts";
 
 /** A managed policy of AWS: everyone may attach it, nobody may change it. */
 export interface AwsPolicy {
@@ -22,7 +27,14 @@ export interface AwsPolicy {
 const CREATED_AT = Date.UTC(2025, 0, 1);
 
 const POLICIES: ReadonlyMap<string, AwsPolicy> = new Map(
-  [...ECS_POLICIES]
+  [
+    ...ECS_POLICIES,
+    ...NETWORK_POLICIES,
+    ...OBSERVABILITY_POLICIES,
+    ...PEOPLE_POLICIES,
+    ...RESOURCE_POLICIES,
+    ...SERVICE_LINKED_POLICIES,
+  ]
     .map(build)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((policy) => [policy.arn, policy]),

@@ -1,4 +1,4 @@
-import type { ApiError } from "../../lib/errors.ts";
+import { ApiError } from "../../lib/errors.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import { findAwsPolicy } from "../aws-policies/table.ts";
 import type { IamDeps } from "../deps.ts";
@@ -84,13 +84,19 @@ export interface Attachable {
   readonly record: StoreRecord | undefined;
 }
 
-/** The policy of that ARN, of the account or AWS's. Throws NoSuchEntity, InvalidInput, ValidationError. */
+/** The policy of that ARN, of the account or AWS's. Throws NoSuchEntity, InvalidInput, PolicyNotAttachable. */
 export function findAttachable(
   { cache }: Pick<IamDeps, "cache">,
   accountId: string,
   arn: string,
 ): Attachable {
   const aws = findAwsPolicy(checkArnForm(arn));
+  if (aws?.path === "/aws-service-role/") {
+    throw new ApiError(
+      "PolicyNotAttachableException",
+      "Cannot attach a Service Role Policy to a Customer Role.",
+    );
+  }
   if (aws !== undefined) return { arn, name: aws.name, record: undefined };
   const parsed = parseIamArn(arn);
   if (parsed?.type === "policy" && parsed.accountId === accountId) {
