@@ -1,6 +1,6 @@
 /** Conditions on one value, as JSON and space-delimited patterns share them. */
 import { invalidPattern } from "./pattern-error.ts";
-import { LinearRegex } from "./regex.ts";
+import { compileRegex } from "./regex.ts";
 import type { Operand } from "./scanner.ts";
 
 export type Operator = "=" | "!=" | "<" | "<=" | ">" | ">=";
@@ -33,7 +33,7 @@ export function compileCondition(operator: Operator, operand: Operand): Conditio
 
 function compileEquality({ kind, text: wanted }: Operand): Condition {
   if (kind === "regex") {
-    const regex = new LinearRegex(wanted);
+    const regex = compileRegex(wanted);
     return (text) => regex.test(text);
   }
   const number = kind === "word" ? toNumber(wanted) : undefined;

@@ -3,53 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ApiError } from "../../lib/errors.ts";
 import { parseFilterPattern } from "./filter-pattern.ts";
-import { LinearRegex } from "./regex.ts";
 import { splitFields } from "./space-delimited.ts";
-
-const atom = fc.constantFrom("a", "b", ".", "[ab]", "[^a]", "\\d", "\\w", "\\.", "[a-c0-1]");
-const quantifier = fc.constantFrom("", "", "", "?", "*", "+", "{2}", "{0,2}", "{1,}");
-const alternative = fc
-  .tuple(
-    fc.constantFrom("", "", "^"),
-    fc.array(
-      fc.tuple(atom, quantifier).map((parts) => parts.join("")),
-      { maxLength: 5 },
-    ),
-    fc.constantFrom("", "", "$"),
-  )
-  .map(([start, atoms, end]) => start + atoms.join("") + end);
-const expression = fc
-  .array(alternative, { minLength: 1, maxLength: 3 })
-  .map((alternatives) => alternatives.join("|"))
-  .filter((source) => source !== "");
-
-describe("LinearRegex", () => {
-  test("agrees with JavaScript's", () => {
-    fc.assert(
-      fc.property(
-        expression,
-        fc.array(fc.string({ unit: fc.constantFrom("a", "b", "c", ".", "0", "é", " ") }), {
-          minLength: 1,
-          maxLength: 10,
-        }),
-        (source, texts) => {
-          const ours = new LinearRegex(source);
-          const theirs = new RegExp(source);
-          for (const text of texts) assert.equal(ours.test(text), theirs.test(text), text);
-        },
-      ),
-      { numRuns: 2_000 },
-    );
-  });
-
-  test("reads each character once, whatever the expression", () => {
-    const source = `${".*a".repeat(20)}.{30}b{20,}`;
-    const started = performance.now();
-    assert.equal(new LinearRegex(source).test("a".repeat(50_000)), false);
-    // A backtracking matcher would not end in the life of the machine.
-    assert.ok(performance.now() - started < 10_000);
-  });
-});
 
 describe("parseFilterPattern()", () => {
   test("reads or refuses any text, and what it reads matches or does not match any message", () => {

@@ -1,7 +1,7 @@
 /** Patterns for unstructured text: `ERROR "not found" -debug`, `?ERROR ?WARN`, `%regex%`. */
 import type { FilterPattern } from "./filter-pattern.ts";
 import { invalidTerm } from "./pattern-error.ts";
-import { LinearRegex } from "./regex.ts";
+import { compileRegex } from "./regex.ts";
 import { type Operand, Scanner } from "./scanner.ts";
 
 const WORD = /[A-Za-z0-9_]+/y;
@@ -47,6 +47,6 @@ function compileTerm({ kind, text: wanted }: Operand): Term {
     const isIn = (text: string): boolean => text.includes(wanted);
     return { isIn, mayBeIn: isIn };
   }
-  const regex = new LinearRegex(wanted);
+  const regex = compileRegex(wanted);
   return { isIn: (message) => regex.test(message), mayBeIn: () => true };
 }
