@@ -19,7 +19,8 @@ export interface Disk {
 }
 
 /** A container's output: {@link OutputFile}, or what stands for it. */
-export type Output = Pick<OutputFile, "read" | "release" | "size" | "watch"> & AsyncDisposable;
+export type Output = Pick<OutputFile, "modifiedAt" | "read" | "release" | "size" | "watch"> &
+  AsyncDisposable;
 
 /** The machine's file system. */
 export const machineDisk: Disk = {

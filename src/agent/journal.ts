@@ -3,7 +3,7 @@
  * containers, what the server has acknowledged, how far output was shipped, and who we are to the server. Never credentials.
  *
  * Two connections to one SQLite file: `durable` survives a loss of power (an fsync per commit), `quick` a crash of this
- * program only. What is written through `quick` is safe to lose: reports and log batches are then sent a second time.
+ * program only. What is written through `quick` is safe to lose: reports and log batches are then sent a second time, and known as such.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ReportedState, TaskRecord } from "./task-record.ts";

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, utimesSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ApiError, UnavailableError } from "../lib/errors.ts";
+import { LinearRegex } from "../lib/linear-regex.ts";
 import { silentLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
-import { EVENT_MESSAGE_BYTES_MAX, LineSplitter, LogBatch, type LogEvent } from "./log-lines.ts";
+import { LogBatch, type LogEvent } from "./log-batch.ts";
+import { EVENT_MESSAGE_BYTES_MAX, LineSplitter } from "./log-lines.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { OutputFile } from "./output-file.ts";
 import { evenRandom } from "./testing/rig.fixture.ts";
@@ -20,6 +22,10 @@ class Bench implements AsyncDisposable {
   readonly stored: LogEvent[] = [];
   readonly path: string;
   offset = 0;
+  storedEnd = 0;
+  losesAnswers = false;
+  startsEvent: LinearRegex | undefined;
+  spoolBytesMax: number = 2 ** 30;
   failure: Error | undefined;
   readonly #directory: string;
   readonly #stops: (() => Promise<void>)[] = [];
@@ -38,10 +44,17 @@ class Bench implements AsyncDisposable {
     const over = new AbortController();
     const shipper = new LogShipper({
       file,
-      put: async (events) => {
+      put: async (events, { from, to }) => {
         if (this.failure !== undefined) throw this.failure;
+        // As the service does it: what it has it does not take again.
+        if (this.storedEnd > from) return { knownEnd: this.storedEnd };
         this.stored.push(...events);
+        this.storedEnd = to;
+        if (!this.losesAnswers) return {};
+        throw new UnavailableError("the answer is lost");
       },
+      startsEvent: this.startsEvent,
+      spoolBytesMax: this.spoolBytesMax,
       offset: this.offset,
       saveOffset: (offset) => {
         assert.ok(offset >= this.offset, "an offset never goes back");
@@ -81,6 +94,9 @@ const action = fc.oneof(
   { weight: 2, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 3000 }) }) },
   { weight: 1, arbitrary: fc.record({ outage: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ restart: true }) },
+  { weight: 1, arbitrary: fc.record({ losesAnswers: fc.boolean() }) },
+  // The agent's machine loses its power: what was not waited for is forgotten.
+  { weight: 1, arbitrary: fc.record({ forget: fc.nat(30) }) },
 );
 
 test("every line is shipped exactly once and in order, whatever the writes, outages and restarts", async () => {
@@ -94,7 +110,13 @@ test("every line is shipped exactly once and in order, whatever the writes, outa
           appendFileSync(bench.path, step.write);
           written += step.write;
         } else if ("pass" in step) await pass(bench.clock, step.pass);
-        else if ("outage" in step) {
+        else if ("losesAnswers" in step) bench.losesAnswers = step.losesAnswers;
+        else if ("forget" in step) {
+          await run.stop();
+          bench.offset = Math.max(0, bench.offset - step.forget);
+          bench.offset = Buffer.from(written).lastIndexOf("\n", bench.offset) + 1;
+          run = await bench.ship();
+        } else if ("outage" in step) {
           bench.failure = step.outage ? new UnavailableError("away") : undefined;
         } else {
           await run.stop();
@@ -102,6 +124,7 @@ test("every line is shipped exactly once and in order, whatever the writes, outa
         }
       }
       bench.failure = undefined;
+      bench.losesAnswers = false;
       run.shipper.end();
       let isOver = false;
       void run.ended.then(() => {
@@ -199,9 +222,91 @@ test("a line beyond the limit of an event is cut between characters, nothing of 
 
 test("a batch keeps within what PutLogEvents takes", () => {
   const batch = new LogBatch();
-  while (batch.add({ message: "x".repeat(200_000), endOffset: 1 }, 0));
+  while (batch.add({ message: "x".repeat(200_000), endOffset: 1, timestamp: 0 }));
   assert.equal(batch.events.length, 5);
   const many = new LogBatch();
-  while (many.add({ message: "x", endOffset: 1 }, 0));
+  while (many.add({ message: "x", endOffset: 1, timestamp: 0 }));
   assert.equal(many.events.length, 10_000);
+  const long = new LogBatch();
+  assert.ok(long.add({ message: "x", endOffset: 1, timestamp: 0 }));
+  assert.ok(long.add({ message: "x", endOffset: 2, timestamp: 24 * 3_600_000 }));
+  assert.ok(!long.add({ message: "x", endOffset: 3, timestamp: 24 * 3_600_000 + 1 }));
+});
+
+test("lines up to the next that begins an event are one event, whole after a restart too", async () => {
+  await using bench = await Bench.create();
+  bench.startsEvent = new LinearRegex("^[A-Z]+ ");
+  const first = await bench.ship();
+  appendFileSync(bench.path, "INFO one\nERROR two\n  at here\n\n  at there\n");
+  await passUntil(bench.clock, () => bench.stored.length === 1);
+  await first.stop();
+  appendFileSync(bench.path, "  at last\nINFO three\n");
+  await bench.ship();
+  await passUntil(bench.clock, () => bench.stored.length === 3);
+  assert.deepEqual(bench.messages(), [
+    "INFO one",
+    "ERROR two\n  at here\n\n  at there\n  at last",
+    "INFO three",
+  ]);
+});
+
+test("an event of several lines waits for its next line for five seconds only", async () => {
+  await using bench = await Bench.create();
+  bench.startsEvent = new LinearRegex("^\\S");
+  await bench.ship();
+  appendFileSync(bench.path, "one\n");
+  await pass(bench.clock, 4_000);
+  assert.deepEqual(bench.messages(), []);
+  await passUntil(bench.clock, () => bench.stored.length === 1);
+  assert.ok(bench.clock.now() <= 7_000);
+});
+
+test("what is too long for one event is cut, in events of several lines too", async () => {
+  await using bench = await Bench.create();
+  bench.startsEvent = new LinearRegex("^start");
+  const { shipper } = await bench.ship();
+  const lines = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(60_000));
+  appendFileSync(bench.path, ["start", ...lines, "start"].join("\n"));
+  shipper.end();
+  await passUntil(bench.clock, () => bench.messages().at(-1) === "start");
+  assert.ok(bench.messages().every((one) => Buffer.byteLength(one) <= EVENT_MESSAGE_BYTES_MAX));
+  assert.equal(bench.messages().join("\n"), ["start", ...lines, "start"].join("\n"));
+});
+
+test("while the service is away the oldest output is dropped above the limit, in whole lines", async () => {
+  await using bench = await Bench.create();
+  bench.spoolBytesMax = 10_000;
+  await bench.ship();
+  bench.failure = new UnavailableError("away");
+  const lines = Array.from({ length: 2_000 }, (_, i) => `line ${i}`);
+  appendFileSync(bench.path, `${lines.join("\n")}\n`);
+  await pass(bench.clock, 60_000);
+  bench.failure = undefined;
+  await passUntil(bench.clock, () => bench.messages().at(-1) === "line 1999");
+  const kept = bench.messages();
+  assert.ok(kept.length > 400 && kept.length < 1_000, String(kept.length));
+  assert.deepEqual(kept, lines.slice(-kept.length));
+});
+
+test("while the service answers, a burst above the limit is only late", async () => {
+  await using bench = await Bench.create();
+  bench.spoolBytesMax = 10_000;
+  await bench.ship();
+  const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+  appendFileSync(bench.path, `${lines.join("\n")}\n`);
+  await passUntil(bench.clock, () => bench.stored.length === lines.length);
+  assert.deepEqual(bench.messages(), lines);
+});
+
+test("what was written while nobody read is stamped no later than the file was written to", async () => {
+  await using bench = await Bench.create();
+  appendFileSync(bench.path, "before\n");
+  utimesSync(bench.path, 1_000, 1_000);
+  await bench.clock.advance(2_000_000);
+  await bench.ship();
+  await passUntil(bench.clock, () => bench.stored.length === 1);
+  appendFileSync(bench.path, "now\n");
+  await passUntil(bench.clock, () => bench.stored.length === 2);
+  assert.equal(bench.stored[0]?.timestamp, 1_000_000);
+  assert.ok((bench.stored[1]?.timestamp ?? 0) >= 2_000_000);
 });

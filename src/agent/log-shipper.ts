@@ -1,58 +1,73 @@
 /**
  * Ships one container's output to a sink, from its file. The file is the queue: what is in memory is one batch and one
- * unfinished line. An offset is saved only behind acknowledged lines, so a crash repeats at most one batch and loses none.
- * Gives up output only when the sink has been away for so long that the file outgrew its limit, and says so.
+ * unfinished event. The sink is told which bytes of the output a batch is and remembers how far it is, so that neither a lost
+ * answer nor a crash of either side loses a line or stores it twice. Gives up output only when the sink has been away for so
+ * long that the file outgrew its limit, and says so.
  */
 
 import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ApiError, messageOf } from "../lib/errors.ts";
+import type { LinearRegex } from "../lib/linear-regex.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { Output } from "./disk.ts";
-import { LineSplitter, LogBatch, type LogEvent, type OutputLine } from "./log-lines.ts";
+import { LogBatch, type LogEvent } from "./log-batch.ts";
+import type { PutResult } from "./log-destination.ts";
+import { OutputReader } from "./output-reader.ts";
 import { Wake, waitForChange } from "./wake.ts";
 
 /** How long the first line of a batch waits for others. Chosen: a person who follows a log does not notice. */
 const FLUSH_MS = 250;
 /** How often to look at the file when no notice of growth came. */
 const LOOK_MS = 1_000;
-const READ_BYTES = 262_144;
+/** Docker's awslogs driver: how long an event of several lines waits for its next line. */
+const JOIN_MS = 5_000;
 const RETRY_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
 /** How long to go on trying when the container has ended. */
 const AFTER_END_MS = 300_000;
 /** How much of the shipped prefix may stay on the disk. */
 const RELEASE_BYTES = 16 * 2 ** 20;
-/** Unshipped output above this is dropped, oldest first, down to half of it. */
-const BACKLOG_BYTES_MAX = 2 ** 30;
+/** Chosen: while the sink answers, a backlog up to this is only late, whatever may wait while it is away. */
+const LATE_BYTES_MAX = 2 ** 30;
 
 export interface LogShipperDeps {
   readonly file: Output;
-  /** Stores events, which are in order. Throws ApiError or UnavailableError. */
-  readonly put: (events: readonly LogEvent[], signal: AbortSignal) => Promise<void>;
+  /** Stores the events, which are in order, of the output `from` a byte `to` another. Throws ApiError or UnavailableError. */
+  readonly put: (
+    events: readonly LogEvent[],
+    range: { readonly from: number; readonly to: number },
+    signal: AbortSignal,
+  ) => Promise<PutResult>;
   /** Of the file, where to begin. */
   readonly offset: number;
   readonly saveOffset: (offset: number, durability: "quick" | "durable") => void;
+  /** Matches the lines that begin an event; undefined: all do. */
+  readonly startsEvent?: LinearRegex | undefined;
+  /** Output that may wait while the sink is away; above it the oldest is dropped, down to half of it. */
+  readonly spoolBytesMax: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
+/** What became of a batch: the sink has the output up to `shipped`, or output up to `dropped` was given up. */
+type Outcome = { readonly shipped: number } | { readonly dropped: number } | "over";
+
 export class LogShipper {
   readonly #deps: LogShipperDeps;
   readonly #wake = new Wake();
-  #splitter: LineSplitter;
-  #lines: OutputLine[] = [];
-  #readOffset: number;
+  readonly #reader: OutputReader;
+  /** Everything before it is shipped or given up. */
+  #offset: number;
   #releasedOffset: number;
-  #lastTimestamp = 0;
   #endedAt: number | undefined;
 
   constructor(deps: LogShipperDeps) {
     this.#deps = deps;
-    this.#readOffset = deps.offset;
+    this.#offset = deps.offset;
     this.#releasedOffset = deps.offset;
-    this.#splitter = new LineSplitter(deps.offset);
+    this.#reader = new OutputReader(deps);
   }
 
   /** Nothing more will be written to the file. */
@@ -64,23 +79,27 @@ export class LogShipper {
   /** Ships until everything is shipped after `end()`, or the time for that is over, or `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     using _watcher = this.#deps.file.watch(() => this.#wake.notify());
+    await this.#reader.stampBacklog();
     while (!signal.aborted) {
       const batch = await this.#collect(signal);
       if (batch?.endOffset === undefined) return;
-      if (batch.events.length > 0 && !(await this.#ship(batch.events, signal))) return;
-      this.#deps.saveOffset(batch.endOffset, "quick");
-      await this.#release(batch.endOffset);
-      await this.#boundBacklog();
+      const to = batch.endOffset;
+      const outcome =
+        batch.events.length > 0 ? await this.#ship(batch.events, to, signal) : { shipped: to };
+      if (outcome === "over") return;
+      if ("dropped" in outcome) await this.#skipTo(outcome.dropped);
+      else await this.#advance(to, outcome.shipped);
     }
   }
 
   /** The next batch; without lines when there will be none; undefined when aborted. */
   async #collect(signal: AbortSignal): Promise<LogBatch | undefined> {
-    const { clock, file } = this.#deps;
+    const { clock } = this.#deps;
+    const reader = this.#reader;
     const batch = new LogBatch();
     let dueAt = Number.POSITIVE_INFINITY;
     while (!signal.aborted) {
-      if (!this.#fill(batch)) return batch;
+      if (!reader.fill(batch)) return batch;
       if (batch.endOffset !== undefined && dueAt === Number.POSITIVE_INFINITY) {
         dueAt = clock.now() + FLUSH_MS;
       }
@@ -88,77 +107,95 @@ export class LogShipper {
       // Both before the read: growth or an end that comes during it must not be missed.
       const change = this.#wake.next();
       const ended = this.#endedAt !== undefined;
-      const bytes = await file.read(this.#readOffset, READ_BYTES);
-      this.#readOffset += bytes.length;
-      if (bytes.length > 0) {
-        this.#lines.push(...this.#splitter.push(bytes));
-      } else if (ended) {
-        this.#lines.push(...this.#splitter.flush());
-        if (this.#fill(batch)) return batch;
-      } else {
-        await waitForChange(clock, change, Math.min(dueAt, clock.now() + LOOK_MS), signal);
+      if (await reader.read()) continue;
+      if (ended) {
+        reader.finish();
+        if (reader.fill(batch)) return batch;
+        continue;
+      }
+      const joinedAt = (reader.pendingSince ?? Number.POSITIVE_INFINITY) + JOIN_MS;
+      if (clock.now() >= joinedAt) reader.completeEvent();
+      else {
+        const lookAt = Math.min(dueAt, joinedAt, clock.now() + LOOK_MS);
+        await waitForChange(clock, change, lookAt, signal);
       }
     }
     return undefined;
   }
 
-  /** Moves lines into the batch; false when it is full. Time never runs backwards within a stream. */
-  #fill(batch: LogBatch): boolean {
-    this.#lastTimestamp = Math.max(this.#lastTimestamp, this.#deps.clock.now());
-    const full = this.#lines.findIndex((line) => !batch.add(line, this.#lastTimestamp));
-    this.#lines = full === -1 ? [] : this.#lines.slice(full);
-    return full === -1;
-  }
-
-  /** True when the sink has the events, or will never take them; false when there is no point in going on. */
-  async #ship(events: readonly LogEvent[], signal: AbortSignal): Promise<boolean> {
+  async #ship(events: readonly LogEvent[], to: number, signal: AbortSignal): Promise<Outcome> {
     const { clock, log, random } = this.#deps;
     for (let failures = 1; ; failures++) {
       try {
-        await this.#deps.put(events, signal);
-        return true;
+        const range = { from: this.#offset, to };
+        const { knownEnd, rejected } = await this.#deps.put(events, range, signal);
+        if (rejected !== undefined) {
+          log.error("the log service does not take output of such a time, which is lost", {
+            rejected: JSON.stringify(rejected),
+          });
+        }
+        return { shipped: knownEnd ?? to };
       } catch (error) {
-        if (signal.aborted) return false;
+        if (signal.aborted) return "over";
         const fields = { events: events.length, error: messageOf(error) };
         if (error instanceof ApiError && error.code === "InvalidParameterException") {
           log.error("the log service refused a batch of output, which is lost", fields);
-          return true;
+          return { shipped: to };
         }
         if (this.#endedAt !== undefined && clock.now() > this.#endedAt + AFTER_END_MS) {
           log.error("gave up shipping the output of an ended container", fields);
-          return false;
+          return "over";
         }
         if (failures === 1) log.warn("cannot ship output yet", fields);
-        await this.#boundBacklog();
+        const dropped = await this.#findDrop(this.#deps.spoolBytesMax);
+        if (dropped !== undefined) return { dropped };
         await clock.sleep(backoffMs(RETRY_BACKOFF, failures, random), signal);
       }
     }
   }
 
+  /** The sink has everything up to `shipped`, which is `expected` unless it knew of it already. */
+  async #advance(expected: number, shipped: number): Promise<void> {
+    const { file, saveOffset, spoolBytesMax } = this.#deps;
+    // It knows of no more than there is: what it says is still not to be trusted with a jump beyond.
+    const offset = shipped === expected ? shipped : Math.min(shipped, await file.size());
+    if (offset !== expected) this.#reader.goTo(offset, { insideLine: false });
+    this.#offset = offset;
+    saveOffset(offset, "quick");
+    await this.#release(offset);
+    const dropped = await this.#findDrop(Math.max(spoolBytesMax, LATE_BYTES_MAX));
+    if (dropped !== undefined) await this.#skipTo(dropped);
+  }
+
   async #release(shippedOffset: number): Promise<void> {
-    const length = shippedOffset - this.#releasedOffset;
-    if (length < RELEASE_BYTES) return;
+    if (shippedOffset - this.#releasedOffset < RELEASE_BYTES) return;
     // Else a loss of power could leave a saved offset inside the hole.
     this.#deps.saveOffset(shippedOffset, "durable");
-    await this.#releaseRange(this.#releasedOffset, length);
-    this.#releasedOffset = shippedOffset;
+    await this.#releaseUpTo(shippedOffset);
   }
 
-  async #boundBacklog(): Promise<void> {
+  /** Where to go on when more waits than may; undefined when it does not. */
+  async #findDrop(bytesMax: number): Promise<number | undefined> {
     const size = await this.#deps.file.size();
-    if (size - this.#readOffset <= BACKLOG_BYTES_MAX) return;
-    const offset = size - BACKLOG_BYTES_MAX / 2;
-    const lostBytes = offset - this.#readOffset;
-    this.#deps.log.error("the log service is too slow: output is lost", { lostBytes });
-    this.#deps.saveOffset(offset, "durable");
-    await this.#releaseRange(this.#readOffset, lostBytes);
-    this.#readOffset = offset;
-    this.#splitter = new LineSplitter(offset);
+    return size - this.#offset > bytesMax ? size - Math.floor(bytesMax / 2) : undefined;
   }
 
-  async #releaseRange(offset: number, length: number): Promise<void> {
+  /** Gives up the output up to there. */
+  async #skipTo(offset: number): Promise<void> {
+    const { log, saveOffset } = this.#deps;
+    const lostBytes = offset - this.#offset;
+    log.error("the log service was away or too slow for too long: output is lost", { lostBytes });
+    saveOffset(offset, "durable");
+    this.#offset = offset;
+    this.#reader.goTo(offset, { insideLine: true });
+    await this.#releaseUpTo(offset);
+  }
+
+  async #releaseUpTo(offset: number): Promise<void> {
+    const from = this.#releasedOffset;
     try {
-      await this.#deps.file.release(offset, length);
+      await this.#deps.file.release(from, offset - from);
+      this.#releasedOffset = offset;
     } catch (error) {
       this.#deps.log.warn("cannot free the disk space of shipped output", {
         error: messageOf(error),

@@ -28,6 +28,11 @@ export class OutputFile implements AsyncDisposable {
     return (await this.#handle.stat()).size;
   }
 
+  /** When it was last written to, in epoch milliseconds. */
+  async modifiedAt(): Promise<number> {
+    return Math.floor((await this.#handle.stat()).mtimeMs);
+  }
+
   /** Calls back soon after the file has grown. May fail to (no inotify watches left): callers also look by themselves. */
   watch(onGrowth: () => void): Disposable {
     let watcher: FSWatcher | undefined;

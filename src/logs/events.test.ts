@@ -99,6 +99,49 @@ describe("PutLogEvents", () => {
   });
 });
 
+describe("the sequence token of an agent", () => {
+  test("keeps what was stored already from being stored again, and says where to go on", async (t) => {
+    const kit = await start(t);
+    const { deps, call } = kit;
+    const send = (from: number, to: number, writer = "task-web"): Promise<unknown> =>
+      putLogEvents(
+        deps,
+        {
+          ...DEMO,
+          sequenceToken: `output:${writer}:${from}-${to}`,
+          logEvents: [{ timestamp: NOW, message: `${from}-${to}` }],
+        },
+        call,
+      );
+    await send(0, 10);
+    await send(10, 20);
+    for (const [from, to] of [
+      [10, 20],
+      [0, 10],
+      [15, 30],
+    ] as const) {
+      await assert.rejects(send(from, to), {
+        code: "InvalidSequenceTokenException",
+        members: { expectedSequenceToken: "output:task-web:20-20" },
+      });
+    }
+    await send(20, 30);
+    await send(40, 50);
+    await send(0, 5, "other");
+    assert.deepEqual(await messages(kit, {}), ["0-10", "10-20", "20-30", "40-50", "0-5"]);
+  });
+
+  test("every other token is ignored", async (t) => {
+    const kit = await start(t);
+    const { deps, call } = kit;
+    const logEvents = [{ timestamp: NOW, message: "x" }];
+    for (const sequenceToken of ["4".repeat(56), "output:w:5-1", "output:w:5-1", "output:w"]) {
+      await putLogEvents(deps, { ...DEMO, sequenceToken, logEvents }, call);
+    }
+    assert.equal((await messages(kit, {})).length, 4);
+  });
+});
+
 describe("GetLogEvents", () => {
   test("gives the latest events unless asked to start from the head, oldest first", async (t) => {
     const kit = await start(t);

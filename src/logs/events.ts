@@ -7,7 +7,9 @@ import type {
   RejectedLogEventsInfo,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
-import type { LogPosition, LogQuery } from "../telemetry/log-store.ts";
+import { ApiError } from "../lib/errors.ts";
+import { formatOutputPart, type OutputPart, parseOutputPart } from "../protocol/output-part.ts";
+import { KnownPartError, type LogPosition, type LogQuery } from "../telemetry/log-store.ts";
 import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { DAY_MS, type LogGroup, retainedSince } from "./model.ts";
 import { getGroup, getNamedGroup, getStream, scopeOf } from "./records.ts";
@@ -56,10 +58,17 @@ export async function putLogEvents(
       "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
     );
   }
-  await deps.logStore.append(
-    stream.id,
-    accepted.map(({ timestamp, message }) => ({ timestamp, message, ingestedAt: now })),
-  );
+  const part = parseOutputPart(input.sequenceToken ?? "");
+  try {
+    const lines = accepted.map(({ timestamp, message }) => ({
+      timestamp,
+      message,
+      ingestedAt: now,
+    }));
+    await deps.logStore.append(stream.id, lines, part);
+  } catch (error) {
+    throw part && error instanceof KnownPartError ? alreadyStored(part, error.end) : error;
+  }
   deps.tails.publish(group, stream, accepted, now);
   const stat = deps.logStore.stat(stream.id);
   return {
@@ -67,6 +76,16 @@ export async function putLogEvents(
     ...(rejected && { rejectedLogEventsInfo: rejected }),
     ...(input.entity && { rejectedEntityInfo: { errorType: "UnsupportedLogGroupType" } }),
   };
+}
+
+/** AWS ignores sequence tokens, and so do we but for those of our agents. */
+function alreadyStored({ writer }: OutputPart, end: number): ApiError {
+  const expectedSequenceToken = formatOutputPart({ writer, from: end, to: end });
+  return new ApiError(
+    "InvalidSequenceTokenException",
+    `The given sequenceToken is invalid. The next expected sequenceToken is: ${expectedSequenceToken}`,
+    { members: { expectedSequenceToken } },
+  );
 }
 
 /** Reads a page of a stream. Throws ResourceNotFoundException, InvalidParameterException. */

@@ -7,8 +7,8 @@ import { crc32 } from "node:zlib";
 
 export const FRAME_HEAD_BYTES = 8;
 
-/** Chosen: far above the largest chunk (one log event of 1 MiB), so that a torn length is told from a real one. */
-const BODY_BYTES_MAX = 16 * 1024 * 1024;
+/** Chosen: far above the largest commit, so that a torn length is told from a real one. */
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 /** One frame around the concatenation of `parts`. */
 export function encodeFrame(parts: readonly Uint8Array[]): Buffer {

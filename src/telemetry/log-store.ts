@@ -7,9 +7,10 @@
 export interface LogStore {
   /**
    * Appends events to a stream; a stream begins with its first append. Durable when it resolves.
-   * Throws UnavailableError when it could not be made durable (disk full, overload): trying again may help.
+   * Throws UnavailableError when it could not be made durable (disk full, overload): trying again may help. With a `part`,
+   * throws {@link KnownPartError} instead of storing again what the stream has, whatever crashed in between.
    */
-  append(streamId: string, events: readonly LogLine[]): Promise<void>;
+  append(streamId: string, events: readonly LogLine[], part?: OutputPart): Promise<void>;
   /** Events with `startAt <= timestamp < endAt`, in order of timestamp and then arrival, after or before `position`. */
   read(streamId: string, query: LogQuery): Promise<LogPage>;
   /**
@@ -27,6 +28,26 @@ export interface LogStore {
   expire(streamId: string, before: number): Promise<void>;
   /** Waits for what was promised and lets go of the files. */
   close(): Promise<void>;
+}
+
+/** Which part of the one text that a writer writes events are: from byte, to byte. A stream remembers its last writer. */
+export interface OutputPart {
+  /** Unique for ever. */
+  readonly writer: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The stream has the beginning of the part, or all of it: nothing was stored. */
+export class KnownPartError extends Error {
+  override readonly name = "KnownPartError";
+  /** What the stream has of the writer ends here. */
+  readonly end: number;
+
+  constructor({ writer, from }: OutputPart, end: number) {
+    super(`the stream has the output of ${writer} from ${from} up to ${end}`);
+    this.end = end;
+  }
 }
 
 export interface LogLine {

@@ -2,6 +2,7 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { encodeFrame } from "./frame.ts";
 import { decodeChunk, encodeChunkAsync, type StoredLine } from "./log-chunk.ts";
+import type { OutputMarks } from "./output-marks.ts";
 import { compareLines } from "./read-page.ts";
 import type { ChunkRef } from "./run.ts";
 import { type Segment, syncDirectory } from "./segment.ts";
@@ -31,7 +32,7 @@ export async function rewriteSegment(source: Segment): Promise<Segment> {
   const temporary = `${path}${TEMPORARY_SUFFIX}`;
   const handle = await open(temporary, "w");
   try {
-    await writeSealed(source, new FrameWriter(handle));
+    await writeSealed(source, new FrameWriter(handle, source.marks));
     await handle.datasync();
   } finally {
     await handle.close();
@@ -113,13 +114,14 @@ class ChunkMerger {
 /** Appends frames to a new file in large writes. */
 class FrameWriter {
   readonly #handle: FileHandle;
-  readonly #footer = new FooterBuilder();
+  readonly #footer: FooterBuilder;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #end = 0;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, marks: OutputMarks) {
     this.#handle = handle;
+    this.#footer = new FooterBuilder(marks);
   }
 
   async write(frame: Buffer): Promise<void> {

@@ -2,11 +2,21 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeFrame, encodeFrame, FRAME_HEAD_BYTES } from "./frame.ts";
 import { CHUNK_KIND, chunkHeader, decodeHeader } from "./log-chunk.ts";
+import {
+  COMMIT_KIND,
+  decodeCommit,
+  decodeMarks,
+  encodeMarks,
+  type OutputMarks,
+} from "./output-marks.ts";
 import { Segment, type SegmentKind } from "./segment.ts";
 
 /** How segments lie in files: names, the footer of sealed ones, and how an index is rebuilt from a file. */
 
 const FOOTER_KIND = 2;
+/** With marks before the index: their length u32, and they. */
+const MARKED_FOOTER_KIND = 4;
+const MARKS_HEAD_BYTES = 5;
 /** The last 8 bytes of a sealed segment: offset of the footer, and this, "GSEG". */
 const TRAILER_BYTES = 8;
 const TRAILER_MAGIC = 0x47455347;
@@ -49,7 +59,15 @@ export async function openSegment(
 
 /** Collects what a footer says while a sealed segment is written. */
 export class FooterBuilder {
-  readonly #parts: Buffer[] = [Buffer.of(FOOTER_KIND)];
+  readonly #parts: Buffer[];
+
+  constructor(marks: OutputMarks) {
+    const text = encodeMarks(marks);
+    const head = Buffer.alloc(MARKS_HEAD_BYTES);
+    head[0] = MARKED_FOOTER_KIND;
+    head.writeUInt32LE(text.length, 1);
+    this.#parts = [head, text];
+  }
 
   /** The chunk whose frame begins at `offset`. */
   add(offset: number, frame: Buffer): void {
@@ -75,8 +93,15 @@ async function indexFromFooter(segment: Segment): Promise<boolean> {
   const footerAt = trailer.readUInt32LE(0);
   if (trailer.readUInt32LE(4) !== TRAILER_MAGIC || footerAt >= trailerAt) return false;
   const footer = decodeFrame(await segment.readBytes(footerAt, trailerAt - footerAt), 0);
-  if (footer === undefined || footer[0] !== FOOTER_KIND) return false;
-  for (let at = 1; at < footer.length; ) {
+  if (footer === undefined) return false;
+  let indexAt = 1;
+  if (footer[0] === MARKED_FOOTER_KIND) {
+    indexAt = MARKS_HEAD_BYTES + footer.readUInt32LE(1);
+    for (const [streamId, mark] of decodeMarks(footer.subarray(MARKS_HEAD_BYTES, indexAt))) {
+      segment.mark(streamId, mark);
+    }
+  } else if (footer[0] !== FOOTER_KIND) return false;
+  for (let at = indexAt; at < footer.length; ) {
     const { streamId, summary, end } = decodeHeader(footer, at + REF_BYTES);
     const offset = footer.readUInt32LE(at);
     segment.add(streamId, summary, offset, footer.readUInt32LE(at + 4));
@@ -85,17 +110,26 @@ async function indexFromFooter(segment: Segment): Promise<boolean> {
   return true;
 }
 
-/** Indexes every whole chunk up to the first frame that does not check out, and returns where that begins. */
+/** Indexes every whole frame up to the first that does not check out, and returns where that begins. */
 function indexFromScan(segment: Segment, data: Buffer): number {
   let offset = 0;
   for (;;) {
     const body = decodeFrame(data, offset);
     if (body === undefined) return offset;
-    const length = FRAME_HEAD_BYTES + body.length;
-    if (body[0] === CHUNK_KIND) {
-      const { streamId, summary } = decodeHeader(body, 0);
-      segment.add(streamId, summary, offset, length);
+    indexFrame(segment, body, offset);
+    offset += FRAME_HEAD_BYTES + body.length;
+  }
+}
+
+function indexFrame(segment: Segment, body: Buffer, offset: number): void {
+  if (body[0] === CHUNK_KIND) {
+    const { streamId, summary } = decodeHeader(body, 0);
+    segment.add(streamId, summary, offset, FRAME_HEAD_BYTES + body.length);
+  } else if (body[0] === COMMIT_KIND) {
+    const { marks, chunks } = decodeCommit(body);
+    for (const [streamId, mark] of marks) segment.mark(streamId, mark);
+    for (const chunk of chunks) {
+      indexFrame(segment, chunk.body, offset + FRAME_HEAD_BYTES + chunk.offset);
     }
-    offset += length;
   }
 }

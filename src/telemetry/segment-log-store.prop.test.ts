@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { silentLog } from "../lib/log.ts";
-import type { LogLine, LogPosition, LogStore, ScanPosition } from "./log-store.ts";
+import {
+  KnownPartError,
+  type LogLine,
+  type LogPosition,
+  type LogStore,
+  type ScanPosition,
+} from "./log-store.ts";
 import { openLogStore } from "./segment-log-store.ts";
 
 async function inDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
@@ -238,5 +244,75 @@ test("a scan of many streams gives each event that matches once and in order, bo
         assert.deepEqual(found, page.direction === "forward" ? expected : expected.reverse());
       }),
   );
-  await fc.assert(property, { numRuns: 150 });
+  await fc.assert(property, { numRuns: 60 });
+});
+
+test("the text of a writer is stored once, whatever is sent again, rewritten, reopened or cut off", async () => {
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ do: fc.constant("send" as const), lines: fc.nat(4) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant("repeat" as const), back: fc.nat(6) }) },
+    { weight: 1, arbitrary: reopen },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), bytes: fc.nat(120) }) },
+  );
+  const property = fc.asyncProperty(
+    fc.array(step, { maxLength: 25 }),
+    fc.constantFrom(1, 300, 1_000_000),
+    (steps, segmentBytesMax) =>
+      inDirectory(async (directory) => {
+        const options = { directory, log: silentLog, segmentBytesMax };
+        let store = await openLogStore(options);
+        // What the writer has written, and what it believes to be stored.
+        let written = 0;
+        let known = 0;
+        const send = async (from: number, to: number): Promise<void> => {
+          const lines = Array.from({ length: to - from }, (_, i) => ({
+            timestamp: 1_700_000_000_000 + from + i,
+            ingestedAt: 0,
+            message: `line ${from + i}`,
+          }));
+          try {
+            await store.append("a", lines, { writer: "w", from, to });
+            known = Math.max(known, to);
+          } catch (error) {
+            assert.ok(error instanceof KnownPartError);
+            assert.ok(error.end > from && error.end <= written);
+            known = error.end;
+          }
+        };
+        const restart = async (): Promise<void> => {
+          await store.close();
+          store = await openLogStore(options);
+        };
+        for (const one of steps) {
+          if (one.do === "send") {
+            written = Math.max(written, known + one.lines + 1);
+            await send(known, written);
+          } else if (one.do === "repeat") await send(Math.max(0, known - one.back), written);
+          else if (one.do === "reopen") await restart();
+          else {
+            // A write that was cut short by a crash and never acknowledged.
+            await store.close();
+            const journals = (await readdir(directory)).filter((name) => name.endsWith(".journal"));
+            const path = join(directory, journals.sort().at(-1) ?? "");
+            const bytes = await readFile(path);
+            if (bytes.length > 0) await writeFile(path, bytes.subarray(0, -Math.min(one.bytes, 4)));
+            store = await openLogStore(options);
+            // What that write had is gone: the writer, which had no answer, sends it again from where it is told to.
+            known = 0;
+          }
+        }
+        while (known < written) await send(known, written);
+        const { events } = await store.read("a", {
+          direction: "forward",
+          limit: 10_000,
+          bytesMax: 1 << 20,
+        });
+        await store.close();
+        assert.deepEqual(
+          events.map((event) => event.message),
+          Array.from({ length: written }, (_, i) => `line ${i}`),
+        );
+      }),
+  );
+  await fc.assert(property, { numRuns: 100 });
 });

@@ -2,15 +2,18 @@ import { messageOf, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { ChunkQueue, type LocatedRun } from "./chunk-queue.ts";
 import { type EncodedChunk, encodeChunk, type StoredLine } from "./log-chunk.ts";
-import type {
-  LogLine,
-  LogPage,
-  LogQuery,
-  LogScan,
-  LogScanPage,
-  LogStore,
-  LogStreamStat,
+import {
+  KnownPartError,
+  type LogLine,
+  type LogPage,
+  type LogQuery,
+  type LogScan,
+  type LogScanPage,
+  type LogStore,
+  type LogStreamStat,
+  type OutputPart,
 } from "./log-store.ts";
+import { commitHeadBytes, encodeCommit, type OutputMark } from "./output-marks.ts";
 import { compareLines, readPage, scanPage } from "./read-page.ts";
 import { CHUNK_BYTES } from "./rewrite-segment.ts";
 import { openSegments, type Segments } from "./segments.ts";
@@ -48,6 +51,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 interface Append {
   readonly streamId: string;
   readonly events: readonly LogLine[];
+  readonly part: OutputPart | undefined;
   readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -68,7 +72,7 @@ class SegmentLogStore implements LogStore {
     this.#segments = segments;
   }
 
-  append(streamId: string, events: readonly LogLine[]): Promise<void> {
+  append(streamId: string, events: readonly LogLine[], part?: OutputPart): Promise<void> {
     if (events.length === 0) return Promise.resolve();
     const bytes = events.reduce((sum, event) => sum + event.message.length + LINE_BYTES, 0);
     if (this.#isClosed) return Promise.reject(new UnavailableError("the log store is closed"));
@@ -77,7 +81,7 @@ class SegmentLogStore implements LogStore {
       return Promise.reject(new UnavailableError(`the log store is behind: ${waiting}`));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ streamId, events, bytes, resolve, reject });
+      this.#queue.push({ streamId, events, part, bytes, resolve, reject });
       this.#queueBytes += bytes;
       this.#committing ??= this.#commitAll();
     });
@@ -148,7 +152,8 @@ class SegmentLogStore implements LogStore {
     // Gives the other callers of this turn of the event loop the chance to share the commit.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const batch = this.#takeBatch();
+      const batch = this.#withoutKnown(this.#takeBatch());
+      if (batch.length === 0) continue;
       try {
         await this.#commit(batch);
         for (const append of batch) append.resolve();
@@ -177,11 +182,35 @@ class SegmentLogStore implements LogStore {
     const chunks = [...this.#linesByStream(batch)].flatMap(([streamId, lines]) =>
       splitLines(lines).map((part): Chunk => ({ streamId, ...encodeChunk(streamId, part) })),
     );
-    let offset = await journal.append(Buffer.concat(chunks.map(({ frame }) => frame)));
+    const frames = chunks.map(({ frame }) => frame);
+    const marks = new Map(
+      batch.flatMap(({ streamId, part }) =>
+        part ? [[streamId, { writer: part.writer, end: part.to }] as const] : [],
+      ),
+    );
+    const isMarked = marks.size > 0;
+    const data = isMarked ? encodeCommit(marks, frames) : Buffer.concat(frames);
+    let offset = (await journal.append(data)) + (isMarked ? commitHeadBytes(marks) : 0);
     for (const { streamId, summary, frame } of chunks) {
       this.#segments.add(journal.segment, streamId, { summary, offset, length: frame.length });
       offset += frame.length;
     }
+    for (const [streamId, mark] of marks) this.#segments.mark(journal.segment, streamId, mark);
+  }
+
+  /** Turns away what its stream has already, be it from this very batch. */
+  #withoutKnown(batch: readonly Append[]): Append[] {
+    const marks = new Map<string, OutputMark>();
+    return batch.filter(({ streamId, part, reject }) => {
+      if (part === undefined) return true;
+      const mark = marks.get(streamId) ?? this.#segments.markOf(streamId);
+      if (mark?.writer === part.writer && mark.end > part.from) {
+        reject(new KnownPartError(part, mark.end));
+        return false;
+      }
+      marks.set(streamId, { writer: part.writer, end: part.to });
+      return true;
+    });
   }
 
   #linesByStream(batch: readonly Append[]): Map<string, StoredLine[]> {

@@ -4,6 +4,7 @@ import { InvariantError } from "../lib/errors.ts";
 import type { LocatedChunk } from "./chunk-queue.ts";
 import { decodeFrame } from "./frame.ts";
 import type { ChunkSummary } from "./log-chunk.ts";
+import type { OutputMark, OutputMarks } from "./output-marks.ts";
 import { type ChunkRef, Run } from "./run.ts";
 
 /**
@@ -28,6 +29,7 @@ export class Segment {
   readonly path: string;
   readonly handle: FileHandle;
   readonly #runs = new Map<string, Run>();
+  readonly #marks = new Map<string, OutputMark>();
   /** Bytes of frames that were ever indexed, live or not. */
   #bytes = 0;
   #liveBytes = 0;
@@ -43,6 +45,10 @@ export class Segment {
 
   get runs(): ReadonlyMap<string, Run> {
     return this.#runs;
+  }
+  /** How far the writers of its streams were when it was written. */
+  get marks(): OutputMarks {
+    return this.#marks;
   }
   get bytes(): number {
     return this.#bytes;
@@ -63,8 +69,13 @@ export class Segment {
     this.#liveBytes += length;
   }
 
+  mark(streamId: string, mark: OutputMark): void {
+    this.#marks.set(streamId, mark);
+  }
+
   /** Drops the stream's chunks whose events are all older than `before` (Infinity: every one). */
   forget(streamId: string, before: number): void {
+    if (before === Infinity) this.#marks.delete(streamId);
     const run = this.#runs.get(streamId);
     if (run === undefined) return;
     const rest = run.since(before);

@@ -4,6 +4,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { createJournal, Journal } from "./journal.ts";
 import type { ChunkSummary } from "./log-chunk.ts";
+import type { OutputMark } from "./output-marks.ts";
 import { rewriteSegment, TEMPORARY_SUFFIX } from "./rewrite-segment.ts";
 import type { Segment } from "./segment.ts";
 import { openSegment, parseSegmentName, segmentPath } from "./segment-file.ts";
@@ -27,6 +28,7 @@ export interface WrittenChunk {
 
 interface StreamState {
   nextArrival: number;
+  mark?: OutputMark;
   /** In order of age. */
   segments: readonly Segment[];
 }
@@ -87,6 +89,10 @@ export class Segments {
         state.nextArrival = Math.max(state.nextArrival, run.lastArrival + 1);
         state.segments = [...state.segments, segment];
       }
+      for (const [streamId, mark] of segment.marks) {
+        const state = this.#streams.get(streamId);
+        if (state !== undefined) state.mark = mark;
+      }
     }
     this.#wantUpkeep();
   }
@@ -114,6 +120,17 @@ export class Segments {
     const state = this.#stateOf(streamId);
     if (!state.segments.includes(segment)) state.segments = [...state.segments, segment];
     state.nextArrival = Math.max(state.nextArrival, chunk.summary.lastArrival + 1);
+  }
+
+  /** How far the last writer of a stream is. */
+  markOf(streamId: string): OutputMark | undefined {
+    return this.#streams.get(streamId)?.mark;
+  }
+
+  /** Notes how far a writer is, which has become durable. */
+  mark(segment: Segment, streamId: string, mark: OutputMark): void {
+    segment.mark(streamId, mark);
+    this.#stateOf(streamId).mark = mark;
   }
 
   /** Drops a stream's chunks whose events are all older than `before` (Infinity: the whole stream). */

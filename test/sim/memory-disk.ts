@@ -67,6 +67,7 @@ export class MemoryDisk implements Disk, Disposable {
     this.#files.set(path, this.#files.get(path) ?? "");
     return {
       read,
+      modifiedAt: async () => Number.POSITIVE_INFINITY,
       size: async () => Buffer.byteLength(this.#files.get(path) ?? ""),
       watch: () => ({ [Symbol.dispose]: () => undefined }),
       release: async () => undefined,

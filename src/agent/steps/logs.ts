@@ -11,9 +11,9 @@ import {
   type AwslogsDestination,
   createLogStream,
   type LogDestination,
-  logDestination,
   putLogEvents,
 } from "../log-destination.ts";
+import { logDestination } from "../log-options.ts";
 import { LogShipper } from "../log-shipper.ts";
 import { trimOutput } from "../output-trimmer.ts";
 import type { RoleCredentialsCache } from "../role-credentials.ts";
@@ -131,18 +131,21 @@ export class TaskLogs {
       return;
     }
     const client = this.#client(name, destination);
+    const writer = containerIdOf(this.#task.arn, name);
     const shipper = new LogShipper({
       file,
-      put: async (events, stop) => {
+      put: async (events, range, stop) => {
         await this.#awaitCredentials(name, stop);
-        await putLogEvents(client, destination, events, stop);
+        return putLogEvents(client, destination, events, { writer, ...range }, stop);
       },
+      startsEvent: destination.startsEvent,
+      spoolBytesMax: destination.spoolBytesMax,
       offset: journal.offset(this.#task.arn, name),
       saveOffset: (offset, durability) =>
         journal.putOffset(this.#task.arn, name, offset, durability),
       clock,
       random,
-      log: log.child(containerIdOf(this.#task.arn, name)),
+      log: log.child(writer),
     });
     void ended.then(() => shipper.end());
     await shipper.run(signal);

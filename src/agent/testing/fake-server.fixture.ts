@@ -4,7 +4,7 @@ import type { MessageSocket } from "../../lib/message-socket.ts";
 import type { AgentMessage, PayloadTask, ServerMessage } from "../../protocol/acs.ts";
 import { bodyOfFrame, type TelemetryMessage } from "../../protocol/tcs.ts";
 import type { ApiFactory, Credentials, Dial } from "../agent-deps.ts";
-import type { LogEvent } from "../log-lines.ts";
+import type { LogEvent } from "../log-batch.ts";
 import type { TaskStateChange } from "../task-report.ts";
 import { socketPair } from "./socket-pair.fixture.ts";
 
