@@ -15,6 +15,7 @@ import { ecsService } from "../src/ecs/operations/table.ts";
 import { iamService } from "../src/iam/service.ts";
 import { messageOf } from "../src/lib/errors.ts";
 import { logsService } from "../src/logs/operations.ts";
+import { stsService } from "../src/sts/operations.ts";
 
 const FILE = fileURLToPath(new URL("../docs/compatibility.md", import.meta.url));
 
@@ -28,6 +29,7 @@ function services(): readonly Service[] {
     ec2Service(inert),
     iamService(inert),
     logsService(inert),
+    stsService(inert),
   ];
 }
 

@@ -14,15 +14,15 @@ import { ecsIndexes } from "./ecs/control/indexes.ts";
 import { createInstancesController } from "./ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
+import { createNodeOwnership } from "./ecs/control/node-ownership.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
 import { FLEET_ACCOUNT_ID } from "./ecs/model/keys.ts";
 import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
+import { type Access, createAccess } from "./iam/access.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
-import { authorize } from "./iam/authorize.ts";
-import { createIam } from "./iam/create-iam.ts";
-import { createFindIdentity } from "./iam/identities.ts";
+import { createIam, type Iam } from "./iam/create-iam.ts";
 import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
 import { nodeJoinRoutes } from "./iam/node-join.ts";
@@ -37,6 +37,8 @@ import { createCache } from "./store/cache.ts";
 import { runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { stsService } from "./sts/operations.ts";
+import { createFindProviderKeys, fetchJson } from "./sts/provider-keys.ts";
 import { Sessions } from "./sts/session.ts";
 import type { LogStore } from "./telemetry/log-store.ts";
 import { openLogStore } from "./telemetry/segment-log-store.ts";
@@ -85,13 +87,13 @@ const ZONE_LETTERS = ["a", "b", "c"];
 
 /** Brings the control plane up: state, identities, loops, and the door last. Throws SetupError with what to do. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { accountId, region, clock, random } = options;
+  const { accountId, region, clock, random, directory } = options;
   const log = options.log.child("server");
   await using starting = new AsyncDisposableStack();
-  const store = await openStore(options.directory, log);
+  const store = await openStore(directory, log);
   starting.defer(() => store.close());
   const tls = await options.loadTls();
-  const logStore = await openLogStore({ directory: join(options.directory, "logs"), log });
+  const logStore = await openLogStore({ directory: join(directory, "logs"), log });
   starting.defer(() => logStore.close());
   const loops = starting.use(new Supervisor(log));
 
@@ -102,7 +104,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   loops.start("cache", (signal) => cache.run(signal));
   await cache.reached(0);
-  const deps: EcsDeps = { store, cache, clock, random, log };
+  const base = { store, cache, clock, random, log };
+  const sessions = new Sessions(base);
+  const access = createAccess({ cache, clock, sessions, mayNode: createNodeOwnership(base) });
+  const deps: EcsDeps = { ...base, serviceTrust: access.serviceTrust };
   const rootKey = await ensureRootKey(deps, accountId, options.rootKey);
   const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
   const { subnets } = await ensureDefaultVpc(
@@ -112,7 +117,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   );
   await ensureFleetCluster(deps, region);
 
-  const sessions = new Sessions(deps);
   const dispatcher = createDispatcher({ ...deps, minter: sessions });
   const nodeFeed = createNodeFeed(deps);
   loops.start("dispatcher", (signal) => dispatcher.run(signal));
@@ -130,12 +134,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     loops.start(controller.name, (signal) => runController(controller, deps, signal));
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
-  const iam = createIam(deps);
+  const iam = createIam(deps, access.policiesOf);
   loops.start("last uses", (signal) => iam.run(signal));
   const gateway = createGateway({
-    services: [...services(deps, logStore), iam.service],
-    findIdentity: createFindIdentity({ cache, sessions, clock }),
-    authorize: iam.noting(authorize),
+    services: servicesOf({ deps, logStore, access, iam, sessions, directory }),
+    findIdentity: access.findIdentity,
+    authorize: iam.noting(access.authorize),
     encodeDenial: (details) => sessions.sealDenial(details),
     scheme: tls === undefined ? "http" : "https",
     clock,
@@ -164,11 +168,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-function services(deps: EcsDeps, logStore: LogStore): readonly Service[] {
+/** What the door serves. */
+function servicesOf(parts: {
+  readonly deps: EcsDeps;
+  readonly logStore: LogStore;
+  readonly access: Access;
+  readonly iam: Iam;
+  readonly sessions: Sessions;
+  readonly directory: string;
+}): readonly Service[] {
+  const { deps, logStore, access, iam, sessions } = parts;
+  const findProviderKeys = createFindProviderKeys({
+    clock: deps.clock,
+    directory: join(parts.directory, "oidc-keys"),
+    fetchJson,
+  });
   return [
     ecsService(deps, ecsAgentOperations(deps)),
     ec2Service(deps),
     logsService({ ...deps, logStore }),
+    iam.service,
+    stsService({ ...deps, ...access, sessions, findProviderKeys }),
   ];
 }
 

@@ -268,7 +268,7 @@ const proxyConfiguration = fc.record({
 });
 
 const taskMembers = some<Omit<RegisterTaskDefinitionRequest, "family" | "containerDefinitions">>({
-  executionRoleArn: filled,
+  executionRoleArn: oneOf("execution", "arn:aws:iam::000000000000:role/path/execution"),
   placementConstraints: oneOf([{ type: "memberOf", expression: "attribute:stack == prod" }]),
   requiresCompatibilities: oneOf(["EC2"]),
   cpu: oneOf("1024", "2048"),

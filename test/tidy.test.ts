@@ -71,7 +71,8 @@ function folderOf(path: string): string {
 }
 
 function isModel(path: string): boolean {
-  return /^[^/]+\/model(\.ts$|\/)/.test(path);
+  // The policy engine is as pure as a model, and others read policies too.
+  return /^[^/]+\/model(\.ts$|\/)|^iam\/policy\//.test(path);
 }
 
 test("every folder imports only what the layer table allows", () => {

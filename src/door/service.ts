@@ -18,15 +18,7 @@ export interface Principal {
  * `role-session`: whoever assumed a role, tasks included. `node`: one machine's agent and dataplane. `join`: whoever
  * holds a join token. `anonymous`: nobody has signed, which few operations take.
  */
-export type PrincipalKind =
-  | "root"
-  | "user"
-  | "role-session"
-  | "node"
-  | "join"
-  | "anonymous"
-  | "task-execution"
-  | "task";
+export type PrincipalKind = "root" | "user" | "role-session" | "node" | "join" | "anonymous";
 
 /** What temporary credentials carry, beside whose they are. */
 export interface SessionFacts {
@@ -42,6 +34,8 @@ export interface SessionFacts {
   /** The keys of the tags that go on into sessions which this one makes. */
   readonly transitiveTagKeys?: readonly string[];
   readonly sourceIdentity?: string;
+  /** Of a task's role: the task's key in the store, and how long after the task the session ends. */
+  readonly task?: { readonly key: string; readonly graceMs: number };
 }
 
 /** Everything about the call that is not its input. */

@@ -1,84 +1,162 @@
-import type { AccessDecision, AccessRequest } from "../door/authorize.ts";
-import type { PrincipalKind } from "../door/service.ts";
+import type { AccessDecision, AccessRequest, Authorize } from "../door/authorize.ts";
+import type { Principal } from "../door/service.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Cache } from "../store/cache.ts";
+import { builtInPolicies } from "./built-in-roles.ts";
+import { callerOf } from "./callers.ts";
+import type { CompiledPolicies } from "./compiled-policies.ts";
+import { denialOf } from "./denial.ts";
+import { findManagedPolicy } from "./managed-policy.ts";
+import type { Tags } from "./model/records.ts";
+import type { PoliciesOf } from "./policies-of.ts";
+import type { Context } from "./policy/context.ts";
+import {
+  type AttachedPolicy,
+  evaluate,
+  type Policies,
+  type ResourcePolicies,
+} from "./policy/evaluate.ts";
+import type { Caller } from "./policy/principals.ts";
+import { contextOf, withResource } from "./request-context.ts";
 
-/**
- * What the roles that Gantry hands out itself may do, as IAM action patterns. Users' own policies take the place of
- * this table when IAM keeps policies; the seam (`door/authorize.ts`) stays.
- */
-const ALLOWED: Readonly<Record<PrincipalKind, readonly string[]>> = {
-  root: ["*"],
-  user: [],
-  /** One machine's agent and dataplane: AmazonEC2ContainerServiceforEC2Role, less what is not needed, and the node feed. */
-  node: [
-    "ecs:CreateCluster",
-    "ecs:DiscoverPollEndpoint",
-    "ecs:Poll",
-    "ecs:RegisterContainerInstance",
-    "ecs:StartTelemetrySession",
-    "ecs:Submit*",
-    "gantry:NodeFeed",
-    "gantry:RenewNodeKeys",
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:DescribeLogStreams",
-    "logs:PutLogEvents",
-  ],
-  join: ["gantry:JoinNode"],
-  /** AmazonECSTaskExecutionRolePolicy, and CreateLogGroup for `awslogs-create-group`. */
-  "task-execution": [
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:BatchGetImage",
-    "ecr:GetAuthorizationToken",
-    "ecr:GetDownloadUrlForLayer",
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-  ],
-  task: [],
-  "role-session": [],
-  anonymous: [],
-};
+/** The policies of resources that have their own; undefined: it has none. */
+export type ResourcePolicyOf = (action: string, resource: string) => ResourcePolicies | undefined;
 
-/**
- * Decides whether a principal may do something: nothing unless the table allows it, and nothing in another account.
- * Agents are the one exception to the latter, since a machine also runs tasks of accounts it does not belong to;
- * the operations they may call check that the task is theirs.
- */
-export function authorize(request: AccessRequest): AccessDecision {
-  const { principal, action, resources } = request;
-  if (!ALLOWED[principal.kind].some((pattern) => matches(pattern, action))) {
-    return denied(request, resources[0] ?? "*", "identity-based");
-  }
-  const foreign = resources.find((arn) => {
-    const accountId = arn.split(":")[4] ?? "";
-    // `aws` owns what everyone may use: AWS's managed policies.
-    return accountId !== "" && accountId !== "aws" && accountId !== principal.accountId;
-  });
-  if (foreign !== undefined && !isAgentReport(request)) {
-    return denied(request, foreign, "resource-based");
-  }
-  return { allowed: true };
+export interface AuthorizeDeps {
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly compiled: CompiledPolicies;
+  readonly policiesOf: PoliciesOf;
+  readonly resourcePolicyOf: ResourcePolicyOf;
+  /** Whether something is a machine's own, beyond what its role's policy says. */
+  readonly mayNode: (principal: Principal, action: string, resource: string) => boolean;
 }
 
-function denied(
-  { principal, action }: AccessRequest,
-  resource: string,
-  policies: string,
-): AccessDecision {
+const ALLOWED: AccessDecision = { allowed: true };
+const NO_CONTEXT: Context = {};
+const NO_TAGS: Tags = {};
+
+/** Makes the function that decides every call, by the policies that the cache holds at that moment. */
+export function createAuthorize(deps: AuthorizeDeps): Authorize {
+  return new Authorizer(deps).authorize;
+}
+
+/** What has a say in a call, whatever the resource. */
+interface Standing {
+  readonly caller: Caller;
+  readonly policies: Omit<Policies, "resource">;
+  readonly tags: Tags;
+}
+
+class Authorizer {
+  readonly #deps: AuthorizeDeps;
+  readonly #builtIn = builtInPolicies();
+
+  constructor(deps: AuthorizeDeps) {
+    this.#deps = deps;
+  }
+
+  readonly authorize: Authorize = (request) => {
+    const { principal, resources } = request;
+    const caller = callerOf(principal);
+    // The operations that take unsigned calls decide for themselves: nothing else is open to nobody.
+    if (caller === undefined) return nobody(request);
+    if (principal.kind === "root" && resources.every((arn) => isOwn(arn, principal.accountId))) {
+      return ALLOWED;
+    }
+    const standing = this.#standingOf(principal, caller);
+    let call: Context | undefined;
+    // A list that names nothing must not be a way in.
+    for (const resource of resources.length === 0 ? ["*"] : resources) {
+      const decision = this.#decide(request, standing, resource, () => {
+        call ??= contextOf({ ...request, ...standing, now: this.#deps.clock.now() });
+        return call;
+      });
+      if (!decision.allowed) return decision;
+    }
+    return ALLOWED;
+  };
+
+  #decide(
+    request: AccessRequest,
+    { caller, policies }: Standing,
+    resource: string,
+    callContext: () => Context,
+  ): AccessDecision {
+    const { action, principal } = request;
+    const resourcePolicies = this.#deps.resourcePolicyOf(action, resource);
+    const all: Policies = { ...policies, resource: resourcePolicies };
+    const contextFor = (): Context =>
+      withResource(callContext(), resource, request.conditionsOf(resource));
+    const context = asksForContext(all) ? contextFor() : NO_CONTEXT;
+    const asked = { caller, action, resource, context };
+    const isNode = principal.kind === "node";
+    const decision = evaluate(
+      // The role of machines is the one that reaches into other accounts, as far as `mayNode` lets it.
+      isNode ? { ...asked, resourceAccountId: principal.accountId } : asked,
+      isNode && !this.#deps.mayNode(principal, action, resource) ? NO_POLICIES : all,
+    );
+    if (decision.outcome === "allowed") return ALLOWED;
+    return denialOf({ ...asked, context: contextFor() }, decision, principal.userId) ?? ALLOWED;
+  }
+
+  #standingOf(principal: Principal, caller: Caller): Standing {
+    switch (principal.kind) {
+      case "root":
+        return { caller, policies: NO_POLICIES, tags: NO_TAGS };
+      case "node":
+      case "join":
+        return { caller, policies: { identity: this.#builtIn[principal.kind] }, tags: NO_TAGS };
+      default: {
+        const found = this.#deps.policiesOf(principal);
+        if (found === undefined) return { caller, policies: NO_POLICIES, tags: NO_TAGS };
+        const { identity, boundary, tags } = found;
+        return {
+          caller,
+          policies: { identity, boundary, session: this.#sessionPolicies(principal) },
+          tags,
+        };
+      }
+    }
+  }
+
+  #sessionPolicies({ session }: Principal): readonly AttachedPolicy[] | undefined {
+    const { policies, policyArns } = session ?? {};
+    if (policies === undefined && policyArns === undefined) return undefined;
+    const { cache, compiled } = this.#deps;
+    return [
+      ...(policies ?? []).map((document) => ({
+        id: "session",
+        policy: compiled.compile(document, "inline"),
+      })),
+      ...(policyArns ?? []).flatMap((arn) => {
+        // One that has been deleted since allows nothing.
+        const managed = findManagedPolicy(cache, arn);
+        if (managed === undefined) return [];
+        return [{ id: managed.name, policy: compiled.compile(managed.document, "managed") }];
+      }),
+    ];
+  }
+}
+
+const NO_POLICIES: Omit<Policies, "resource"> = { identity: [] };
+
+/** Making a context costs more than evaluating a policy that does not ask for it. */
+function asksForContext({ identity, boundary, session, resource }: Policies): boolean {
+  return [identity, boundary, session, resource?.policies].some((list) =>
+    list?.some(({ policy }) => policy.contextKeys.length > 0),
+  );
+}
+
+function isOwn(arn: string, accountId: string): boolean {
+  const owner = arn.split(":", 5)[4] ?? "";
+  return owner === accountId || !/^\d{12}$/.test(owner);
+}
+
+function nobody({ action, resources }: AccessRequest): AccessDecision {
   return {
     allowed: false,
-    message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} because no ${policies} policy allows the ${action} action`,
-    details: () => JSON.stringify({ allowed: false, explicitDeny: false }),
+    message: `User: anonymous is not authorized to perform: ${action} on resource: ${resources[0] ?? "*"}`,
+    details: () => "{}",
   };
-}
-
-function isAgentReport({ principal, action }: AccessRequest): boolean {
-  return principal.kind === "node" && action.startsWith("ecs:Submit");
-}
-
-/** IAM's `*` at the end of a pattern. Action names are compared without regard to case, as IAM does. */
-function matches(pattern: string, action: string): boolean {
-  const name = action.toLowerCase();
-  const expected = pattern.toLowerCase();
-  return expected.endsWith("*") ? name.startsWith(expected.slice(0, -1)) : name === expected;
 }

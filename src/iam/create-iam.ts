@@ -11,7 +11,6 @@ import { iamService } from "./service.ts";
 /** IAM as a server has it. */
 export interface Iam {
   readonly service: Service;
-  readonly policiesOf: PoliciesOf;
   /** For the services that have such roles. */
   readonly ensureServiceLinkedRole: EnsureServiceLinkedRole;
   /** `authorize`, and each request noted as the last use of its key or role. */
@@ -20,13 +19,15 @@ export interface Iam {
   run(signal: AbortSignal): Promise<void>;
 }
 
-export function createIam(deps: IamDeps): Iam {
+/** `policiesOf`: shared with whoever decides calls, so that what it has compiled is compiled once. */
+export function createIam(
+  deps: IamDeps,
+  policiesOf: PoliciesOf = createPoliciesOf(deps.cache),
+): Iam {
   const lastUses = new LastUses(deps);
-  const policiesOf = createPoliciesOf(deps.cache);
   const usageOf = createUsageOf(deps.cache);
   return {
     service: iamService({ ...deps, policiesOf, lastUses, usageOf }),
-    policiesOf,
     ensureServiceLinkedRole: createEnsureServiceLinkedRole(deps),
     noting: (authorize) => (request) => {
       lastUses.note(request);

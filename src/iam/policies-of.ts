@@ -1,19 +1,11 @@
 import type { Cache } from "../store/cache.ts";
 import type { StoreRecord } from "../store/store.ts";
-import { findAwsPolicy } from "./aws-policies/table.ts";
 import { CompiledPolicies } from "./compiled-policies.ts";
 import { PRINCIPALS_MAX } from "./limits.ts";
+import { findManagedPolicy } from "./managed-policy.ts";
 import { groupArn, parseIamArn, parseSessionArn, roleArn, userArn } from "./model/arns.ts";
-import { groupKey, policyKey, roleKey, userKey } from "./model/keys.ts";
-import {
-  defaultDocument,
-  type Group,
-  type ManagedPolicy,
-  type PolicyHolder,
-  type Role,
-  type Tags,
-  type User,
-} from "./model/records.ts";
+import { groupKey, roleKey, userKey } from "./model/keys.ts";
+import type { Group, PolicyHolder, Role, Tags, User } from "./model/records.ts";
 import type { AttachedPolicy } from "./policy/evaluate.ts";
 
 /**
@@ -174,17 +166,10 @@ class Gathering {
 
   /** Empty for a policy that is not there, which no deletion brings about; as a boundary that allows nothing. */
   #managed(arn: string): readonly AttachedPolicy[] {
-    const awsPolicy = findAwsPolicy(arn);
-    if (awsPolicy !== undefined) {
-      const { name: id, document } = awsPolicy;
-      return [{ id, policy: this.#compiled.compile(document, "managed") }];
-    }
-    const parsed = parseIamArn(arn);
-    const key = parsed && policyKey(parsed.accountId, parsed.name);
-    const policy = key && this.#read<ManagedPolicy>(this.#cache.get(key));
-    if (!policy) return [];
-    const document = defaultDocument(policy);
-    return [{ id: policy.policyName, policy: this.#compiled.compile(document, "managed") }];
+    const managed = findManagedPolicy(this.#cache, arn);
+    if (managed === undefined) return [];
+    this.#read(managed.record);
+    return [{ id: managed.name, policy: this.#compiled.compile(managed.document, "managed") }];
   }
 
   #read<T>(record: StoreRecord | undefined): T | undefined {

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Principal } from "../door/service.ts";
 
 /** All that a session is: sealed into its own token, so that no server has to remember any. */
@@ -18,6 +19,11 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_BYTES = 8;
 
+/** Chosen: a larger text is packed, so that session policies and tags fit into a header. */
+const PLAIN_LENGTH_MAX = 1024;
+/** Chosen, above what policies and tags can be before they are packed: what is opened is ours, but not without a limit. */
+const TEXT_BYTES_MAX = 256 * 1024;
+
 /** Seals a text: base64 of key id, nonce, tag and ciphertext. `nonce` must never come twice with one key. */
 export function seal(
   text: string,
@@ -28,7 +34,14 @@ export function seal(
   const id = Buffer.from(key.id, "hex");
   const cipher = createCipheriv(ALGORITHM, key.bytes, nonce.subarray(0, NONCE_BYTES));
   cipher.setAAD(Buffer.concat([id, Buffer.from(purpose)]));
-  const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+  const plain = Buffer.from(text);
+  const isPacked = plain.length > PLAIN_LENGTH_MAX;
+  const bytes = isPacked ? deflateRawSync(plain) : plain;
+  const sealed = Buffer.concat([
+    cipher.update(Buffer.of(isPacked ? 1 : 0)),
+    cipher.update(bytes),
+    cipher.final(),
+  ]);
   return Buffer.concat([id, nonce.subarray(0, NONCE_BYTES), cipher.getAuthTag(), sealed]).toString(
     "base64",
   );
@@ -51,7 +64,11 @@ export function unseal(
   decipher.setAAD(Buffer.concat([id, Buffer.from(purpose)]));
   decipher.setAuthTag(bytes.subarray(KEY_ID_BYTES + NONCE_BYTES, head));
   try {
-    return decipher.update(bytes.subarray(head), undefined, "utf8") + decipher.final("utf8");
+    const plain = Buffer.concat([decipher.update(bytes.subarray(head)), decipher.final()]);
+    const content = plain.subarray(1);
+    return (
+      plain[0] === 1 ? inflateRawSync(content, { maxOutputLength: TEXT_BYTES_MAX }) : content
+    ).toString();
   } catch {
     // The tag does not fit: forged or damaged, which is all the caller needs to know.
     return undefined;

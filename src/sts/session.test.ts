@@ -13,7 +13,9 @@ const REQUEST: SessionRequest = {
   principal: {
     accountId: "111111111111",
     arn: "arn:aws:sts::111111111111:assumed-role/exec/task",
-    kind: "task-execution",
+    kind: "role-session",
+    userId: "AROAEXEC:task",
+    session: { issuedAt: 1, roleArn: "arn:aws:iam::111111111111:role/exec" },
   },
   durationSeconds: 6 * 3600,
 };
@@ -54,13 +56,13 @@ test("sealing keys change daily and are dropped when no session can need them an
   await using deps = await openDeps();
   const sessions = new Sessions(deps);
   const first = await sessions.mintSession({ ...REQUEST, durationSeconds: 999_999 });
-  assert.equal(first.expiresAt, deps.clock.now() + 12 * HOUR_MS, "12 hours at most");
+  assert.equal(first.expiresAt, deps.clock.now() + 36 * HOUR_MS, "36 hours at most");
   await sessions.mintSession(REQUEST);
   assert.equal(deps.cache.list(SESSION_KEYS_PREFIX).length, 1);
   await deps.clock.advance(25 * HOUR_MS);
   await sessions.mintSession(REQUEST);
   assert.equal(deps.cache.list(SESSION_KEYS_PREFIX).length, 2);
-  await deps.clock.advance(25 * HOUR_MS);
+  await deps.clock.advance(40 * HOUR_MS);
   await sessions.mintSession(REQUEST);
   assert.equal(deps.cache.list(SESSION_KEYS_PREFIX).length, 2);
 });

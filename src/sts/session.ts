@@ -24,12 +24,14 @@ export interface SessionDeps {
   readonly random: Random;
 }
 
-/** STS: role sessions last at most 12 hours. */
-const DURATION_SECONDS_MAX = 12 * 3600;
+/** STS: the longest are those of users, of 36 hours. */
+const DURATION_SECONDS_MAX = 36 * 3600;
 /** Chosen: a key that leaks is worth at most a day of new sessions. */
 const KEY_AGE_MS_MAX = 24 * 3600_000;
 /** Chosen: what a header may hold beside others. Ours hold policies of 2,048 characters and 50 tags at most. */
 const TOKEN_LENGTH_MAX = 16 * 1024;
+/** Chosen: some kilobytes each. */
+const OPENED_MAX = 4096;
 /** Lost races in a row before we call the store unusable. */
 const ATTEMPTS_MAX = 5;
 
@@ -39,6 +41,8 @@ const ATTEMPTS_MAX = 5;
  */
 export class Sessions {
   readonly #deps: SessionDeps;
+  /** By token: opening one costs more than all else of most calls, and callers repeat theirs. */
+  readonly #opened = new Map<string, SessionClaims>();
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -59,12 +63,21 @@ export class Sessions {
 
   /** Whose session this is; undefined if it is not ours, or the token belongs to another key. */
   openSession(accessKeyId: string, token: string, now: number): Identity | "expired" | undefined {
+    const claims = this.#opened.get(token) ?? this.#open(token);
+    if (claims?.principal.accessKeyId !== accessKeyId) return undefined;
+    const { principal, secretAccessKey, expiresAt } = claims;
+    return now >= expiresAt ? "expired" : { principal, secretAccessKey };
+  }
+
+  #open(token: string): SessionClaims | undefined {
     if (token.length > TOKEN_LENGTH_MAX) return undefined;
     const text = unseal(token, "session", (id) => this.#findKey(id));
     if (text === undefined) return undefined;
-    const { principal, secretAccessKey, expiresAt } = JSON.parse(text) as SessionClaims;
-    if (principal.accessKeyId !== accessKeyId) return undefined;
-    return now >= expiresAt ? "expired" : { principal, secretAccessKey };
+    const claims = JSON.parse(text) as SessionClaims;
+    const [oldest] = this.#opened.keys();
+    if (this.#opened.size >= OPENED_MAX && oldest !== undefined) this.#opened.delete(oldest);
+    this.#opened.set(token, claims);
+    return claims;
   }
 
   /** A refusal's details as a text that only `openDenial` reads. */

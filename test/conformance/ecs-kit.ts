@@ -8,10 +8,14 @@ import {
   writeInstance,
   writeNetwork,
 } from "../../src/ecs/control/control.fixture.ts";
+import { createNodeOwnership } from "../../src/ecs/control/node-ownership.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
-import { authorize } from "../../src/iam/authorize.ts";
+import { createAccess } from "../../src/iam/access.ts";
+import { iamIndexes } from "../../src/iam/indexes.ts";
+import { writeRole } from "../../src/iam/model/role.fixture.ts";
+import { Sessions } from "../../src/sts/session.ts";
 import { ACCOUNT_ID, startDoor, type TestDoor } from "../door-kit.ts";
 
 export interface EcsDoor extends AsyncDisposable {
@@ -40,9 +44,15 @@ const ATTRIBUTES: Instance["attributes"] = [
 
 /** Opens the door. The account has `vpc-1` with `subnet-1`, and no cluster yet. */
 export async function openEcsDoor(): Promise<EcsDoor> {
-  const world = await openWorld(ec2Indexes);
+  const world = await openWorld({ ...ec2Indexes, ...iamIndexes });
   // The door has the machine's clock, since the SDK signs by it; the world's stands still.
+  const { authorize } = createAccess({
+    ...world,
+    sessions: new Sessions(world),
+    mayNode: createNodeOwnership(world),
+  });
   const door = await startDoor({ services: [ecsService(world, {}), ec2Service(world)], authorize });
+  await world.put(writeRole({ accountId: ACCOUNT_ID, roleName: "execution" }));
   const network = writeNetwork().map(({ key, value }) => ({
     key: key.replace("111111111111", ACCOUNT_ID),
     value: { ...(value as object), accountId: ACCOUNT_ID },

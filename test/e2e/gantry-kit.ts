@@ -9,6 +9,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { DescribeTasksCommand, ECSClient, type Task } from "@aws-sdk/client-ecs";
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  IAMClient,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
 import type { ClientFile } from "../../src/cli/client-file.ts";
 import { checkHost } from "../../src/runtime/host-checks.ts";
 
@@ -70,6 +76,7 @@ export class GantryKit {
   #process: ChildProcess | undefined;
   #output = "";
   #ecs: ECSClient | undefined;
+  #iam: IAMClient | undefined;
   #logs: CloudWatchLogsClient | undefined;
 
   /** `program`: another gantry than this clone's. `enter`: words that make a program run on another host. */
@@ -138,11 +145,13 @@ export class GantryKit {
       disableHostPrefix: true,
     };
     this.#ecs = new ECSClient(settings);
+    this.#iam = new IAMClient(settings);
     this.#logs = new CloudWatchLogsClient(settings);
   }
 
   #disconnect(): void {
     this.#ecs?.destroy();
+    this.#iam?.destroy();
     this.#logs?.destroy();
   }
 
@@ -151,9 +160,46 @@ export class GantryKit {
     return this.#ecs;
   }
 
+  get iam(): IAMClient {
+    assert.ok(this.#iam !== undefined);
+    return this.#iam;
+  }
+
   get logs(): CloudWatchLogsClient {
     assert.ok(this.#logs !== undefined);
     return this.#logs;
+  }
+
+  /**
+   * Makes a role that tasks may have and returns its ARN. It allows what AmazonECSTaskExecutionRolePolicy does, and
+   * `statements`.
+   */
+  async createTaskRole(name: string, ...statements: readonly object[]): Promise<string> {
+    const Principal = { Service: "ecs-tasks.amazonaws.com" };
+    const document = (...Statement: readonly object[]): string =>
+      JSON.stringify({ Version: "2012-10-17", Statement });
+    const { Role } = await this.iam.send(
+      new CreateRoleCommand({
+        RoleName: name,
+        AssumeRolePolicyDocument: document({
+          Effect: "Allow",
+          Principal,
+          Action: "sts:AssumeRole",
+        }),
+      }),
+    );
+    await this.iam.send(
+      new AttachRolePolicyCommand({
+        RoleName: name,
+        PolicyArn: "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
+      }),
+    );
+    if (statements.length > 0) {
+      const PolicyDocument = document(...statements);
+      const policy = { RoleName: name, PolicyName: "own", PolicyDocument };
+      await this.iam.send(new PutRolePolicyCommand(policy));
+    }
+    return Role?.Arn ?? "";
   }
 
   /** Ends the process: SIGTERM as Ctrl-C does, SIGKILL as a crash. */

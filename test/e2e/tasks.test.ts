@@ -143,6 +143,11 @@ describe("tasks", { skip, concurrency: false }, () => {
           "awslogs-create-group": "true",
         },
       };
+      const executionRoleArn = await gantry.createTaskRole(`execution-${launchType}`, {
+        Effect: "Allow",
+        Action: "logs:CreateLogGroup",
+        Resource: "*",
+      });
       const script =
         "until wget -q -O - http://127.0.0.1:80/; do usleep 50000; done; echo done; exit 3";
       const arn = await run(
@@ -152,7 +157,7 @@ describe("tasks", { skip, concurrency: false }, () => {
           requiresCompatibilities: [launchType],
           cpu: "256",
           memory: "512",
-          executionRoleArn: "arn:aws:iam::000000000000:role/ecsTaskExecutionRole",
+          executionRoleArn,
           containerDefinitions: [
             container({ name: "web", essential: false, memory: 128 }),
             container({

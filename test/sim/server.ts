@@ -9,14 +9,14 @@ import { ecsIndexes } from "../../src/ecs/control/indexes.ts";
 import { createInstancesController } from "../../src/ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "../../src/ecs/control/node-feed.ts";
+import { createNodeOwnership } from "../../src/ecs/control/node-ownership.ts";
 import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
 import type { InstanceLimits } from "../../src/ecs/model/instance-step.ts";
 import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
+import { createAccess } from "../../src/iam/access.ts";
 import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
-import { authorize } from "../../src/iam/authorize.ts";
-import { createFindIdentity } from "../../src/iam/identities.ts";
 import { iamIndexes } from "../../src/iam/indexes.ts";
 import type { AccessKey } from "../../src/iam/model/access-key.ts";
 import type { Log } from "../../src/lib/log.ts";
@@ -105,16 +105,18 @@ export class ServerProcess implements Door {
     const store = new ProcessStore({ ...deps, dead: this.#dead.signal });
     const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes };
     this.cache = createCache({ store, indexes, log });
-    this.#ecs = { store, cache: this.cache, clock, random, log };
+    const base = { store, cache: this.cache, clock, random, log };
+    const sessions = new Sessions(base);
+    const access = createAccess({ ...base, sessions, mayNode: createNodeOwnership(base) });
+    this.#ecs = { ...base, serviceTrust: access.serviceTrust };
     this.#loops = new Supervisor(log);
     this.#loops.failed.catch(deps.onBroken);
-    const sessions = new Sessions(this.#ecs);
     this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });
     this.#nodeFeed = createNodeFeed(this.#ecs);
     this.#gateway = createGateway({
       services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs))],
-      findIdentity: createFindIdentity({ cache: this.cache, sessions, clock }),
-      authorize,
+      findIdentity: access.findIdentity,
+      authorize: access.authorize,
       encodeDenial: (details) => sessions.sealDenial(details),
       clock,
       random,

@@ -1,5 +1,6 @@
 import type { Subnet } from "../../src/ec2/model.ts";
 import { FLEET_ACCOUNT_ID } from "../../src/ecs/model/keys.ts";
+import { writeRole } from "../../src/iam/model/role.fixture.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { VirtualClock } from "../../src/lib/virtual-clock.ts";
@@ -77,6 +78,7 @@ export class World implements AsyncDisposable {
   /** Brings up the server, a client and `count` machines of drawn sizes. */
   async begin(count: number): Promise<void> {
     this.#following = this.#follow();
+    await this.store.txn([], [writeRole({ roleName: "execution" })]);
     const process = await this.server.start();
     const rootKey = await process.rootKey();
     this.#client = new SimClient({

@@ -36,7 +36,8 @@ export function checkHandshake(
     return refusal(400, "InvalidInstanceException", "The container instance is not registered.");
   }
   const machine = machineOf(call.principal);
-  if (call.principal.kind !== "root" && machine !== instance.ec2InstanceId) {
+  // Whom else policies allow it may speak for any instance of the account: agents under roles of its own.
+  if (call.principal.kind === "node" && machine !== instance.ec2InstanceId) {
     return refusal(
       403,
       "AccessDeniedException",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
+import { writeRole } from "../../iam/model/role.fixture.ts";
 import type { ServerMessage } from "../../protocol/acs.ts";
 import type { SessionRequest } from "../../sts/model.ts";
 import {
@@ -45,7 +46,12 @@ export async function openAgentWorld(
   instance: Parameters<typeof writeInstance>[0] = {},
 ): Promise<AgentWorld> {
   const world = await openWorld();
-  await world.put(writeInstance(instance), writeDefinition());
+  await world.put(
+    writeInstance(instance),
+    writeDefinition(),
+    writeRole({ roleName: "app" }),
+    writeRole({ roleName: "exec", path: "/service-role/" }),
+  );
   const minted: SessionRequest[] = [];
   const minter = countingMinter(world, minted);
   const startDispatcher = (): { dispatcher: Dispatcher } => {

@@ -7,6 +7,7 @@ import {
   type Vpc,
   vpcKey,
 } from "../../ec2/model.ts";
+import { findRole } from "../../iam/model/find.ts";
 import { InvariantError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
@@ -83,6 +84,11 @@ export async function openWorld(indexes: IndexDefinitions = {}): Promise<World> 
     clock: new VirtualClock(Date.UTC(2026, 0, 1)),
     random: countingRandom(),
     log: silentLog,
+    // Whom a role trusts is IAM's to say, and tested there.
+    serviceTrust: ({ roleArn, accountId }) => {
+      const role = findRole(cache, roleArn);
+      return role?.accountId === accountId ? role : undefined;
+    },
     put: async (...writes) => {
       const result = await store.txn([], writes);
       if (result.ok) await cache.reached(result.revision);

@@ -1,3 +1,4 @@
+import type { ServiceTrust } from "../../iam/model/trust.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
@@ -11,4 +12,6 @@ export interface EcsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Whether ECS may act in a role. */
+  readonly serviceTrust: ServiceTrust;
 }

@@ -194,7 +194,13 @@ test("a new agent process gets the credentials of running tasks at once, a recon
       principal: {
         accountId: "111111111111",
         arn: "arn:aws:sts::111111111111:assumed-role/exec/11111111111111111111111111111111",
-        kind: "task-execution",
+        kind: "role-session",
+        userId: "AROAEXEC:11111111111111111111111111111111",
+        session: {
+          issuedAt: world.clock.now(),
+          roleArn: EXECUTION_ROLE,
+          task: { key: writeTask(buildTask()).key, graceMs: 600_000 },
+        },
       },
       durationSeconds: 6 * 3600,
     },

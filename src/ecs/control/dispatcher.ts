@@ -3,6 +3,7 @@
  * instances are connected, records it, and wakes the right connection when something about its tasks changes; what is
  * said on a connection is `acs-session.ts`'s.
  */
+import type { ConditionKeys } from "../../door/service.ts";
 import type { UpgradeCall, UpgradeDecision, UpgradeRoute } from "../../door/upgrade.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
@@ -10,6 +11,7 @@ import { KeyedTurns } from "../../lib/turns.ts";
 import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
 import type { CacheChange } from "../../store/cache.ts";
 import { updateRecord } from "../../store/commit.ts";
+import { clusterArn, parseArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";
 import type { Instance } from "../model/instance.ts";
 import { ecsKind, instanceKey } from "../model/keys.ts";
@@ -48,10 +50,18 @@ class AgentGateway implements Dispatcher {
   constructor(deps: TaskDeliveryDeps) {
     this.#deps = deps;
     this.routes = [
-      { path: `${ACS_PATH}/ws`, action: "ecs:Poll", open: (call) => this.#openAcs(call) },
+      {
+        path: `${ACS_PATH}/ws`,
+        action: "ecs:Poll",
+        resources: instanceNamed("containerInstanceArn"),
+        conditions: clusterKeys,
+        open: (call) => this.#openAcs(call),
+      },
       {
         path: `${TCS_PATH}/ws`,
         action: "ecs:StartTelemetrySession",
+        resources: instanceNamed("containerInstance"),
+        conditions: clusterKeys,
         open: (call) => this.#openTcs(call),
       },
     ];
@@ -169,6 +179,17 @@ class AgentGateway implements Dispatcher {
   #sessionOf({ placement: { instance } }: Task): AcsSession | undefined {
     return this.#sessions.get(instanceKey(instance, instance.clusterName, instance.id));
   }
+}
+
+/** The container instance that a handshake names in a member of its query. */
+function instanceNamed(member: string): (query: URLSearchParams) => readonly string[] {
+  return (query) => [query.get(member) || "*"];
+}
+
+function clusterKeys(_query: URLSearchParams, resource: string): ConditionKeys {
+  const arn = parseArn(resource);
+  const [cluster] = arn?.path ?? [];
+  return arn && cluster ? { "ecs:cluster": clusterArn(arn, cluster) } : {};
 }
 
 const NOT_SERVING: UpgradeDecision = refusal(503, "ServerException", "The server is not ready.");

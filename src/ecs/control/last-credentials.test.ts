@@ -9,7 +9,7 @@ import { writeTask } from "./control.fixture.ts";
 const MINUTE_MS = 60_000;
 const ROLES = {
   taskRoleArn: "arn:aws:iam::111111111111:role/app",
-  executionRoleArn: "arn:aws:iam::111111111111:role/exec",
+  executionRoleArn: "arn:aws:iam::111111111111:role/service-role/exec",
 };
 
 test("a new agent process gets the execution credentials of tasks that are ending or have just ended", async () => {

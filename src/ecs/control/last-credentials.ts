@@ -2,10 +2,13 @@ import type { ServerMessage } from "../../protocol/acs.ts";
 import { clusterArn, taskArn } from "../model/arn.ts";
 import type { Task } from "../model/task.ts";
 import type { EcsDeps } from "./deps.ts";
-import { mintTaskCredentials, rolesOf, type SessionMinter } from "./task-credentials.ts";
+import {
+  mintTaskCredentials,
+  rolesOf,
+  SHIPPING_MS_MAX,
+  type TaskCredentialsDeps,
+} from "./task-credentials.ts";
 
-/** Chosen: twice as long as our agent goes on shipping the output of a container that has ended. */
-const SHIPPING_MS_MAX = 10 * 60_000;
 /** Chosen: what ends on one machine in that time, and no more than a connection takes at once. */
 const TASKS_MAX = 1_000;
 
@@ -15,7 +18,7 @@ const TASKS_MAX = 1_000;
  * nothing left to do for a task ignores them.
  */
 export async function lastCredentials(
-  deps: EcsDeps & { readonly minter: SessionMinter },
+  deps: EcsDeps & TaskCredentialsDeps,
   instanceKey: string,
 ): Promise<readonly ServerMessage[]> {
   const since = deps.clock.now() - SHIPPING_MS_MAX;
@@ -31,7 +34,8 @@ export async function lastCredentials(
   for (const task of tasks) {
     const role = rolesOf(task).find(({ roleType }) => roleType === "TaskExecution");
     if (role === undefined) continue;
-    const { credentials } = await mintTaskCredentials(deps.minter, task, role);
+    const minted = await mintTaskCredentials(deps, task, role);
+    if (minted === undefined) continue;
     messages.push({
       type: "IAMRoleCredentialsMessage",
       message: {
@@ -39,7 +43,7 @@ export async function lastCredentials(
         taskArn: taskArn(task, task.clusterName, task.id),
         taskClusterArn: clusterArn(task, task.clusterName),
         roleType: role.roleType,
-        roleCredentials: credentials,
+        roleCredentials: minted.credentials,
       },
     });
   }

@@ -18,25 +18,20 @@ import { advance } from "../model/advance.ts";
 import { clusterArn, instanceArn, parseArn, taskArn } from "../model/arn.ts";
 import type { Instance } from "../model/instance.ts";
 import { instanceKey, taskKey } from "../model/keys.ts";
+import { requestStop } from "../model/request-stop.ts";
+import { roleFault } from "../model/stop-reason.ts";
 import type { Task, UnconfirmedStop } from "../model/task.ts";
 import { rankOf } from "../model/task-state.ts";
 import { toPayloadTask, toStopPayload } from "../operations/payload.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
 import type { EcsDeps } from "./deps.ts";
+import { FreshCredentials } from "./fresh-credentials.ts";
 import { lastCredentials } from "./last-credentials.ts";
 import { findPayloadSource } from "./payload-source.ts";
-import {
-  type MintedCredentials,
-  mintTaskCredentials,
-  type RoleType,
-  rolesOf,
-  type SessionMinter,
-} from "./task-credentials.ts";
+import { type RoleType, rolesOf, type SessionMinter } from "./task-credentials.ts";
 
 /** Told but not acknowledged for so long: told again. */
 const ACKNOWLEDGE_MS_MAX = 60_000;
-/** Credentials are renewed this long before they end. */
-const RENEWAL_MS = 15 * 60_000;
 /** Payloads on their way at once: an agent persists each before it acknowledges. */
 const IN_FLIGHT_MAX = 32;
 const STOP_CANDIDATES_MAX = 10_000;
@@ -79,6 +74,7 @@ export class TaskDelivery {
   readonly #inFlight = new Map<string, InFlight>();
   /** By credentials id: sent on this connection and not acknowledged yet. */
   readonly #credentialsSentAt = new Map<string, number>();
+  readonly #credentials: FreshCredentials;
   #isManifestSent = false;
   #owesLastCredentials: boolean;
 
@@ -92,6 +88,7 @@ export class TaskDelivery {
       containerInstanceArn: instanceArn(instance, instance.clusterName, instance.id),
     };
     this.#ledger = ledger;
+    this.#credentials = new FreshCredentials({ ...deps, log: this.#log }, ledger);
     this.#send = send;
     if (isNewProcess) ledger.forgetProcess();
     this.#owesLastCredentials = isNewProcess;
@@ -231,7 +228,10 @@ export class TaskDelivery {
     const roles = task.desiredStatus === "RUNNING" ? rolesOf(task) : [];
     const credentials: { [K in RoleType]?: RoleCredentials } = {};
     for (const role of roles) {
-      credentials[role.roleType] = (await this.#freshCredentials(key, task, role)).credentials;
+      const minted = await this.#credentials.of(key, task, role);
+      if (minted !== undefined) credentials[role.roleType] = minted.credentials;
+      // What runs already runs on; nothing starts in a role that it cannot have.
+      else if (rankOf(task.lastStatus) < rankOf("RUNNING")) return this.#refuse(key, role.roleArn);
     }
     const { TaskApplication, TaskExecution } = credentials;
     const payload = toPayloadTask({
@@ -262,16 +262,14 @@ export class TaskDelivery {
     });
   }
 
-  async #freshCredentials(
-    key: string,
-    task: Task,
-    role: { roleType: RoleType; roleArn: string },
-  ): Promise<MintedCredentials> {
-    const held = this.#ledger.credentials(key, role.roleType);
-    if (held && held.expiresAt - this.#deps.clock.now() > RENEWAL_MS) return held;
-    const minted = await mintTaskCredentials(this.#deps.minter, task, role);
-    this.#ledger.keepCredentials(key, role.roleType, minted);
-    return minted;
+  async #refuse(key: string, roleArn: string): Promise<void> {
+    await updateRecord<Task>(this.#deps, key, (task) =>
+      requestStop(task, {
+        stopCode: "TaskFailedToStart",
+        reason: roleFault(roleArn),
+        now: this.#deps.clock.now(),
+      }),
+    );
   }
 
   /** For tasks the agent knows: what its process has not got, or what is about to expire. */
@@ -282,8 +280,9 @@ export class TaskDelivery {
       rankOf(task.lastStatus) >= rankOf("RUNNING") || this.#ledger.acknowledgedStatus(key);
     if (!isKnown) return;
     for (const role of rolesOf(task)) {
-      const { credentials } = await this.#freshCredentials(key, task, role);
-      if (this.#ledger.isHeld(key, role.roleType)) continue;
+      const minted = await this.#credentials.of(key, task, role);
+      if (minted === undefined || this.#ledger.isHeld(key, role.roleType)) continue;
+      const { credentials } = minted;
       if (this.#credentialsSentAt.has(credentials.credentialsId)) continue;
       this.#credentialsSentAt.set(credentials.credentialsId, this.#deps.clock.now());
       this.#send({

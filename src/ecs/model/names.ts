@@ -15,3 +15,6 @@ export function isClientToken(text: string): boolean {
 
 /** The cluster of calls that name none. */
 export const DEFAULT_CLUSTER = "default";
+
+/** The service that a task's roles have to trust, and to which they are passed. */
+export const TASKS_SERVICE = "ecs-tasks.amazonaws.com";

@@ -3,6 +3,7 @@ import type { Tag } from "./cluster.ts";
 import { availabilityZoneOf, type HostResources, type Instance } from "./instance.ts";
 import type { Scope } from "./keys.ts";
 import { resourcesOf } from "./resources.ts";
+import { effectiveRoles } from "./role-names.ts";
 import type { Container, LaunchType, Task, TaskOverrides } from "./task.ts";
 import type { TaskDefinition } from "./task-definition.ts";
 
@@ -107,8 +108,7 @@ function commonOf(
   const { document, family, revision } = spec.definition;
   const cpu = overrides.cpu ?? document.cpu;
   const memory = overrides.memory ?? document.memory;
-  const taskRoleArn = overrides.taskRoleArn ?? document.taskRoleArn;
-  const executionRoleArn = overrides.executionRoleArn ?? document.executionRoleArn;
+  const { taskRoleArn, executionRoleArn } = effectiveRoles(spec.accountId, document, overrides);
   const storage = overrides.ephemeralStorage ?? document.ephemeralStorage;
   return {
     accountId: spec.accountId,

@@ -47,3 +47,12 @@ function failedToStart(container: Container): boolean {
 function othersReason({ containers }: StopEvidence): string | undefined {
   return containers.find(failedToStart)?.reason;
 }
+
+/** ECS's sentence for a role that it was given and cannot act in. */
+export function roleFault(roleArn: string): string {
+  return (
+    `ECS was unable to assume the role '${roleArn}' that was provided for this task. ` +
+    "Please verify that the role being passed has the proper trust relationship and permissions " +
+    "and that your IAM user has permissions to pass this role."
+  );
+}

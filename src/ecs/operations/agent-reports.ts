@@ -110,12 +110,15 @@ function nameOfTask(
   return cluster === undefined ? undefined : { ...scopeOf(call), clusterName: cluster, id: given };
 }
 
-/** A machine speaks for the tasks placed on it, whatever account they are of; an account's root key for its own. */
+/**
+ * A machine speaks for the tasks placed on it, whatever account they are of. Whom else policies allow it, for those on
+ * the account's own container instances: agents under roles of the account.
+ */
 function mayReport({ principal, region }: Call, task: Task | UnconfirmedStop): boolean {
   if (task.region !== region) return false;
-  const machine = machineOf(principal);
-  if (machine !== undefined) return task.placement.ec2InstanceId === machine;
-  return principal.kind === "root" && task.accountId === principal.accountId;
+  const { ec2InstanceId, instance } = task.placement;
+  if (principal.kind === "node") return ec2InstanceId === machineOf(principal);
+  return task.accountId === principal.accountId && instance.accountId === principal.accountId;
 }
 
 function isReported(status: string | undefined): status is keyof typeof EVENT {

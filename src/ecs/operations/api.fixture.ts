@@ -1,4 +1,5 @@
 import type { Call, Operation } from "../../door/service.ts";
+import { writeRole } from "../../iam/model/role.fixture.ts";
 import { InvariantError } from "../../lib/errors.ts";
 import { openWorld, type World, writeInstance, writeNetwork } from "../control/control.fixture.ts";
 import type { Instance } from "../model/instance.ts";
@@ -22,10 +23,10 @@ export interface Api extends AsyncDisposable {
   as(accountId: string): Api;
 }
 
-/** An API with an empty cluster `demo` of account 111111111111, and the network of `writeNetwork()`. */
+/** An API with an empty cluster `demo` of account 111111111111, the network of `writeNetwork()` and a role `t` for tasks. */
 export async function openApi(): Promise<Api> {
   const world = await openWorld();
-  await world.put(...writeNetwork());
+  await world.put(...writeNetwork(), writeRole({ roleName: "t" }));
   const api = apiFor(world, "111111111111");
   await api.call("CreateCluster", { clusterName: "demo" });
   return api;

@@ -61,9 +61,7 @@ export function containerInstanceOperations(deps: EcsDeps): EcsOperations {
     DeregisterContainerInstance: {
       support: "full",
       action: "ecs:DeregisterContainerInstance",
-      resources: ({ cluster, containerInstance }, call) => [
-        memberResource(call, "container-instance", cluster, containerInstance),
-      ],
+      resources: ({ cluster }, call) => [clusterResource(call, cluster)],
       handle: (input, call) => deregisterInstance(deps, input, call),
     },
   };

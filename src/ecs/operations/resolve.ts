@@ -132,9 +132,9 @@ export function memberResource(
   text: string | undefined,
 ): string {
   if (text?.startsWith("arn:")) return text;
-  const name = clusterResource(call, cluster).split("/").at(-1) ?? "*";
+  const arn = parseArn(clusterResource(call, cluster));
   const build = type === "task" ? taskArn : instanceArn;
-  return build(scopeOf(call), name, text ?? "*");
+  return build(arn ?? scopeOf(call), arn?.path[0] ?? "*", text ?? "*");
 }
 
 /** For authorisation: the ARN of a definition; any revision where none is named. */
@@ -142,4 +142,11 @@ export function definitionResource(call: Call, text: string | undefined): string
   if (text?.startsWith("arn:")) return text;
   const [family = "*", revision = "*"] = text?.split(":") ?? [];
   return taskDefinitionArn(scopeOf(call), family, revision);
+}
+
+/** The same for a definition that is to run: the very revision, so that no policy about one is got round by the family. */
+export function startedDefinition(cache: Cache, call: Call, text: string | undefined): string {
+  const definition = findDefinition(cache, scopeOf(call), text ?? "");
+  if (definition === undefined) return definitionResource(call, text);
+  return taskDefinitionArn(definition, definition.family, definition.revision);
 }

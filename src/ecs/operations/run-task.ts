@@ -23,8 +23,9 @@ import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { readConstraints, readStrategies } from "./placement-choices.ts";
 import { presentTask } from "./present-task.ts";
-import { clusterResource, definitionResource, idOf, requireCluster, scopeOf } from "./resolve.ts";
+import { idOf, requireCluster, scopeOf, startedDefinition } from "./resolve.ts";
 import { readTaskRequest } from "./task-request.ts";
+import { requireTaskRoles } from "./task-roles.ts";
 import { instanceOf } from "./tasks.ts";
 
 /** The rows of operations that start tasks. */
@@ -36,16 +37,17 @@ export function runTaskOperations(deps: EcsDeps, placer: Placer): EcsOperations 
       support: "partial",
       missing,
       action: "ecs:RunTask",
-      resources: ({ taskDefinition }, call) => [definitionResource(call, taskDefinition)],
+      resources: ({ taskDefinition }, call) => [
+        startedDefinition(deps.cache, call, taskDefinition),
+      ],
       handle: (input, call) => runTask(deps, placer, input, call),
     },
     StartTask: {
       support: "partial",
       missing,
       action: "ecs:StartTask",
-      resources: ({ cluster, taskDefinition }, call) => [
-        clusterResource(call, cluster),
-        definitionResource(call, taskDefinition),
+      resources: ({ taskDefinition }, call) => [
+        startedDefinition(deps.cache, call, taskDefinition),
       ],
       handle: (input, call) => startTask(deps, placer, input, call),
     },
@@ -66,6 +68,7 @@ async function runTask(
   checkRunTask(input, count);
   const { launchType, strategy } = readCompute(cluster, input);
   const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
+  requireTaskRoles(deps, spec);
   const requestHash = hashOf(input);
   const result = await placer.placeTasks({
     spec,
@@ -148,6 +151,7 @@ async function startTask(
   }
   const { launchType } = ON_INSTANCES;
   const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
+  requireTaskRoles(deps, spec);
   const constraints = readConstraints({}, spec.definition, spec.launchType);
   const tasks: Task[] = [];
   const failures: Failure[] = [];

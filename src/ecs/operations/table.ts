@@ -1,6 +1,7 @@
 import type { Service } from "../../door/service.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { Placer } from "../control/placement.ts";
+import { withAccessRules } from "./access-rules.ts";
 import { accountSettingOperations } from "./account-settings.ts";
 import { attributeOperations } from "./attributes.ts";
 import { capacityProviderOperations } from "./capacity-providers.ts";
@@ -18,7 +19,7 @@ export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Servi
   const placer = new Placer(deps);
   return {
     name: "ecs",
-    operations: {
+    operations: withAccessRules(deps, {
       ...accountSettingOperations(deps),
       ...attributeOperations(deps),
       ...capacityProviderOperations(deps),
@@ -30,6 +31,6 @@ export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Servi
       ...runTaskOperations(deps, placer),
       ...taskOperations(deps),
       ...agentOperations,
-    },
+    }),
   };
 }

@@ -159,3 +159,12 @@ function requireArn(scope: Scope, text: string): EcsArn {
 function missingText(kind: string): string {
   return `The specified ${kind} was not found. Specify a valid ${kind} and try again.`;
 }
+
+/** The tags of a resource of the caller's, for authorisation; none for what is not there or has none. */
+export function tagsOfResource(cache: Cache, call: Call, resourceArn: string): readonly Tag[] {
+  const arn = parseArn(resourceArn);
+  const scope = scopeOf(call);
+  if (arn?.accountId !== scope.accountId || arn.region !== scope.region) return [];
+  const key = KINDS.get(arn.type)?.keyOf(scope, arn.path);
+  return key === undefined ? [] : ((cache.get(key)?.value as Taggable | undefined)?.tags ?? []);
+}

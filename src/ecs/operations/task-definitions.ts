@@ -42,6 +42,7 @@ import {
   isRevision,
   scopeOf,
 } from "./resolve.ts";
+import { checkRoleNames } from "./task-roles.ts";
 
 /** The rows of task definition operations. */
 export function taskDefinitionOperations(deps: EcsDeps): EcsOperations {
@@ -97,6 +98,7 @@ async function registerTaskDefinition(
   call: Call,
 ): Promise<RegisterTaskDefinitionResponse> {
   const scope = scopeOf(call);
+  checkRoleNames(scope.accountId, input);
   const document = documentOf(input);
   const family = input.family ?? "";
   const key = familyKey(scope, family);

@@ -5,6 +5,7 @@ import type { ContainerOverride, LaunchType, TaskOverrides } from "../model/task
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { parseTaskCpu, parseTaskMemory } from "../model/task-size.ts";
 import { clientFault, invalid } from "./invalid.ts";
+import { checkRoleNames } from "./task-roles.ts";
 
 /** ECS: characters of the overrides as JSON. */
 const OVERRIDES_LENGTH_MAX = 8192;
@@ -21,6 +22,7 @@ export function readOverrides(
   if (given.inferenceAcceleratorOverrides?.length) {
     throw invalid("Inference accelerators are not available.");
   }
+  checkRoleNames(definition.accountId, given);
   const cpu = readSize("cpu", given.cpu, parseTaskCpu);
   const memory = readSize("memory", given.memory, parseTaskMemory);
   requireFargateSize(definition, launchType, { cpu, memory });

@@ -20,7 +20,7 @@ import type { EcsOperations } from "./ecs-operations.ts";
 import { invalid, requireBatch } from "./invalid.ts";
 import { pageOf } from "./page.ts";
 import { presentTask } from "./present-task.ts";
-import { clusterResource, idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
+import { idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
 
 /** The rows of operations on tasks that are there. */
 export function taskOperations(deps: EcsDeps): EcsOperations {
@@ -35,7 +35,9 @@ export function taskOperations(deps: EcsDeps): EcsOperations {
     ListTasks: {
       support: "full",
       action: "ecs:ListTasks",
-      resources: ({ cluster }, call) => [clusterResource(call, cluster)],
+      resources: ({ cluster, containerInstance }, call) => [
+        memberResource(call, "container-instance", cluster, containerInstance),
+      ],
       handle: async (input, call) => listTasks(deps, input, call),
     },
     StopTask: {
