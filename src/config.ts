@@ -40,6 +40,7 @@ export interface Settings {
   readonly zone: string | undefined;
   readonly advertise: string | undefined;
   readonly images: ImageSettings;
+  readonly metricsIntervalMs: number;
   /** Undefined: never. */
   readonly nodeLossAfterMs: number | undefined;
   readonly logLevel: LogLevel;
@@ -91,6 +92,7 @@ export function readSettings(
       insecureRegistries: parseRegistries(text("insecureRegistries")),
       cleanupAgeMs: parseCleanupAge(text("imageCleanupAge") ?? ""),
     },
+    metricsIntervalMs: parseMetricsInterval(text("metricsInterval") ?? ""),
     nodeLossAfterMs: parseLossAfter(text("nodeLossAfter") ?? ""),
     logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };
@@ -108,6 +110,12 @@ function parseRetention(value: string): number {
   const hours = Number(match?.groups?.count) * (match?.groups?.unit === "d" ? 24 : 1);
   if (!(hours >= 1 && hours <= 3650 * 24)) throw invalid("taskRetention", value);
   return hours * 3_600_000;
+}
+
+function parseMetricsInterval(value: string): number {
+  const seconds = Number(/^(\d{1,2})s$/.exec(value)?.[1]);
+  if (!(seconds >= 1 && seconds <= 60)) throw invalid("metricsInterval", value);
+  return seconds * 1000;
 }
 
 function parseLossAfter(value: string): number | undefined {

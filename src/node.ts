@@ -5,8 +5,9 @@ import { connect } from "node:net";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "./agent/agent.ts";
-import type { ApiFactory, Credentials } from "./agent/agent-deps.ts";
+import type { AgentConfig, ApiFactory, Credentials } from "./agent/agent-deps.ts";
 import { machineDisk } from "./agent/disk.ts";
+import { awsEndpointForTasks } from "./agent/endpoints/aws-endpoint.ts";
 import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpoint-server.ts";
 import { EndpointHub } from "./agent/endpoints/hub.ts";
 import type { Identity } from "./cli/data-directory.ts";
@@ -56,6 +57,7 @@ export interface NodeOptions extends NodePlace {
   /** This machine's present key in an account: asked at each call, so that a renewed one is used at once. */
   readonly keyFor: (accountId: string) => Credentials;
   readonly images: ImageSettings;
+  readonly metricsIntervalMs: number;
   readonly random: Random;
 }
 
@@ -88,16 +90,18 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   starting.defer(() => runtime.close());
   const endpoints = new EndpointHub();
   const endpointServer = starting.use(await openEndpoints({ ...options, log }, endpoints));
+  const apiForward = await apiAddress(options.endpoint, log);
   const dataplane = createDataplane({
     systemId: options.identity.systemId,
     clock: options.clock,
     log,
     endpointPort: endpointServer.port,
-    apiForward: await apiAddress(options.endpoint, log),
+    apiForward,
   });
   starting.defer(() => dataplane.close());
 
-  const shared = { ...options, log, runtime, dataplane, endpoints };
+  const awsEndpoint = apiForward && (await openAwsEndpoint({ ...options, log }));
+  const shared = { ...options, log, runtime, dataplane, endpoints, awsEndpoint };
   const agents = await Promise.all([
     openAgent(shared, {
       label: "ec2",
@@ -212,10 +216,22 @@ async function apiAddress(
   }
 }
 
+/** Where this machine's tasks find the door. */
+function openAwsEndpoint({
+  directory,
+  endpoint,
+  ca,
+  log,
+}: NodeOptions): ReturnType<typeof awsEndpointForTasks> {
+  const caBundlePath = join(directory, "ca-bundle.pem");
+  return awsEndpointForTasks({ endpoint, ca, caBundlePath, disk: machineDisk, log });
+}
+
 interface Shared extends NodeOptions {
   readonly runtime: ContainerdRuntime;
   readonly dataplane: NodeDataplane;
   readonly endpoints: EndpointHub;
+  readonly awsEndpoint: AgentConfig["awsEndpoint"];
 }
 
 async function openAgent(
@@ -252,6 +268,8 @@ async function openAgent(
       reservedPorts: RESERVED_PORTS,
       label,
       version: GANTRY_VERSION,
+      awsEndpoint: shared.awsEndpoint,
+      metricsIntervalMs: shared.metricsIntervalMs,
       imagePullBehavior: shared.images.pullBehavior,
     },
   });

@@ -35,6 +35,7 @@ export type SettingName =
   | "registryAuth"
   | "insecureRegistries"
   | "imageCleanupAge"
+  | "metricsInterval"
   | "nodeLossAfter"
   | "logLevel";
 
@@ -187,6 +188,14 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     meaning: "how long a machine may be silent before its tasks are given up",
     reason:
       "longer than a reboot or a switch's restart, after which tasks go on; Kubernetes waits as long. never is what ECS does",
+  },
+  metricsInterval: {
+    flag: "metrics-interval",
+    variable: "GANTRY_METRICS_INTERVAL",
+    fallback: "20s",
+    form: "whole seconds from 1s to 60s",
+    meaning: "how often this machine's containers are measured and the server is told",
+    reason: "the ECS agent's; 1s for those who scale by the second, at some percent of a core",
   },
   imagePullBehavior: {
     flag: "image-pull-behavior",

@@ -51,10 +51,12 @@ export interface AgentConfig {
   /** Between two publications of metrics, in milliseconds; absent: the protocol's 20 s. */
   readonly metricsIntervalMs?: number;
   /** Where tasks find the AWS endpoint unless they say otherwise; undefined: they get no address. */
-  readonly awsEndpoint?: {
-    /** As a task reaches it, e.g. `http://169.254.170.2:4566`. */
-    readonly url: string;
-    /** A file with the certificates that tasks trust, where the endpoint's authority is a private one. */
-    readonly caBundlePath?: string;
-  };
+  readonly awsEndpoint?:
+    | {
+        /** As a task reaches it, e.g. `http://169.254.170.2:4566`. */
+        readonly url: string;
+        /** A file with the certificates that tasks trust, where the endpoint's authority is a private one. */
+        readonly caBundlePath?: string;
+      }
+    | undefined;
 }

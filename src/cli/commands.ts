@@ -10,6 +10,7 @@ const NODE_SETTINGS: readonly SettingName[] = [
   "registryAuth",
   "insecureRegistries",
   "imageCleanupAge",
+  "metricsInterval",
 ];
 const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter((name) => name !== "join");
 const SERVER_SETTINGS = UP_SETTINGS.filter((name) => !NODE_SETTINGS.includes(name));

@@ -110,6 +110,7 @@ async function openNode(
     availabilityZone: settings.zone ?? `${region}a`,
     address: settings.advertise ?? (await addressTowards(endpoint)),
     images: settings.images,
+    metricsIntervalMs: settings.metricsIntervalMs,
     keyFor: (account) => keys.of(account),
     clock: systemClock,
     random: systemRandom,

@@ -101,11 +101,13 @@ function serverLines(dataDirectory: string): string[] {
 
 /** Never a root key or a join token: a unit is readable by everybody. */
 function flagsOf(command: UnitCommand, settings: Settings): string[] {
-  const { dataDirectory, logLevel, cluster, zone, advertise } = settings;
+  const { dataDirectory, logLevel, cluster, zone, advertise, metricsIntervalMs } = settings;
   const values: Values = {
     dataDirectory,
     ...(command === "node" ? {} : serverValues(settings)),
-    ...(command === "server" ? {} : { cluster, zone, advertise }),
+    ...(command === "server"
+      ? {}
+      : { cluster, zone, advertise, metricsInterval: `${metricsIntervalMs / 1000}s` }),
     logLevel,
   };
   return Object.entries(values).flatMap(([name, value]) => {

@@ -61,6 +61,7 @@ async function openNode(settings: Settings, plane: ControlPlane, log: Log): Prom
     availabilityZone: settings.zone ?? `${region}a`,
     address: settings.advertise ?? (await addressTowards(server.endpoint)),
     images: settings.images,
+    metricsIntervalMs: settings.metricsIntervalMs,
     keyFor: (account) => {
       const key = keys.get(account);
       assert(key, `this machine has no key in account ${account}`);
