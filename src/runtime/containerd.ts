@@ -25,6 +25,7 @@ import { createTransport } from "./registry/transport.ts";
 import { type Runtime, RuntimeError } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
 import { restartContainer, startContainer } from "./start-container.ts";
+import { createTaskStorage } from "./task-storage.ts";
 
 export type { ContainerdRuntimeOptions } from "./engine.ts";
 export type ContainerdRuntime = Runtime & {
@@ -54,6 +55,7 @@ export async function createContainerdRuntime(
     },
   });
   await images.removeOrphans();
+  const storage = createTaskStorage(join(stateDirectory, "storage"));
   const cgroups = await findCgroupMounts();
   const engine: Engine = {
     options,
@@ -72,6 +74,10 @@ export async function createContainerdRuntime(
     findImage: images.find,
     loadImage: images.load,
     pullImage: images.pull,
+    createTaskStorage: (key, bytes) => storage.create(key, bytes),
+    removeTaskStorage: (key) => storage.remove(key),
+    listTaskStorage: () => storage.list(),
+    taskStorageUsage: (key) => storage.usage(key),
     create: (spec) => createContainer(engine, spec),
     start: (id) => startContainer(engine, id),
     restart: (id, after) => restartContainer(engine, id, after),

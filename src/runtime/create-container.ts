@@ -9,6 +9,7 @@ import {
   asRuntimeError,
   deleteTask,
   type Engine,
+  frameOf,
   kill,
   type ProcessFrame,
   recordLabels,
@@ -19,6 +20,7 @@ import {
 import { buildOciSpec } from "./oci-spec.ts";
 import { readRootfsFile } from "./rootfs-files.ts";
 import { type ContainerSpec, RuntimeError } from "./runtime.ts";
+import { createLayer, layerMounts, removeLayer } from "./task-layers.ts";
 import { resolveUser } from "./users.ts";
 
 const SPEC_TYPE_URL = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
@@ -34,10 +36,10 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
     if (status !== undefined && status !== "CREATED") return;
     changing.add(spec.id);
     try {
-      await removeLocked(engine, spec.id, spec.taskId);
+      await removeLocked(engine, spec.id, spec);
       await createLocked(engine, spec);
     } catch (error) {
-      await removeLocked(engine, spec.id, spec.taskId).catch((cause) =>
+      await removeLocked(engine, spec.id, spec).catch((cause) =>
         options.log.warn("cannot clear away a container that failed", {
           id: spec.id,
           error: String(cause),
@@ -62,8 +64,8 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
   );
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
   const oci = buildOciSpec({ container: spec, user, host, cgroupsPath });
-  const { outputPath, terminal, taskLimits } = spec;
-  const frame = { outputPath, terminal, taskLimits };
+  const { outputPath, terminal, taskLimits, taskStorage } = spec;
+  const frame = { outputPath, terminal, taskLimits, taskStorage };
   const record: Container = {
     id: spec.id,
     labels: recordLabels(spec.labels, spec.taskId, frame),
@@ -115,7 +117,11 @@ async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<reado
   // A root of its own for the garbage collector: the record that will point at the snapshot is not there yet.
   const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };
   const prepared = containerd.snapshots.prepare(spec.id, parent, labels);
-  return (await alreadyExistsIsFine(prepared)) ?? containerd.snapshots.mounts(spec.id);
+  const mounts =
+    (await alreadyExistsIsFine(prepared)) ?? (await containerd.snapshots.mounts(spec.id));
+  if (spec.taskStorage === undefined) return mounts;
+  await createLayer(spec.taskStorage, spec.id, mounts);
+  return layerMounts(spec.taskStorage, spec.id, mounts);
 }
 
 /**
@@ -135,11 +141,13 @@ function alreadyExistsIsFine<T>(call: Promise<T>): Promise<T | undefined> {
 /** See `Runtime.remove`. */
 export async function removeContainer(engine: Engine, id: string): Promise<void> {
   const { containerd, changing, turns } = engine;
-  const taskId = (await containerd.containers.get(id))?.labels[TASK_LABEL];
+  const record = await containerd.containers.get(id);
+  const taskId = record?.labels[TASK_LABEL];
+  const taskStorage = record && frameOf(record)?.taskStorage;
   await turns.take(taskId ?? id, async () => {
     changing.add(id);
     try {
-      await removeLocked(engine, id, taskId);
+      await removeLocked(engine, id, { taskId, taskStorage });
     } catch (error) {
       throw asRuntimeError(error);
     } finally {
@@ -149,7 +157,14 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
 }
 
 /** The record goes last: a removal that is interrupted can be found and done again. */
-async function removeLocked(engine: Engine, id: string, taskId: string | undefined): Promise<void> {
+async function removeLocked(
+  engine: Engine,
+  id: string,
+  {
+    taskId,
+    taskStorage,
+  }: { readonly taskId?: string | undefined; readonly taskStorage?: string | undefined },
+): Promise<void> {
   const { containerd, exits, cgroups, options } = engine;
   if ((await containerd.tasks.get(id)) !== undefined) {
     await kill(containerd, id, SIGKILL, true);
@@ -160,6 +175,7 @@ async function removeLocked(engine: Engine, id: string, taskId: string | undefin
   const parent = taskId === undefined ? undefined : taskCgroup(options, taskId);
   if (parent !== undefined) await clearCgroup(cgroups, `${parent}/${id}`, options.clock);
   await containerd.snapshots.remove(id);
+  if (taskStorage !== undefined) await removeLayer(taskStorage, id);
   if (parent !== undefined) await removeCgroup(cgroups, parent);
   await exits.delete(id);
   await containerd.containers.delete(id);

@@ -68,6 +68,8 @@ export interface ProcessFrame {
   readonly outputPath: string;
   readonly terminal: boolean;
   readonly taskLimits: TaskLimits;
+  /** The disk of its task that its writable layer lies on. */
+  readonly taskStorage?: string | undefined;
 }
 
 /** The labels of a container's record: those it was given, and ours. */

@@ -2,6 +2,7 @@
 import { appendFileSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
 import { createFakeImages, type FakePull } from "./fake-images.ts";
+import { createFakeStorage } from "./fake-storage.ts";
 import {
   type ContainerSpec,
   type ContainerState,
@@ -110,6 +111,7 @@ export function createFakeRuntime(
     },
     version: async () => "fake 1",
     ...images,
+    ...createFakeStorage(),
     create: async (spec) => create(engine, spec),
     start: async (id) => start(engine, id),
     restart: async (id, after) => restart(engine, id, after),

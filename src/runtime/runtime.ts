@@ -17,6 +17,17 @@ export interface Runtime {
    * long as that may help. Throws PullError, or the reason of `signal`.
    */
   pullImage(reference: string, options: PullOptions): Promise<Image>;
+  /**
+   * The disk of its own that a task's containers write to, made when it is not there: a directory for
+   * `ContainerSpec.taskStorage`, whose folder `volumes` is for the task's volumes. Throws RuntimeError.
+   */
+  createTaskStorage(key: TaskStorageKey, bytes: number): Promise<string>;
+  /** Takes a task's disk away with all that is on it. Its containers must be gone. An unknown one is a success. */
+  removeTaskStorage(key: TaskStorageKey): Promise<void>;
+  /** The disks that are here, whole or not. */
+  listTaskStorage(): Promise<readonly TaskStorageKey[]>;
+  /** How full a task's disk is; undefined when the task has none. */
+  taskStorageUsage(key: TaskStorageKey): Promise<TaskStorageUsage | undefined>;
   /** Prepares the root file system and the process of a container, without running it. Throws RuntimeError. */
   create(spec: ContainerSpec): Promise<void>;
   /** Runs a created container. Throws RuntimeError if its process cannot be started. */
@@ -142,6 +153,18 @@ export interface PullProgress {
   readonly bytesTotal: number;
 }
 
+/** Names the disk of a task. */
+export interface TaskStorageKey {
+  readonly taskId: string;
+  /** Who looks after it: the agent's label. */
+  readonly owner: string;
+}
+
+export interface TaskStorageUsage {
+  readonly utilizedBytes: number;
+  readonly reservedBytes: number;
+}
+
 /** What an image says about its process. */
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
@@ -181,6 +204,8 @@ export interface ContainerSpec {
     readonly cpuUnits: number | undefined;
     readonly memoryBytes: number | undefined;
   };
+  /** From `createTaskStorage`: where the container's writable layer lies. Absent: with the engine, without a limit. */
+  readonly taskStorage?: string | undefined;
   readonly privileged: boolean;
   readonly readonlyRootfs: boolean;
   /** Without `CAP_`. Added to and dropped from Docker's default set; `ALL` is understood. */

@@ -1,6 +1,7 @@
 import { createProcess } from "./create-container.ts";
 import { asRuntimeError, deleteTask, type Engine, frameOf, TASK_LABEL } from "./engine.ts";
 import { type ExitState, RuntimeError } from "./runtime.ts";
+import { layerMounts } from "./task-layers.ts";
 
 /** See `Runtime.start`. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
@@ -39,7 +40,8 @@ export async function restartContainer(
       if (exit === undefined && (status !== undefined || (await exits.wasStarted(id)))) return;
       if (status !== undefined) await deleteTask(containerd, id);
       try {
-        const rootfs = await containerd.snapshots.mounts(id);
+        const mounts = await containerd.snapshots.mounts(id);
+        const rootfs = frame.taskStorage ? layerMounts(frame.taskStorage, id, mounts) : mounts;
         await createProcess(engine, { id, taskId, rootfs, frame });
       } catch (error) {
         throw asRuntimeError(error);
