@@ -273,6 +273,7 @@ class AgentRun {
       this.#start(entry);
     }
     for (const [taskArn, orphans] of byTask) await this.#removeOrphans(taskArn, orphans);
+    await this.#untilDone("cannot remove disks of unknown tasks yet", () => this.#removeDisks());
   }
 
   async #removeOrphans(taskArn: string, orphans: readonly ContainerState[]): Promise<void> {
@@ -283,6 +284,17 @@ class AgentRun {
       await this.#untilDone("cannot remove a network yet", () => dataplane.detachBridge(id));
     }
     await this.#untilDone("cannot remove a network yet", () => dataplane.detach(taskIdOf(taskArn)));
+  }
+
+  /** Of tasks that the journal does not know. */
+  async #removeDisks(): Promise<void> {
+    const { config, log, runtime } = this.#deps;
+    const known = new Set(this.#journal.tasks().map(({ task }) => taskIdOf(task.arn)));
+    for (const key of await runtime.listTaskStorage()) {
+      if (key.owner !== config.label || known.has(key.taskId)) continue;
+      log.warn("removing the disk of a task that is not known", { task: key.taskId });
+      await runtime.removeTaskStorage(key);
+    }
   }
 
   async #untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {

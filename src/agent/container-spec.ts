@@ -43,6 +43,7 @@ export interface ContainerPlace {
   /** Generated /etc files, and volumes. */
   readonly mounts: readonly BindMount[];
   readonly outputPath: string;
+  readonly taskStorage?: string | undefined;
 }
 
 /** Everything the runtime must know about one container. Pure. Throws RuntimeError for a container without a command. */
@@ -88,6 +89,7 @@ export function containerSpec(
     mounts: place.mounts,
     terminal: config.Tty === true,
     outputPath: place.outputPath,
+    taskStorage: place.taskStorage,
     labels: { ...config.Labels, ...ownLabels(task, container, image, place) },
   };
 }

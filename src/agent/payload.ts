@@ -67,6 +67,8 @@ export function parseTask(payload: PayloadTask): ParsedTask {
 function problemOf(task: AssignedTask): string | undefined {
   if (task.desiredStatus !== "RUNNING") return `unknown desired status ${task.desiredStatus}`;
   if (task.containers.length === 0) return "the task has no containers";
+  const gib = task.ephemeralStorage?.sizeInGiB ?? 1;
+  if (!(Number.isInteger(gib) && gib > 0)) return `ephemeral storage of ${gib} GiB`;
   const names = new Set<string>();
   for (const container of task.containers) {
     const error = containerProblem(container) ?? volumeProblem(task, container);

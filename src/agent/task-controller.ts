@@ -23,6 +23,7 @@ import {
 import { type ImagesDeps, TaskImages } from "./steps/images.ts";
 import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
 import { bridgeDown, bridgeUp, networkDown, networkUp, type TaskNetwork } from "./steps/network.ts";
+import { storageDown, storageUp } from "./steps/storage.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
 import { removeTaskFiles } from "./task-files.ts";
@@ -149,8 +150,7 @@ export class TaskController {
   async #apply(step: ActiveStep, signal: AbortSignal): Promise<void> {
     switch (step.kind) {
       case "networkUp":
-        this.#network = await networkUp(this.#deps.dataplane, this.#entry.record.task);
-        return this.#advance({ networkUp: true });
+        return this.#placeUp(signal);
       case "imagesUp":
         return this.#advance({ imagesUp: await this.#images.up(signal) });
       case "logsUp":
@@ -174,6 +174,21 @@ export class TaskController {
       default:
         return this.#applyDown(step, signal);
     }
+  }
+
+  /** The task's network and its disk: neither needs the other. */
+  async #placeUp(signal: AbortSignal): Promise<void> {
+    const { task } = this.#entry.record;
+    const [network, taskStorage] = await Promise.all([
+      networkUp(this.#deps.dataplane, task),
+      storageUp(this.#deps, task),
+    ]);
+    if (signal.aborted) return;
+    this.#network = network;
+    if (taskStorage !== this.#entry.record.taskStorage) {
+      this.#entry.update((record) => ({ ...record, ...(taskStorage && { taskStorage }) }));
+    }
+    this.#advance({ networkUp: true });
   }
 
   async #applyDown(
@@ -217,7 +232,7 @@ export class TaskController {
         this.#deps.log.info("task stopped", { task: task.arn });
         return this.#entry.update((record) => ({ ...record, stoppedAt: clock.now() }));
       case "logsDown":
-        await this.#logs.down();
+        await Promise.all([this.#logs.down(), storageDown(this.#deps, task)]);
         return this.#advance({ logsDown: true });
       case "filesDown":
         await removeTaskFiles(this.#deps, task.arn);
@@ -227,7 +242,7 @@ export class TaskController {
 
   async #containerUp(name: string, signal: AbortSignal): Promise<void> {
     const { clock, log, permits } = this.#deps;
-    const { credentialsId, task } = this.#entry.record;
+    const { credentialsId, task, taskStorage } = this.#entry.record;
     const image = this.#images.get(name);
     const network = this.#network;
     if (image === undefined || network === undefined) {
@@ -242,8 +257,8 @@ export class TaskController {
       const { address } = this.#container(name);
       const imageVolumes = (other: string): readonly string[] =>
         this.#container(other).imageVolumes ?? [];
-      const prepared = { image, network: own, address, links, credentialsId, imageVolumes };
-      await containerUp(this.#deps, task, name, prepared);
+      const place = { network: own, address, links, taskStorage };
+      await containerUp(this.#deps, task, name, { ...place, image, credentialsId, imageVolumes });
     });
     if (signal.aborted) return;
     this.#change(name, {

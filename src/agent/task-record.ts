@@ -19,6 +19,8 @@ export interface TaskRecord {
   /** When the first image was asked for at its registry, and when all had come or failed. Absent: none was. */
   readonly pullStartedAt?: number;
   readonly pullStoppedAt?: number;
+  /** Directory of the disk that its containers and volumes share. Absent: it has none, or none yet. */
+  readonly taskStorage?: string;
   /** When every container had left PENDING with none that mattered stopped. */
   readonly runningAt?: number;
   /** When every container had stopped, its output was flushed and the task's network was gone. Final. */

@@ -24,6 +24,8 @@ export interface VolumePlaces {
   readonly directory: string;
   /** Of all agents of the machine. */
   readonly volumesDirectory: string;
+  /** Of the disk that the task has for itself, if it has one. */
+  readonly taskStorage?: string | undefined;
 }
 
 /** A mount, and what must be so before it is made. */
@@ -163,7 +165,8 @@ function normalTarget(path: string): string {
   return posix.join("/", path).replace(/(.)\/$/, "$1");
 }
 
-function taskVolumes(task: AssignedTask, { directory }: VolumePlaces): string {
+function taskVolumes(task: AssignedTask, { directory, taskStorage }: VolumePlaces): string {
+  if (taskStorage !== undefined) return join(taskStorage, "volumes");
   return join(directory, "tasks", taskIdOf(task.arn), "volumes");
 }
 

@@ -99,6 +99,11 @@ export interface PayloadTask {
   readonly roleCredentials?: RoleCredentials;
   readonly executionRoleCredentials?: RoleCredentials;
   readonly elasticNetworkInterfaces?: readonly ElasticNetworkInterface[];
+  /**
+   * What the task may write in all. An addition of ours: the published protocol has no member for it, and agents that do
+   * not know it ignore it.
+   */
+  readonly ephemeralStorage?: { readonly sizeInGiB: number };
 }
 
 export interface RoleCredentials {

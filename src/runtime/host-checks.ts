@@ -24,6 +24,7 @@ const BINARIES: Readonly<Record<string, string>> = {
   "containerd-shim-runc-v2": "containerd",
   ip: "iproute2",
   nft: "nftables",
+  "mkfs.ext4": "e2fsprogs",
 };
 const PRIVILEGES = "run it as root on a real or virtual machine, or in a privileged container";
 
@@ -49,6 +50,9 @@ export async function checkHost(
     check("cgroups", PRIVILEGES, tryCgroup),
     check("overlayfs", "choose a data directory on ext4 or xfs, or load the module overlay", () =>
       tryOverlay(options.directory ?? tmpdir()),
+    ),
+    check("loop devices", "load the module loop (modprobe loop)", () =>
+      tryLoop(options.directory ?? tmpdir()),
     ),
     ...binaries,
   ]);
@@ -87,15 +91,28 @@ async function tryCgroup(): Promise<void> {
   await rmdir(directory);
 }
 
-/** In a mount namespace of its own, which takes the mount with it. */
 async function tryOverlay(parent: string): Promise<void> {
+  await tryMount(
+    parent,
+    "mkdir lower upper work merged && " +
+      "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged",
+  );
+}
+
+/** The disks of FARGATE tasks need them. */
+async function tryLoop(parent: string): Promise<void> {
+  await tryMount(
+    parent,
+    "truncate -s 1M disk && mkfs.ext4 -q -F -O ^has_journal disk && mkdir root && mount -o loop disk root",
+  );
+}
+
+/** Runs a script in a directory of its own, in a mount namespace that takes its mounts with it. */
+async function tryMount(parent: string, script: string): Promise<void> {
   await mkdir(parent, { recursive: true });
   const directory = await mkdtemp(join(parent, "gantry-check-"));
   try {
-    const script =
-      'cd "$1" && mkdir lower upper work merged && ' +
-      "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged";
-    await run("unshare", ["--mount", "sh", "-c", script, "sh", directory]);
+    await run("unshare", ["--mount", "sh", "-c", `cd "$1" && ${script}`, "sh", directory]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,11 +1,20 @@
 import type { RegisterTaskDefinitionRequest } from "@aws-sdk/client-ecs";
 import type { FakeScript } from "../../src/runtime/fake.ts";
+import { PullError } from "../../src/runtime/runtime.ts";
 
-/** How the containers of each image behave. `absent` is on no machine. */
+const UNREACHABLE = new PullError(
+  'Get "https://registry.example/v2/": dial tcp 192.0.2.1:443: i/o timeout',
+  { failure: "unreachable", stage: "manifest", retries: 5 },
+);
+
+/** How the containers of each image behave. `absent` is nowhere; `far` and `further` are in a registry, `cut-off` in one out of reach. */
 export const IMAGES: Readonly<Record<string, FakeScript>> = {
   app: {},
   stubborn: { onStop: "ignored" },
   hungry: { runFor: 5_000, exitCode: 137, oomKilled: true },
+  far: { pull: { takes: 4_000 } },
+  further: { pull: { takes: 150_000 } },
+  "cut-off": { pull: { takes: 30_000, error: UNREACHABLE } },
   uncreatable: { createError: "no space left on device" },
   unstartable: { startError: "exec: not found" },
   flaky: { runFor: 70_000, exitCode: 1, exitsMax: 3 },
@@ -52,6 +61,22 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     family: "gone",
     networkMode: "none",
     containerDefinitions: [container({ image: "absent" })],
+  },
+  {
+    family: "pulled",
+    networkMode: "awsvpc",
+    containerDefinitions: [
+      container({ image: "far" }),
+      { ...SIDECAR, image: "further", essential: true },
+    ],
+  },
+  {
+    family: "cut-off",
+    networkMode: "none",
+    containerDefinitions: [
+      container({ image: "far" }),
+      { ...SIDECAR, image: "cut-off", essential: false },
+    ],
   },
   {
     family: "broken",

@@ -62,6 +62,13 @@ export class Effects {
       ...runtime,
       version: () => this.command("version", () => runtime.version()),
       findImage: (reference) => this.command("find image", () => runtime.findImage(reference)),
+      pullImage: (reference, options) =>
+        this.command(`pull ${reference}`, () => runtime.pullImage(reference, options)),
+      createTaskStorage: (key, bytes) =>
+        this.command(`make disk ${key.taskId}`, () => runtime.createTaskStorage(key, bytes)),
+      removeTaskStorage: (key) =>
+        this.command(`remove disk ${key.taskId}`, () => runtime.removeTaskStorage(key)),
+      listTaskStorage: () => this.command("list disks", () => runtime.listTaskStorage()),
       create: (spec) =>
         this.command(`create ${spec.id}`, () => {
           if (!runtime.containers.has(spec.id)) this.#refuse(`cannot create ${spec.id}`);

@@ -23,6 +23,7 @@ export async function findUnrest(
     unsettledTask(tasks) ??
     (await misplacedContainer(wanted, machines)) ??
     restlessContainer(machines) ??
+    (await misplacedDisk(wanted, machines)) ??
     misplacedNamespace(wanted, machines) ??
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
@@ -104,6 +105,26 @@ function restlessContainer(machines: readonly SimMachine[]): Unrest | undefined 
     }
   }
   return undefined;
+}
+
+/** FARGATE tasks have a disk on their machine, and nobody else has. */
+async function misplacedDisk(
+  wanted: ReadonlyMap<string, Task>,
+  machines: readonly SimMachine[],
+): Promise<Unrest | undefined> {
+  const missing = new Set(
+    [...wanted.values()]
+      .filter(({ launchType }) => launchType === "FARGATE")
+      .map(({ id, placement }) => `${placement.ec2InstanceId} ${id}`),
+  );
+  for (const { id, runtime } of machines) {
+    for (const { taskId } of await runtime.listTaskStorage()) {
+      if (missing.delete(`${id} ${taskId}`)) continue;
+      return { invariant: "L2", what: `task ${taskId} has a disk on ${id} for nothing` };
+    }
+  }
+  const [left] = missing;
+  return left === undefined ? undefined : { invariant: "L1", what: `task ${left} has no disk` };
 }
 
 function misplacedNamespace(

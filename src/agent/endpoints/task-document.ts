@@ -154,7 +154,8 @@ function volumesOf({ agent, record }: EndpointTask, name: string): object[] | un
   if (definition === undefined) return undefined;
   const imageVolumes = (other: string): readonly string[] =>
     record.containers.find((container) => container.name === other)?.imageVolumes ?? [];
-  const mounts = volumeMounts(record.task, definition, agent.volumePlaces, imageVolumes);
+  const places = { ...agent.volumePlaces, taskStorage: record.taskStorage };
+  const mounts = volumeMounts(record.task, definition, places, imageVolumes);
   const volumes = mounts.map(({ source, target }) => ({ Source: source, Destination: target }));
   return volumes.length > 0 ? volumes : undefined;
 }

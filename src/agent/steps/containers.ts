@@ -39,6 +39,8 @@ export interface Prepared {
   readonly links: readonly Link[];
   /** What the images of the task's containers declare as volumes, of this one and of those that have started. */
   readonly imageVolumes: (name: string) => readonly string[];
+  /** Directory of the task's own disk, if it has one. */
+  readonly taskStorage: string | undefined;
   /** Of the task's role, if it has one. */
   readonly credentialsId: string | undefined;
 }
@@ -80,7 +82,9 @@ async function prepare(
   const output = outputPath(deps.directory, task.arn, name);
   await deps.disk.makeDirectory(dirname(output));
   await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();
-  const volumes = volumeMounts(task, definition, deps, prepared.imageVolumes);
+  const { taskStorage } = prepared;
+  const places = { ...deps, taskStorage };
+  const volumes = volumeMounts(task, definition, places, prepared.imageVolumes);
   await makeVolumes(deps.disk, volumes);
   const endpoints = endpointEnvironment(deps.config, {
     endpointId: deps.endpointIds.idOf(task.arn, name),
@@ -105,6 +109,7 @@ async function prepare(
       })),
     ],
     outputPath: output,
+    taskStorage,
   });
   return spec;
 }

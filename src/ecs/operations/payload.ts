@@ -55,6 +55,10 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
         : undefined,
       cpu: hasCpuLimit && task.cpu !== undefined ? Number(task.cpu) / 1024 : undefined,
       memory: hasMemoryLimit && task.memory !== undefined ? Number(task.memory) : undefined,
+      ephemeralStorage:
+        task.ephemeralStorageGiB === undefined
+          ? undefined
+          : { sizeInGiB: task.ephemeralStorageGiB },
       pidMode: document.pidMode,
       ipcMode: document.ipcMode,
       roleCredentials: source.roleCredentials,
