@@ -26,6 +26,7 @@ import { createIam, type Iam } from "./iam/create-iam.ts";
 import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
 import { nodeJoinRoutes } from "./iam/node-join.ts";
+import { withServiceLinkedRole } from "./iam/on-demand-role.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
@@ -184,7 +185,11 @@ function servicesOf(parts: {
     fetchJson,
   });
   return [
-    ecsService(deps, ecsAgentOperations(deps)),
+    withServiceLinkedRole(
+      ecsService(deps, ecsAgentOperations(deps)),
+      { principal: "ecs.amazonaws.com", operations: ["CreateCluster"] },
+      iam.ensureServiceLinkedRole,
+    ),
     ec2Service(deps),
     logsService({ ...deps, logStore }),
     iam.service,
