@@ -1,6 +1,7 @@
 import type { Call, Operation, Operations, Service, Support } from "../door/service.ts";
 import { ApiError, UnavailableError } from "../lib/errors.ts";
 import { Permits } from "../lib/turns.ts";
+import { NoSpaceError } from "../telemetry/log-store.ts";
 import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { getLogEvents, putLogEvents } from "./events.ts";
 import { filterLogEvents } from "./filter-events.ts";
@@ -153,7 +154,8 @@ function answering<Input, Output>(
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       deps.log.warn("cannot complete a request", { error: error.message });
-      const message = "The service cannot complete the request.";
+      const why = error instanceof NoSpaceError ? ` Reason: ${error.message}.` : "";
+      const message = `The service cannot complete the request.${why}`;
       throw new ApiError("ServiceUnavailableException", message, { status: 503, cause: error });
     }
   };

@@ -24,6 +24,13 @@ export function encodeFrame(parts: readonly Uint8Array[]): Buffer {
   return frame;
 }
 
+/** Bytes of the frame that begins with `data`, as its head has it; undefined when no frame does. */
+export function frameBytes(data: Buffer): number | undefined {
+  if (data.length < FRAME_HEAD_BYTES) return undefined;
+  const bodyBytes = data.readUInt32LE(0);
+  return bodyBytes === 0 || bodyBytes > BODY_BYTES_MAX ? undefined : FRAME_HEAD_BYTES + bodyBytes;
+}
+
 /** The body of the frame at `offset` (a view, not a copy), or undefined when no whole, undamaged frame is there. */
 export function decodeFrame(data: Buffer, offset: number): Buffer | undefined {
   if (offset + FRAME_HEAD_BYTES > data.length) return undefined;

@@ -23,15 +23,12 @@ export class Journal {
     return this.#isSound;
   }
 
-  /** Writes `data` and returns its offset once it is durable. When it throws, the journal is as before. */
-  async append(data: Buffer): Promise<number> {
+  /** Writes the pieces in a row and returns the first one's offset once all are durable. When it throws, the journal is as before. */
+  async append(pieces: readonly Buffer[]): Promise<number> {
     const offset = this.#end;
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     try {
-      for (let written = 0; written < data.length; ) {
-        const rest = data.length - written;
-        const result = await this.segment.handle.write(data, written, rest, offset + written);
-        written += result.bytesWritten;
-      }
+      await this.#write(pieces, length);
     } catch (error) {
       await this.#cutBack();
       throw error;
@@ -43,8 +40,20 @@ export class Journal {
       this.#isSound = false;
       throw error;
     }
-    this.#end = offset + data.length;
+    this.#end = offset + length;
     return offset;
+  }
+
+  async #write(pieces: readonly Buffer[], length: number): Promise<void> {
+    const { handle } = this.segment;
+    let written = (await handle.writev(pieces, this.#end)).bytesWritten;
+    if (written === length) return;
+    // Rarely less than all: what is left goes as one piece.
+    const data = Buffer.concat(pieces);
+    while (written < length) {
+      const rest = length - written;
+      written += (await handle.write(data, written, rest, this.#end + written)).bytesWritten;
+    }
   }
 
   /** What was never acknowledged shall not be found by the next open. */

@@ -43,6 +43,8 @@ const CODEC_RAW = 0;
 const CODEC_ZSTD = 1;
 const HEADER_BYTES = 48;
 const LINE_COLUMNS = 4;
+/** Chosen: twice an ordinary chunk. */
+const SCRATCH_BYTES_MAX = 256 * 1024;
 
 /** A zstd call costs 30 µs before its first byte (measured): below this a chunk waits for the segment's rewrite. */
 const COMPRESS_BYTES_MIN = 512;
@@ -50,20 +52,35 @@ const COMPRESS_BYTES_MIN = 512;
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compressAsync = promisify(zstdCompress);
 
-/** Encodes lines (in order) at once, on the caller's thread: for appends, whose chunks are small. */
-export function encodeChunk(streamId: string, lines: readonly StoredLine[]): EncodedChunk {
-  const payload = encodePayload(lines);
-  const packed = payload.length < COMPRESS_BYTES_MIN ? payload : zstdCompressSync(payload, ZSTD);
-  return assemble(streamId, lines, payload, packed);
-}
+/**
+ * Encodes chunks. Keeps one buffer for what goes into the compressor: memory outside the heap piles up faster than the
+ * collector takes it for urgent.
+ */
+export class ChunkEncoder {
+  #scratch: Buffer = Buffer.alloc(0);
 
-/** Encodes lines (in order), compressing off the event loop: for rewrites. */
-export async function encodeChunkAsync(
-  streamId: string,
-  lines: readonly StoredLine[],
-): Promise<EncodedChunk> {
-  const payload = encodePayload(lines);
-  return assemble(streamId, lines, payload, await compressAsync(payload, ZSTD));
+  /** Encodes lines (in order) at once, on the caller's thread: for appends, whose chunks are small. */
+  encode(streamId: string, lines: readonly StoredLine[]): EncodedChunk {
+    const payload = this.#payload(lines);
+    const packed = payload.length < COMPRESS_BYTES_MIN ? payload : zstdCompressSync(payload, ZSTD);
+    return assemble(streamId, lines, payload, packed);
+  }
+
+  /** Encodes lines (in order), compressing off the event loop: for rewrites. One at a time. */
+  async encodeAside(streamId: string, lines: readonly StoredLine[]): Promise<EncodedChunk> {
+    const payload = this.#payload(lines);
+    return assemble(streamId, lines, payload, await compressAsync(payload, ZSTD));
+  }
+
+  #payload(lines: readonly StoredLine[]): Buffer {
+    const textBytes = lines.reduce((sum, line) => sum + line.bytes, 0);
+    const bytesMax = lines.length * LINE_COLUMNS * VARINT_BYTES_MAX + textBytes;
+    if (bytesMax > SCRATCH_BYTES_MAX) {
+      return encodePayload(lines, textBytes, Buffer.allocUnsafeSlow(bytesMax));
+    }
+    if (this.#scratch.length === 0) this.#scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MAX);
+    return encodePayload(lines, textBytes, this.#scratch);
+  }
 }
 
 /** The lines of a chunk's body; none when `mayHold` says that its text, all messages in a row, has nothing to look for. */
@@ -150,10 +167,8 @@ function encodeHeader(streamId: string, codec: number, summary: ChunkSummary): B
   return header;
 }
 
-function encodePayload(lines: readonly StoredLine[]): Buffer {
-  const textBytes = lines.reduce((sum, line) => sum + line.bytes, 0);
-  const columnBytesMax = lines.length * LINE_COLUMNS * VARINT_BYTES_MAX;
-  const payload = Buffer.allocUnsafe(columnBytesMax + textBytes);
+/** Writes into `payload`, which has room for it, and returns the part that is written to. */
+function encodePayload(lines: readonly StoredLine[], textBytes: number, payload: Buffer): Buffer {
   let end = 0;
   for (const column of ["timestamp", "ingestedAt", "arrival"] as const) {
     let previous = 0;

@@ -1,3 +1,5 @@
+import { UnavailableError } from "../lib/errors.ts";
+
 /**
  * The engine that keeps log lines: durable segment files. Knows streams by an opaque id, nothing of AWS.
  *
@@ -47,6 +49,14 @@ export class KnownPartError extends Error {
   constructor({ writer, from }: OutputPart, end: number) {
     super(`the stream has the output of ${writer} from ${from} up to ${end}`);
     this.end = end;
+  }
+}
+
+/** The disk is (nearly) full. Making room helps: old groups deleted, a shorter retention. */
+export class NoSpaceError extends UnavailableError {
+  constructor(freeBytes: number) {
+    const left = `${Math.floor(freeBytes / 2 ** 20)} MiB left`;
+    super(`the disk of the log store is nearly full: ${left}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { encodeFrame } from "./frame.ts";
-import { decodeChunk, encodeChunkAsync, type StoredLine } from "./log-chunk.ts";
+import { ChunkEncoder, decodeChunk, type StoredLine } from "./log-chunk.ts";
 import type { OutputMarks } from "./output-marks.ts";
 import { compareLines } from "./read-page.ts";
 import type { ChunkRef } from "./run.ts";
@@ -84,6 +84,7 @@ function* batchesOf(source: Segment): Generator<readonly Located[]> {
 /** Writes chunks, those of one stream after the other, the small ones merged. */
 class ChunkMerger {
   readonly #writer: FrameWriter;
+  readonly #encoder = new ChunkEncoder();
   #streamId = "";
   #lines: StoredLine[] = [];
   #bytes = 0;
@@ -104,7 +105,10 @@ class ChunkMerger {
 
   async flush(): Promise<void> {
     if (this.#lines.length === 0) return;
-    const { frame } = await encodeChunkAsync(this.#streamId, this.#lines.sort(compareLines));
+    const { frame } = await this.#encoder.encodeAside(
+      this.#streamId,
+      this.#lines.sort(compareLines),
+    );
     this.#lines = [];
     this.#bytes = 0;
     await this.#writer.write(frame);
@@ -127,18 +131,26 @@ class FrameWriter {
   async write(frame: Buffer): Promise<void> {
     this.#footer.add(this.#end, frame);
     this.#end += frame.length;
-    this.#waiting.push(frame);
-    this.#waitingBytes += frame.length;
+    this.#push(frame);
     if (this.#waitingBytes >= WRITE_BYTES) await this.#flush();
   }
 
   async finish(): Promise<void> {
-    this.#waiting.push(this.#footer.encode(this.#end));
+    this.#push(this.#footer.encode(this.#end));
     await this.#flush();
   }
 
+  #push(data: Buffer): void {
+    this.#waiting.push(data);
+    this.#waitingBytes += data.length;
+  }
+
   async #flush(): Promise<void> {
-    await this.#handle.appendFile(Buffer.concat(this.#waiting));
+    const { bytesWritten } = await this.#handle.writev(this.#waiting);
+    // Rarely less than all: what is left goes as one piece.
+    if (bytesWritten < this.#waitingBytes) {
+      await this.#handle.appendFile(Buffer.concat(this.#waiting).subarray(bytesWritten));
+    }
     this.#waiting = [];
     this.#waitingBytes = 0;
   }

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeFrame, encodeFrame, FRAME_HEAD_BYTES } from "./frame.ts";
+import { decodeFrame, encodeFrame, FRAME_HEAD_BYTES, frameBytes } from "./frame.ts";
 import { CHUNK_KIND, chunkHeader, decodeHeader } from "./log-chunk.ts";
 import {
   COMMIT_KIND,
@@ -21,6 +21,8 @@ const MARKS_HEAD_BYTES = 5;
 const TRAILER_BYTES = 8;
 const TRAILER_MAGIC = 0x47455347;
 const REF_BYTES = 8;
+/** Chosen: a journal is read through in pieces of this size when it is opened. */
+const SCAN_BYTES = 4 * 1024 * 1024;
 const NAME = /^(\d{10})\.(journal|sealed)$/;
 
 /** `0000000007.journal`, `0000000007.sealed`. */
@@ -49,12 +51,12 @@ export async function openSegment(
   const handle = await open(path, kind === "journal" ? "r+" : "r");
   const segment = new Segment({ id, kind, path, handle });
   if (kind === "sealed" && (await indexFromFooter(segment))) return { segment, cutBytes: 0 };
-  const data = await segment.readBytes(0, await segment.fileBytes());
-  const end = indexFromScan(segment, data);
-  if (kind === "sealed" || end === data.length) return { segment, cutBytes: 0 };
+  const size = await segment.fileBytes();
+  const end = await indexFromScan(segment, size);
+  if (kind === "sealed" || end === size) return { segment, cutBytes: 0 };
   await handle.truncate(end);
   await handle.datasync();
-  return { segment, cutBytes: data.length - end };
+  return { segment, cutBytes: size - end };
 }
 
 /** Collects what a footer says while a sealed segment is written. */
@@ -111,13 +113,30 @@ async function indexFromFooter(segment: Segment): Promise<boolean> {
 }
 
 /** Indexes every whole frame up to the first that does not check out, and returns where that begins. */
-function indexFromScan(segment: Segment, data: Buffer): number {
+async function indexFromScan(segment: Segment, size: number): Promise<number> {
+  let window = Buffer.allocUnsafeSlow(Math.min(size, SCAN_BYTES));
   let offset = 0;
+  while (offset < size) {
+    const data = window.subarray(0, size - offset);
+    await segment.fill(data, offset);
+    const indexedBytes = indexWindow(segment, data, offset);
+    offset += indexedBytes;
+    if (indexedBytes > 0) continue;
+    const needed = frameBytes(data) ?? 0;
+    if (needed <= data.length || needed > size - offset) break;
+    window = Buffer.allocUnsafeSlow(needed);
+  }
+  return offset;
+}
+
+/** Indexes the frames at the start of `data`, which lies at `offset` of the file, and returns how many bytes they are. */
+function indexWindow(segment: Segment, data: Buffer, offset: number): number {
+  let end = 0;
   for (;;) {
-    const body = decodeFrame(data, offset);
-    if (body === undefined) return offset;
-    indexFrame(segment, body, offset);
-    offset += FRAME_HEAD_BYTES + body.length;
+    const body = decodeFrame(data, end);
+    if (body === undefined) return end;
+    indexFrame(segment, body, offset + end);
+    end += FRAME_HEAD_BYTES + body.length;
   }
 }
 

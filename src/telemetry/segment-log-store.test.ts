@@ -112,6 +112,29 @@ describe("openLogStore()", () => {
     await store.close();
   });
 
+  test("expire() gives the disk back", async () => {
+    const options = { directory, log: silentLog, segmentBytesMax: 20_000 };
+    const store = await openLogStore(options);
+    for (let hour = 0; hour < 20; hour++) {
+      await store.append("a", lines(1_000, NOW + hour * 3_600_000, 100));
+    }
+    const size = async (): Promise<number> => {
+      const sizes = (await filesOf(directory)).map((name) =>
+        stat(join(directory, name)).then(
+          (one) => one.size,
+          () => 0,
+        ),
+      );
+      return (await Promise.all(sizes)).reduce((sum, one) => sum + one, 0);
+    };
+    const before = await size();
+    await store.expire("a", NOW + 18 * 3_600_000);
+    // The journal stays what it is until it is full.
+    while ((await size()) > before / 4 + options.segmentBytesMax) await setImmediate();
+    assert.equal((await store.read("a", PAGE)).events.length, 2_000);
+    await store.close();
+  });
+
   test("who follows a stream from an empty page sees what comes in later, once", async () => {
     const store = await openLogStore({ directory, log: silentLog });
     const empty = await store.read("a", PAGE);
@@ -149,7 +172,7 @@ describe("openLogStore()", () => {
       Array.from({ length: 80 }, () => store.append("a", big)),
     );
     const refused = results.filter(({ status }) => status === "rejected");
-    assert.ok(refused.length > 0 && refused.length < 20, String(refused.length));
+    assert.ok(refused.length > 0 && refused.length < 60, String(refused.length));
     assert.equal(store.stat("a")?.bytes, (80 - refused.length) * 1_000_000);
     await store.append("a", lines(1));
     await store.close();
@@ -204,7 +227,10 @@ describe("openLogStore()", () => {
           Array.from({ length: 60 }, (_, j) => ((i * 31 + j * 17 * i) % 94) + 33),
         ).toString(),
       }));
-      await assert.rejects(store.append("a", noise), UnavailableError);
+      await assert.rejects(
+        store.append("a", noise),
+        /the disk of the log store is nearly full: 0 MiB/,
+      );
       await assert.rejects(store.append("b", noise), UnavailableError);
       assert.equal((await store.read("a", PAGE)).events.length, 10);
       await rm(join(mount, "ballast"));

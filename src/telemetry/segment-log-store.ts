@@ -1,7 +1,8 @@
 import { messageOf, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { ChunkQueue, type LocatedRun } from "./chunk-queue.ts";
-import { type EncodedChunk, encodeChunk, type StoredLine } from "./log-chunk.ts";
+import { DiskSpace } from "./disk-space.ts";
+import { ChunkEncoder, type EncodedChunk, type StoredLine } from "./log-chunk.ts";
 import {
   KnownPartError,
   type LogLine,
@@ -11,6 +12,7 @@ import {
   type LogScanPage,
   type LogStore,
   type LogStreamStat,
+  NoSpaceError,
   type OutputPart,
 } from "./log-store.ts";
 import { commitHeadBytes, encodeCommit, type OutputMark } from "./output-marks.ts";
@@ -29,9 +31,9 @@ export interface LogStoreOptions {
 /** Chosen: rewriting a segment of this size takes a few seconds of one core, in the background. */
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Chosen: one commit takes at most this much, so that no caller waits long behind others. */
-const COMMIT_BYTES_MAX = 8 * 1024 * 1024;
+const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 /** Chosen: what may wait for the disk in memory before callers are turned away. */
-const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 /** What a line takes beside its text, roughly. */
 const LINE_BYTES = 32;
 
@@ -45,7 +47,8 @@ const LINE_BYTES = 32;
  */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
   const { directory, log, segmentBytesMax = SEGMENT_BYTES_MAX } = options;
-  return new SegmentLogStore(await openSegments({ directory, log, segmentBytesMax }));
+  const segments = await openSegments({ directory, log, segmentBytesMax });
+  return new SegmentLogStore(segments, new DiskSpace(directory));
 }
 
 interface Append {
@@ -63,13 +66,16 @@ interface Chunk extends EncodedChunk {
 
 class SegmentLogStore implements LogStore {
   readonly #segments: Segments;
+  readonly #space: DiskSpace;
+  readonly #encoder = new ChunkEncoder();
   #queue: Append[] = [];
   #queueBytes = 0;
   #committing: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(segments: Segments) {
+  constructor(segments: Segments, space: DiskSpace) {
     this.#segments = segments;
+    this.#space = space;
   }
 
   append(streamId: string, events: readonly LogLine[], part?: OutputPart): Promise<void> {
@@ -158,8 +164,8 @@ class SegmentLogStore implements LogStore {
         await this.#commit(batch);
         for (const append of batch) append.resolve();
       } catch (error) {
-        const message = `cannot write log events: ${messageOf(error)}`;
-        for (const append of batch) append.reject(new UnavailableError(message, { cause: error }));
+        const failure = failureOf(error);
+        for (const append of batch) append.reject(failure);
       }
     }
     this.#committing = undefined;
@@ -180,16 +186,19 @@ class SegmentLogStore implements LogStore {
   async #commit(batch: readonly Append[]): Promise<void> {
     const journal = await this.#segments.writableJournal();
     const chunks = [...this.#linesByStream(batch)].flatMap(([streamId, lines]) =>
-      splitLines(lines).map((part): Chunk => ({ streamId, ...encodeChunk(streamId, part) })),
+      splitLines(lines).map(
+        (part): Chunk => ({ streamId, ...this.#encoder.encode(streamId, part) }),
+      ),
     );
     const frames = chunks.map(({ frame }) => frame);
+    await this.#space.reserve(frames.reduce((sum, frame) => sum + frame.length, 0));
     const marks = new Map(
       batch.flatMap(({ streamId, part }) =>
         part ? [[streamId, { writer: part.writer, end: part.to }] as const] : [],
       ),
     );
     const isMarked = marks.size > 0;
-    const data = isMarked ? encodeCommit(marks, frames) : Buffer.concat(frames);
+    const data = isMarked ? [encodeCommit(marks, frames)] : frames;
     let offset = (await journal.append(data)) + (isMarked ? commitHeadBytes(marks) : 0);
     for (const { streamId, summary, frame } of chunks) {
       this.#segments.add(journal.segment, streamId, { summary, offset, length: frame.length });
@@ -226,6 +235,12 @@ class SegmentLogStore implements LogStore {
     }
     return byStream;
   }
+}
+
+function failureOf(error: unknown): UnavailableError {
+  if (error instanceof NoSpaceError) return error;
+  if ((error as NodeJS.ErrnoException).code === "ENOSPC") return new NoSpaceError(0);
+  return new UnavailableError(`cannot write log events: ${messageOf(error)}`, { cause: error });
 }
 
 /** Lines in order, in parts that make a chunk of the usual size each. */

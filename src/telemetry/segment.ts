@@ -99,10 +99,14 @@ export class Segment {
 
   /** `length` bytes of the file. Throws when it ends before. */
   async readBytes(offset: number, length: number): Promise<Buffer> {
-    const data = Buffer.allocUnsafeSlow(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await this.handle.read(data, filled, length - filled, offset + filled);
+    return this.fill(Buffer.allocUnsafeSlow(length), offset);
+  }
+
+  /** Fills `data` from the file. Throws when it ends before. */
+  async fill(data: Buffer, offset: number): Promise<Buffer> {
+    for (let filled = 0; filled < data.length; ) {
+      const rest = data.length - filled;
+      const { bytesRead } = await this.handle.read(data, filled, rest, offset + filled);
       if (bytesRead === 0) throw new InvariantError(`log segment ${this.path} is too short`);
       filled += bytesRead;
     }
@@ -133,10 +137,12 @@ export class Segment {
     show: (chunk: C, body: Buffer) => void,
   ): Promise<void> {
     let shownBytes = 0;
-    for (const near of groupNear(chunks)) {
+    const groups = groupNear(chunks);
+    // One for all reads: buffers outside the heap pile up faster than the collector takes them for urgent.
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, ...groups.map(spanOf)));
+    for (const near of groups) {
       const start = near[0]?.offset ?? 0;
-      const last = near.at(-1);
-      const data = await this.readBytes(start, (last?.offset ?? 0) + (last?.length ?? 0) - start);
+      const data = await this.fill(buffer.subarray(0, spanOf(near)), start);
       for (const chunk of near) {
         const body = decodeFrame(data, chunk.offset - start);
         if (body === undefined) {
@@ -168,6 +174,12 @@ export async function visitBodies(
       if (located !== undefined) show(located, body);
     });
   }
+}
+
+/** Bytes of the file from the first of some neighbours to the end of the last. */
+function spanOf(near: readonly ChunkRef[]): number {
+  const last = near.at(-1);
+  return (last?.offset ?? 0) + (last?.length ?? 0) - (near[0]?.offset ?? 0);
 }
 
 /** Chunks in groups that are worth one read each, in order of their place. */
