@@ -15,8 +15,10 @@ export function toWireError(
   const shape = shapes?.exception(error.code);
   const { fault, httpStatus, query } = shape === undefined ? UNMODELLED : exceptionTraits(shape);
   const [code, doorStatus] = nameIn(family, error);
+  // What the door finds has names of its own there, even where the service has an exception that is called alike.
+  const isNamedByQuery = family === "query" && !(error instanceof DoorError);
   const [modelledCode, modelledStatus] =
-    family === "query" && query !== undefined ? query : [code, httpStatus];
+    isNamedByQuery && query !== undefined ? query : [code, httpStatus];
   const status = modelledStatus ?? doorStatus ?? error.status ?? (fault === "server" ? 500 : 400);
   return {
     code: modelledCode,

@@ -60,7 +60,8 @@ class Authorizer {
     const { principal, resources } = request;
     const caller = callerOf(principal);
     // The operations that take unsigned calls decide for themselves: nothing else is open to nobody.
-    if (caller === undefined) return nobody(request);
+    if (caller === undefined) return refused(request);
+    if (isBeyondSession(request)) return refused(request);
     if (principal.kind === "root" && resources.every((arn) => isOwn(arn, principal.accountId))) {
       return ALLOWED;
     }
@@ -153,10 +154,25 @@ function isOwn(arn: string, accountId: string): boolean {
   return owner === accountId || !/^\d{12}$/.test(owner);
 }
 
-function nobody({ action, resources }: AccessRequest): AccessDecision {
+/** STS: a session of a user or of root, made without MFA, calls nothing of IAM, and of STS only what follows. */
+function isBeyondSession({ principal: { kind, session }, action }: AccessRequest): boolean {
+  if (session === undefined || (kind !== "user" && kind !== "root")) return false;
+  return action.startsWith("iam:")
+    ? action !== "iam:PassRole"
+    : action.startsWith("sts:") && !SESSION_STS_ACTIONS.has(action);
+}
+
+const SESSION_STS_ACTIONS: ReadonlySet<string> = new Set([
+  "sts:AssumeRole",
+  "sts:SetSourceIdentity",
+  "sts:TagSession",
+]);
+
+/** What no policy could allow. */
+function refused({ principal, action, resources }: AccessRequest): AccessDecision {
   return {
     allowed: false,
-    message: `User: anonymous is not authorized to perform: ${action} on resource: ${resources[0] ?? "*"}`,
-    details: () => "{}",
+    message: `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resources[0] ?? "*"}`,
+    details: () => JSON.stringify({ allowed: false, explicitDeny: false }),
   };
 }
