@@ -60,6 +60,8 @@ function parseStream(resource: string): Stream | undefined {
   return { region, group, stream };
 }
 
+/** What other agents call a stream: the container's id, or whatever the definition says. Empty: all of the group. */
+const OTHER_STREAM = /^[\w.-]*$/;
 /** Of a stream named `<prefix>/<container>/<task>`, and of what our agent calls one that has no prefix. */
 const TASK_IN_STREAM = /(?:\/|^)([0-9a-f]{32})(?:$|-[^/]*$)/;
 
@@ -71,6 +73,7 @@ function ownsStream(
 ): boolean {
   const host = `${region}/${machine}`;
   const [, id] = TASK_IN_STREAM.exec(stream) ?? [];
+  if (id === undefined && !OTHER_STREAM.test(stream)) return false;
   const tasks = id === undefined ? liveTasks(deps.cache, host) : tasksById(deps.cache, host, id);
   return tasks.some(
     (task) =>
