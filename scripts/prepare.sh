@@ -39,7 +39,7 @@ prepare_debian() {
 prepare() {
   prepare_npm
   prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft awscli=aws busybox-static=busybox \
-    curl=curl util-linux=nsenter openssl=openssl
+    curl=curl util-linux=nsenter openssl=openssl catatonit=catatonit
 }
 
 # What the tests need besides: Debian's own CLI and SDK, whatever others the machine has, and a registry.

@@ -23,6 +23,12 @@ export interface ImageSettings {
   readonly cleanupAgeMs: number | undefined;
 }
 
+/** Who runs the containers of each launch type: see `ContainerSpec.runtime`. */
+export interface RuntimeSettings {
+  readonly ec2: string;
+  readonly fargate: string;
+}
+
 /** The settings as the program uses them: validated and parsed. */
 export interface Settings {
   readonly dataDirectory: string;
@@ -41,10 +47,14 @@ export interface Settings {
   readonly advertise: string | undefined;
   readonly images: ImageSettings;
   readonly metricsIntervalMs: number;
+  readonly runtimes: RuntimeSettings;
   /** Undefined: never. */
   readonly nodeLossAfterMs: number | undefined;
   readonly logLevel: LogLevel;
 }
+
+/** A name or an absolute path. */
+const RUNTIME = /^(?:[A-Za-z0-9][\w.-]{0,99}|\/[^\s,:]{1,100})$/;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 type TextOf = (name: SettingName) => string | undefined;
@@ -93,6 +103,10 @@ export function readSettings(
       cleanupAgeMs: parseCleanupAge(text("imageCleanupAge") ?? ""),
     },
     metricsIntervalMs: parseMetricsInterval(text("metricsInterval") ?? ""),
+    runtimes: {
+      ec2: matching("runtimeEc2", RUNTIME),
+      fargate: matching("runtimeFargate", RUNTIME),
+    },
     nodeLossAfterMs: parseLossAfter(text("nodeLossAfter") ?? ""),
     logLevel: matching("logLevel", /^(debug|info|warn|error)$/) as LogLevel,
   };

@@ -12,13 +12,13 @@ import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpo
 import { EndpointHub } from "./agent/endpoints/hub.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
-import type { ImageSettings } from "./config.ts";
+import type { ImageSettings, RuntimeSettings } from "./config.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
 import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
 import { createAwsJsonClient } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
-import { messageOf, UnavailableError } from "./lib/errors.ts";
+import { messageOf, SetupError, UnavailableError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
 import type { Random } from "./lib/random.ts";
 import { signRequest } from "./lib/sigv4.ts";
@@ -26,11 +26,14 @@ import { Supervisor } from "./lib/supervisor.ts";
 import { dialWebSocket } from "./lib/websocket.ts";
 import { NODE_FEED_PATH } from "./protocol/node-feed.ts";
 import { type ContainerdRuntime, createContainerdRuntime } from "./runtime/containerd.ts";
+import { findExecutable } from "./runtime/executables.ts";
 import {
   containerdPaths,
   removeOutsideFiles,
   startContainerd,
 } from "./runtime/private-containerd.ts";
+import { runtimeProgram } from "./runtime/runtime-choice.ts";
+import { SETTINGS } from "./settings.ts";
 
 interface NodePlace {
   readonly directory: string;
@@ -58,6 +61,7 @@ export interface NodeOptions extends NodePlace {
   readonly keyFor: (accountId: string) => Credentials;
   readonly images: ImageSettings;
   readonly metricsIntervalMs: number;
+  readonly runtimes: RuntimeSettings;
   readonly random: Random;
 }
 
@@ -79,6 +83,7 @@ const CONTAINERD_NAMESPACE = "gantry";
 export async function startNode(options: NodeOptions): Promise<GantryNode> {
   const log = options.log.child("node");
   await using starting = new AsyncDisposableStack();
+  await requireRuntimes(options.runtimes);
   await mkdir(options.directory, { recursive: true, mode: 0o711 });
   const containerd = await startContainerd({
     directory: join(options.directory, "containerd"),
@@ -134,6 +139,21 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   };
 }
 
+/** What is not there would be noticed by the first task only. Throws SetupError. */
+async function requireRuntimes(runtimes: RuntimeSettings): Promise<void> {
+  for (const [choice, name] of [
+    [runtimes.ec2, "runtimeEc2"],
+    [runtimes.fargate, "runtimeFargate"],
+  ] as const) {
+    const program = runtimeProgram(choice);
+    if ((await findExecutable(program)) !== undefined) continue;
+    const { flag, variable } = SETTINGS[name];
+    throw new SetupError(
+      `--${flag} (${variable}) is ${choice}, but there is no program ${program} on this machine`,
+    );
+  }
+}
+
 /** The engine of a running node, for commands beside it. Throws UnavailableError when none runs. */
 export async function connectRuntime(
   place: NodePlace,
@@ -178,7 +198,6 @@ function openRuntime(place: NodePlace): Promise<ContainerdRuntime> {
   return createContainerdRuntime({
     socketPath: containerdPaths(join(directory, "containerd")).socket,
     namespace: CONTAINERD_NAMESPACE,
-    runtimeName: "io.containerd.runc.v2",
     cgroupParent: `/gantry-${identity.systemId}`,
     stateDirectory: join(directory, "runtime"),
     registries: {
@@ -236,7 +255,7 @@ interface Shared extends NodeOptions {
 
 async function openAgent(
   shared: Shared,
-  registration: { label: string; cluster: string; accountId: string },
+  registration: { label: "ec2" | "fargate"; cluster: string; accountId: string },
 ): Promise<{ label: string; agent: Agent }> {
   const { label, cluster, accountId } = registration;
   const directory = join(shared.directory, `agent-${label}`);
@@ -266,6 +285,7 @@ async function openAgent(
       cpuUnits: availableParallelism() * 1024,
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
       reservedPorts: RESERVED_PORTS,
+      runtime: shared.runtimes[label],
       label,
       version: GANTRY_VERSION,
       awsEndpoint: shared.awsEndpoint,

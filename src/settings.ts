@@ -36,6 +36,8 @@ export type SettingName =
   | "insecureRegistries"
   | "imageCleanupAge"
   | "metricsInterval"
+  | "runtimeEc2"
+  | "runtimeFargate"
   | "nodeLossAfter"
   | "logLevel";
 
@@ -196,6 +198,23 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     form: "whole seconds from 1s to 60s",
     meaning: "how often this machine's containers are measured and the server is told",
     reason: "the ECS agent's; 1s for those who scale by the second, at some percent of a core",
+  },
+  runtimeEc2: {
+    flag: "runtime-ec2",
+    variable: "GANTRY_RUNTIME_EC2",
+    fallback: "runc",
+    form: "a program with runc's command line by name or absolute path, such as crun or runsc, or a shim of containerd, such as io.containerd.kata.v2",
+    meaning: "who runs the containers of launch type EC2",
+    reason: "runc is the fastest; gVisor (runsc) and Kata part containers from the kernel",
+  },
+  runtimeFargate: {
+    flag: "runtime-fargate",
+    variable: "GANTRY_RUNTIME_FARGATE",
+    fallback: "runc",
+    form: "like --runtime-ec2",
+    meaning: "who runs the containers of launch type FARGATE",
+    reason:
+      "tasks of people who do not trust each other may want more between them than one kernel",
   },
   imagePullBehavior: {
     flag: "image-pull-behavior",

@@ -44,6 +44,8 @@ export interface AgentConfig {
   readonly memoryMiB: number;
   /** TCP ports of the machine that no task may have. */
   readonly reservedPorts: readonly number[];
+  /** Who runs this agent's containers: see `ContainerSpec.runtime`. */
+  readonly runtime: string;
   /** Tells this agent's containers from those of the machine's other agent, e.g. `ec2` or `fargate`. */
   readonly label: string;
   readonly version: string;

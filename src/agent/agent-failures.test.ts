@@ -35,11 +35,11 @@ test("what this agent cannot do is refused by name, never run", async () => {
   await rig.connect();
   const files = payloadContainer("web", { environmentFiles: [{ type: "s3", value: "arn" }] });
   rig.server.assign(payloadTask("a1", { containers: [files] }));
-  rig.server.assign(payloadTask("a2", { pidMode: "task" }));
+  rig.server.assign(payloadTask("a2", { pidMode: "moon" }));
   await passUntil(rig.clock, () => rig.server.reports.length === 2);
   assert.deepEqual(rig.server.reports.map(({ reason }) => reason).toSorted(), [
     "CannotCreateContainerError: environmentFiles is not supported by this agent yet",
-    "ResourceInitializationError: pidMode is not supported by this agent yet",
+    "ResourceInitializationError: pidMode moon is not supported by this agent yet",
   ]);
   assert.equal(rig.runtime.starts.size, 0);
 });

@@ -10,6 +10,7 @@ import type {
   PayloadTask,
   RoleCredentials,
 } from "../protocol/acs.ts";
+import { findFargateViolation } from "./fargate-rules.ts";
 import type { Journal } from "./journal.ts";
 import { type ParsedTask, parseTask } from "./payload.ts";
 import type { RoleCredentialsCache } from "./role-credentials.ts";
@@ -145,16 +146,15 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
   }
   if (task.desiredStatus === "STOPPED") return newRecord(withoutContainers(task));
   const record = newRecord(parsed.task, parsed.roleCredentials?.credentialsId);
-  const unsupported = findUnsupported(parsed.task);
-  if (unsupported === undefined) return record;
-  const { container, feature } = unsupported;
+  const violation = findFargateViolation(parsed.task);
+  const refused = violation ?? findUnsupported(parsed.task);
+  if (refused === undefined) return record;
+  const { container, feature } = refused;
+  const why = violation === undefined ? NOT_YET : NOT_ON_FARGATE;
   if (container === undefined) {
-    return {
-      ...record,
-      failure: `ResourceInitializationError: ${feature} ${NOT_YET}`,
-    };
+    return { ...record, failure: `ResourceInitializationError: ${feature} ${why}` };
   }
-  const reason = `CannotCreateContainerError: ${feature} ${NOT_YET}`;
+  const reason = `CannotCreateContainerError: ${feature} ${why}`;
   const failed = withContainer(
     record,
     container,
@@ -165,6 +165,7 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
 }
 
 const NOT_YET = "is not supported by this agent yet";
+const NOT_ON_FARGATE = "is not available to tasks of launch type FARGATE";
 
 function withoutContainers(task: PayloadTask): AssignedTask {
   return {

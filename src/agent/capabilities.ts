@@ -50,6 +50,8 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "ecs.capability.container-health-check",
       "ecs.capability.container-restart-policy",
       "ecs.capability.docker-plugin.local",
+      "ecs.capability.pid-ipc-namespace-sharing",
+      "ecs.capability.increased-task-cpu-limit",
       "ecs.capability.full-sync",
       "ecs.capability.network.container-port-range",
     ].map((name) => ({ name })),

@@ -30,6 +30,7 @@ function spec(
   return containerSpec(payloadTask("a1", { containers: [container], ...task }), container, image, {
     agentLabel: "ec2",
     cluster: "default",
+    runtime: "runc",
     network: { mode: "host" },
     endpoints: {
       defaults: ["AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1"],
@@ -91,7 +92,12 @@ test("limits and Docker settings reach the runtime in its units", () => {
   assert.equal(made.cpuShares, 2);
   assert.equal(made.memoryBytesMax, 128 * 2 ** 20);
   assert.equal(made.memoryBytesReserved, 64 * 2 ** 20);
-  assert.deepEqual(made.taskLimits, { cpuUnits: 256, memoryBytes: 512 * 2 ** 20 });
+  assert.deepEqual(made.taskLimits, {
+    cpuUnits: 256,
+    memoryBytes: 512 * 2 ** 20,
+    swapBytes: 0,
+    pidsMax: undefined,
+  });
   assert.deepEqual(made.ulimits, [{ name: "nofile", soft: 1, hard: 2 }]);
   assert.ok(made.privileged && made.readonlyRootfs && made.noNewPrivileges);
   assert.equal(made.user, "nobody");
@@ -147,6 +153,31 @@ test("on the bridge a container finds itself and its links by name", () => {
   );
 });
 
+test("linuxParameters, streams and namespaces reach the runtime", () => {
+  const hostConfig = {
+    Init: true,
+    Devices: [{ PathOnHost: "/dev/a", PathInContainer: "/dev/b", CgroupPermissions: "rw" }],
+    MemorySwap: 256 * 2 ** 20,
+    MemorySwappiness: 20,
+    SecurityOpt: ["apparmor:strict", "label=disable"],
+  };
+  const config = { OpenStdin: true, Tty: true, NetworkDisabled: true };
+  const container = payloadContainer("c", { memory: 128, config, hostConfig });
+  const made = spec(container, { memory: 512, pidMode: "task", ipcMode: "none" });
+  assert.ok(made.init && made.stdinOpen && made.terminal);
+  assert.deepEqual(made.devices, [
+    { hostPath: "/dev/a", containerPath: "/dev/b", permissions: "rw" },
+  ]);
+  assert.deepEqual([made.memorySwapBytesMax, made.swappiness], [256 * 2 ** 20, 20]);
+  assert.deepEqual(made.network, { mode: "isolated" });
+  assert.equal(made.apparmorProfile, "strict");
+  assert.deepEqual(made.pidNamespace, { holder: `${made.taskId}.pause` });
+  assert.equal(made.ipcNamespace, "none");
+  assert.equal(made.taskLimits.swapBytes, undefined, "one of its containers was given swap");
+  const fargate = spec(payloadContainer("c"), { memory: 512, launchType: "FARGATE" });
+  assert.deepEqual([fargate.taskLimits.swapBytes, fargate.taskLimits.pidsMax], [0, 16_384]);
+});
+
 test("each feature this agent lacks is found by the definition's name for it", () => {
   const inHostConfig = (settings: object) =>
     payloadContainer("c", {
@@ -155,8 +186,6 @@ test("each feature this agent lacks is found by the definition's name for it", (
   const cases: readonly (readonly [PayloadContainer, string | undefined])[] = [
     [payloadContainer("c"), undefined],
     [inHostConfig({ Init: false, Devices: [], MemorySwap: null }), undefined],
-    [inHostConfig({ Init: true }), "linuxParameters.initProcessEnabled"],
-    [inHostConfig({ Devices: [{}] }), "linuxParameters.devices"],
     [inHostConfig({ Runtime: "kata" }), "Runtime"],
     [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
     [payloadContainer("c", { secrets: [{}] }), "secrets"],

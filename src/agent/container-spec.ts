@@ -11,6 +11,8 @@ import { decodeDockerSettings } from "./docker-settings.ts";
 import { ecsLabels } from "./ecs-labels.ts";
 import type { EndpointEnvironment } from "./endpoints/environment.ts";
 import { parseSecurityOptions } from "./security-options.ts";
+import { namespacesOf, SHM_BYTES_DEFAULT } from "./shared-namespaces.ts";
+import { taskLimitsOf } from "./task-limits.ts";
 import {
   AGENT_LABEL,
   type AssignedTask,
@@ -23,8 +25,6 @@ import {
 
 /** Docker's search path for images that set none. */
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Docker: 64 MiB. */
-const SHM_BYTES_DEFAULT = 64 * 2 ** 20;
 /** ECS: 0 and 1 share mean 2, the kernel's least. */
 const CPU_SHARES_MIN = 2;
 /** containerd: ids have at most 76 characters and match this. */
@@ -35,6 +35,7 @@ const CONTAINER_NAME_IN_ID = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 export interface ContainerPlace {
   readonly agentLabel: string;
   readonly cluster: string;
+  readonly runtime: string;
   readonly network: ContainerNetwork;
   readonly endpoints: Pick<EndpointEnvironment, "defaults" | "injected">;
   readonly hostname: string | undefined;
@@ -58,20 +59,27 @@ export function containerSpec(
   return {
     id: containerIdOf(task.arn, container.name),
     taskId: taskIdOf(task.arn),
+    runtime: place.runtime,
     image: image.name,
     args: argsOf(container, image),
     environment: environmentOf(container, image, place, config.Tty === true),
     workingDirectory: config.WorkingDir || image.config.workingDirectory || "/",
     user: config.User || image.config.user,
     hostname: place.hostname,
-    network: place.network,
+    network: config.NetworkDisabled === true ? { mode: "isolated" } : place.network,
     cpuShares: Math.max(CPU_SHARES_MIN, container.cpu ?? 0),
     memoryBytesMax: container.memory ? container.memory * 2 ** 20 : undefined,
     memoryBytesReserved: hostConfig.MemoryReservation || undefined,
-    taskLimits: {
-      cpuUnits: task.cpu ? task.cpu * 1024 : undefined,
-      memoryBytes: task.memory ? task.memory * 2 ** 20 : undefined,
-    },
+    memorySwapBytesMax: hostConfig.MemorySwap || undefined,
+    swappiness: hostConfig.MemorySwappiness,
+    taskLimits: taskLimitsOf(task),
+    ...namespacesOf(task),
+    init: hostConfig.Init === true,
+    devices: (hostConfig.Devices ?? []).map((device) => ({
+      hostPath: device.PathOnHost,
+      containerPath: device.PathInContainer,
+      permissions: device.CgroupPermissions,
+    })),
     privileged: hostConfig.Privileged === true,
     readonlyRootfs: hostConfig.ReadonlyRootfs === true,
     capabilitiesAdded: hostConfig.CapAdd ?? [],
@@ -88,6 +96,7 @@ export function containerSpec(
     tmpfs: hostConfig.Tmpfs ?? {},
     mounts: place.mounts,
     terminal: config.Tty === true,
+    stdinOpen: config.OpenStdin === true,
     outputPath: place.outputPath,
     taskStorage: place.taskStorage,
     labels: { ...config.Labels, ...ownLabels(task, container, image, place) },

@@ -22,6 +22,7 @@ import {
 } from "./steps/containers.ts";
 import { type ImagesDeps, TaskImages } from "./steps/images.ts";
 import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
+import { namespacesDown, namespacesUp } from "./steps/namespaces.ts";
 import { bridgeDown, bridgeUp, networkDown, networkUp, type TaskNetwork } from "./steps/network.ts";
 import { storageDown, storageUp } from "./steps/storage.ts";
 import type { TaskEntry } from "./task-entry.ts";
@@ -42,6 +43,7 @@ const RETRY_BACKOFF: Backoff = { firstMs: 100, factor: 2, maxMs: 10_000 };
 /** How long a step on the way up is tried before the task fails, by ECS's name for the failure; the way down never gives up. */
 const UP_LIMITS: Partial<Record<Step["kind"], { readonly ms: number; readonly error: string }>> = {
   networkUp: { ms: 60_000, error: "ResourceInitializationError" },
+  namespacesUp: { ms: 60_000, error: "ResourceInitializationError" },
   imagesUp: { ms: 60_000, error: "CannotPullContainerError" },
   // ECS agent: its default start timeout.
   containerUp: { ms: 180_000, error: "CannotStartContainerError" },
@@ -151,6 +153,9 @@ export class TaskController {
     switch (step.kind) {
       case "networkUp":
         return this.#placeUp(signal);
+      case "namespacesUp":
+        await this.#deps.permits.use(() => namespacesUp(this.#deps, this.#entry.record.task));
+        return this.#advance({ namespacesUp: true });
       case "imagesUp":
         return this.#advance({ imagesUp: await this.#images.up(signal) });
       case "logsUp":
@@ -194,7 +199,16 @@ export class TaskController {
   async #applyDown(
     step: Exclude<
       ActiveStep,
-      { kind: "networkUp" | "imagesUp" | "logsUp" | "containerUp" | "restart" | "skip" }
+      {
+        kind:
+          | "namespacesUp"
+          | "networkUp"
+          | "imagesUp"
+          | "logsUp"
+          | "containerUp"
+          | "restart"
+          | "skip";
+      }
     >,
     signal: AbortSignal,
   ): Promise<void> {
@@ -225,6 +239,9 @@ export class TaskController {
       case "logsFlush":
         await this.#logs.flush(signal);
         return this.#advance({ logsFlushed: true });
+      case "namespacesDown":
+        await permits.use(() => namespacesDown(this.#deps, task));
+        return this.#advance({ namespacesDown: true });
       case "networkDown":
         await networkDown(dataplane, task);
         return this.#advance({ networkDown: true });

@@ -56,6 +56,7 @@ function carryOut(world: World, step: Step): void {
   };
   switch (step.kind) {
     case "networkUp":
+    case "namespacesUp":
     case "imagesUp":
     case "logsUp":
       world.progress = { ...world.progress, [step.kind]: true };
@@ -85,6 +86,7 @@ function carryOut(world: World, step: Step): void {
     case "logsFlush":
       world.progress = { ...world.progress, logsFlushed: true };
       break;
+    case "namespacesDown":
     case "networkDown":
     case "logsDown":
     case "filesDown":

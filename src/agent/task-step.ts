@@ -1,6 +1,7 @@
 import type { PayloadContainer } from "../protocol/acs.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { healthCheckOf } from "./health-check.ts";
+import { needsHolder } from "./shared-namespaces.ts";
 import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "./task-record.ts";
 
 /** ECS: seconds from the stop signal to SIGKILL when the definition says nothing. */
@@ -13,11 +14,13 @@ const DEPENDENCY_EXIT_CODE = 143;
 /** What has been made ready since this agent started. Not journalled: every step is safe to do again. */
 export interface TaskProgress {
   readonly networkUp: boolean;
+  readonly namespacesUp: boolean;
   readonly imagesUp: boolean;
   readonly logsUp: boolean;
   /** Names of stopped containers that the runtime has forgotten. */
   readonly removed: ReadonlySet<string>;
   readonly logsFlushed: boolean;
+  readonly namespacesDown: boolean;
   readonly networkDown: boolean;
   readonly logsDown: boolean;
   readonly filesDown: boolean;
@@ -25,10 +28,12 @@ export interface TaskProgress {
 
 export const NO_PROGRESS: TaskProgress = {
   networkUp: false,
+  namespacesUp: false,
   imagesUp: false,
   logsUp: false,
   removed: new Set(),
   logsFlushed: false,
+  namespacesDown: false,
   networkDown: false,
   logsDown: false,
   filesDown: false,
@@ -36,13 +41,14 @@ export const NO_PROGRESS: TaskProgress = {
 
 /** One thing to do for a task. `wait`: nothing, until the record changes or the time comes. */
 export type Step =
-  | { readonly kind: "networkUp" | "imagesUp" | "logsUp" }
+  | { readonly kind: "networkUp" | "namespacesUp" | "imagesUp" | "logsUp" }
   | { readonly kind: "containerUp" | "restart"; readonly name: string }
   /** The container will never run. */
   | { readonly kind: "skip"; readonly name: string; readonly exitCode?: number; reason?: string }
   /** `ended`: the container has, and will not be started again as it was meant to. */
   | { readonly kind: "stop" | "kill" | "ended" | "containerDown"; readonly name: string }
-  | { readonly kind: "logsFlush" | "networkDown" | "stopped" | "logsDown" | "filesDown" }
+  | { readonly kind: "logsFlush" | "namespacesDown" | "networkDown" | "stopped" }
+  | { readonly kind: "logsDown" | "filesDown" }
   | { readonly kind: "wait"; readonly untilAt: number }
   | { readonly kind: "done" };
 
@@ -62,6 +68,7 @@ function stepUp(record: TaskRecord, progress: TaskProgress, now: number): Step {
     return { kind: "wait", untilAt: Number.POSITIVE_INFINITY };
   }
   if (!progress.networkUp) return { kind: "networkUp" };
+  if (needsHolder(record.task) && !progress.namespacesUp) return { kind: "namespacesUp" };
   if (ended !== undefined) return { kind: "restart", name: ended.name };
   if (!progress.imagesUp) return { kind: "imagesUp" };
   if (!progress.logsUp) return { kind: "logsUp" };
@@ -92,6 +99,7 @@ function stepDown(record: TaskRecord, progress: TaskProgress, now: number): Step
   const remove = stepRemove(record, progress);
   if (remove !== undefined) return remove;
   if (!progress.logsFlushed) return { kind: "logsFlush" };
+  if (needsHolder(record.task) && !progress.namespacesDown) return { kind: "namespacesDown" };
   if (!progress.networkDown) return { kind: "networkDown" };
   if (record.stoppedAt === undefined) return { kind: "stopped" };
   if (!progress.logsDown) return { kind: "logsDown" };

@@ -15,7 +15,16 @@ export interface Unsupported {
   readonly feature: string;
 }
 
-const CONFIG_KEYS = new Set(["User", "WorkingDir", "Hostname", "Labels", "Tty", "Healthcheck"]);
+const CONFIG_KEYS = new Set([
+  "User",
+  "WorkingDir",
+  "Hostname",
+  "Labels",
+  "Tty",
+  "Healthcheck",
+  "OpenStdin",
+  "NetworkDisabled",
+]);
 const HOST_CONFIG_KEYS = new Set([
   "NetworkMode",
   "MemoryReservation",
@@ -23,6 +32,10 @@ const HOST_CONFIG_KEYS = new Set([
   "ReadonlyRootfs",
   "CapAdd",
   "CapDrop",
+  "Devices",
+  "Init",
+  "MemorySwap",
+  "MemorySwappiness",
   "ShmSize",
   "Tmpfs",
   "Ulimits",
@@ -33,14 +46,7 @@ const HOST_CONFIG_KEYS = new Set([
   "SecurityOpt",
   "LogConfig",
 ]);
-const TASK_FEATURES = [
-  "proxyConfiguration",
-  "attachments",
-  "associations",
-  "pidMode",
-  "ipcMode",
-  "enableFaultInjection",
-];
+const TASK_FEATURES = ["proxyConfiguration", "attachments", "associations", "enableFaultInjection"];
 const CONTAINER_FEATURES = [
   "secrets",
   "environmentFiles",
@@ -49,26 +55,24 @@ const CONTAINER_FEATURES = [
   "managedAgents",
 ];
 
-/** What the task definition calls a feature that travels under another name. */
-const DEFINITION_NAMES: Readonly<Record<string, string>> = {
-  OpenStdin: "interactive",
-  NetworkDisabled: "disableNetworking",
-  Init: "linuxParameters.initProcessEnabled",
-  Devices: "linuxParameters.devices",
-  MemorySwap: "linuxParameters.maxSwap",
-  MemorySwappiness: "linuxParameters.swappiness",
-};
-
 /** The first feature of a task that this agent does not have, or undefined. */
 export function findUnsupported(task: AssignedTask): Unsupported | undefined {
+  const mode = unknownMode(task);
+  if (mode !== undefined) return { feature: mode };
   const taskFeature = TASK_FEATURES.find((name) => isAsked(Reflect.get(task, name)));
   if (taskFeature !== undefined) return { feature: taskFeature };
   for (const container of task.containers) {
     const feature = inContainer(task, container);
     if (feature !== undefined) {
-      return { container: container.name, feature: DEFINITION_NAMES[feature] ?? feature };
+      return { container: container.name, feature };
     }
   }
+  return undefined;
+}
+
+function unknownMode({ ipcMode, pidMode }: AssignedTask): string | undefined {
+  if (!["", "host", "task"].includes(pidMode ?? "")) return `pidMode ${pidMode}`;
+  if (!["", "host", "task", "none"].includes(ipcMode ?? "")) return `ipcMode ${ipcMode}`;
   return undefined;
 }
 

@@ -11,6 +11,8 @@ const NODE_SETTINGS: readonly SettingName[] = [
   "insecureRegistries",
   "imageCleanupAge",
   "metricsInterval",
+  "runtimeEc2",
+  "runtimeFargate",
 ];
 const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter((name) => name !== "join");
 const SERVER_SETTINGS = UP_SETTINGS.filter((name) => !NODE_SETTINGS.includes(name));

@@ -111,6 +111,7 @@ async function openNode(
     address: settings.advertise ?? (await addressTowards(endpoint)),
     images: settings.images,
     metricsIntervalMs: settings.metricsIntervalMs,
+    runtimes: settings.runtimes,
     keyFor: (account) => keys.of(account),
     clock: systemClock,
     random: systemRandom,

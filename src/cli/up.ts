@@ -62,6 +62,7 @@ async function openNode(settings: Settings, plane: ControlPlane, log: Log): Prom
     address: settings.advertise ?? (await addressTowards(server.endpoint)),
     images: settings.images,
     metricsIntervalMs: settings.metricsIntervalMs,
+    runtimes: settings.runtimes,
     keyFor: (account) => {
       const key = keys.get(account);
       assert(key, `this machine has no key in account ${account}`);

@@ -40,6 +40,20 @@ test("taskCgroupWrites() gives a quarter of a vCPU a quarter of each period", ()
   ]);
 });
 
+test("taskCgroupWrites() limits swap and processes in each version's way", () => {
+  const limits = { cpuUnits: undefined, memoryBytes: 1000, swapBytes: 24, pidsMax: 99 };
+  assert.deepEqual(taskCgroupWrites(1, limits), [
+    { controller: "memory", file: "memory.limit_in_bytes", value: "1000" },
+    { controller: "memory", file: "memory.memsw.limit_in_bytes", value: "1024", isOptional: true },
+    { controller: "pids", file: "pids.max", value: "99" },
+  ]);
+  assert.deepEqual(taskCgroupWrites(2, limits), [
+    { controller: "unified", file: "memory.max", value: "1000" },
+    { controller: "unified", file: "memory.swap.max", value: "24", isOptional: true },
+    { controller: "unified", file: "pids.max", value: "99" },
+  ]);
+});
+
 test("taskCgroupWrites() never goes below the kernel's smallest quota, and writes nothing without limits", () => {
   assert.equal(
     taskCgroupWrites(2, { cpuUnits: 2, memoryBytes: undefined })[0]?.value,

@@ -2,9 +2,11 @@
  * The control group of a task: parent of its containers' groups, carrying the limits of the task as a whole.
  * runc makes and removes the containers' groups below it; the task's own is ours.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import type { TaskLimits } from "./runtime.ts";
 
 /** Where the kernel shows its control groups. */
 export interface CgroupMounts {
@@ -14,17 +16,13 @@ export interface CgroupMounts {
   readonly controllers: ReadonlyMap<string, string>;
 }
 
-export interface TaskLimits {
-  /** 1024 are one core; at most that share of each period, not a weight. */
-  readonly cpuUnits: number | undefined;
-  readonly memoryBytes: number | undefined;
-}
-
 /** A file of a control group and what to write there. */
 export interface CgroupWrite {
   readonly controller: string;
   readonly file: string;
   readonly value: string;
+  /** Kernels without it cannot limit this, and nothing depends on it. */
+  readonly isOptional?: true;
 }
 
 /** The kernel's default period; one quota per period. */
@@ -76,13 +74,29 @@ export function taskCgroupWrites(version: 1 | 2, limits: TaskLimits): readonly C
     }
   }
   if (limits.memoryBytes !== undefined) {
-    writes.push(
-      version === 1
-        ? { controller: "memory", file: "memory.limit_in_bytes", value: `${limits.memoryBytes}` }
-        : { controller: "unified", file: "memory.max", value: `${limits.memoryBytes}` },
-    );
+    writes.push(...memoryWrites(version, limits.memoryBytes, limits.swapBytes));
+  }
+  if (limits.pidsMax !== undefined) {
+    const controller = version === 1 ? "pids" : "unified";
+    writes.push({ controller, file: "pids.max", value: `${limits.pidsMax}` });
   }
   return writes;
+}
+
+/** Version 1 limits memory and swap together, and never lets that be less than the memory; version 2 swap alone. */
+function memoryWrites(
+  version: 1 | 2,
+  memoryBytes: number,
+  swapBytes: number | undefined,
+): readonly CgroupWrite[] {
+  const [controller, memoryFile, swapFile] =
+    version === 1
+      ? ["memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
+      : ["unified", "memory.max", "memory.swap.max"];
+  const memory = { controller, file: memoryFile, value: `${memoryBytes}` };
+  if (swapBytes === undefined) return [memory];
+  const value = `${version === 1 ? memoryBytes + swapBytes : swapBytes}`;
+  return [memory, { controller, file: swapFile, value, isOptional: true }];
 }
 
 /** Makes the task's group (path below the mount, e.g. `/gantry/<taskId>`) and sets its limits. Idempotent. */
@@ -93,11 +107,13 @@ export async function createTaskCgroup(
 ): Promise<void> {
   const unified = mounts.controllers.get("unified");
   if (mounts.version === 2 && unified !== undefined) await delegateControllers(unified, path);
-  for (const { controller, file, value } of taskCgroupWrites(mounts.version, limits)) {
+  for (const write of taskCgroupWrites(mounts.version, limits)) {
+    const { controller, file, value, isOptional } = write;
     const mount = mounts.controllers.get(controller);
     // A kernel without the controller cannot limit; runc says the same of the containers' own limits.
     if (mount === undefined) throw new Error(`the cgroup controller ${controller} is not mounted`);
     await mkdir(join(mount, path), { recursive: true });
+    if (isOptional && !existsSync(join(mount, path, file))) continue;
     await writeFile(join(mount, path, file), value);
   }
 }

@@ -17,6 +17,7 @@ import { createContainer, removeContainer } from "./create-container.ts";
 import { type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
 import { execInContainer } from "./exec.ts";
 import { openExitRecords } from "./exit-records.ts";
+import { holdNamespaces, unmountShm } from "./hold-namespaces.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { createImages } from "./images.ts";
 import { createOutputPipes } from "./output-pipes.ts";
@@ -79,10 +80,14 @@ export async function createContainerdRuntime(
     listTaskStorage: () => storage.list(),
     taskStorageUsage: (key) => storage.usage(key),
     create: (spec) => createContainer(engine, spec),
+    holdNamespaces: (holder) => holdNamespaces(engine, holder),
     start: (id) => startContainer(engine, id),
     restart: (id, after) => restartContainer(engine, id, after),
     signal: (id, name) => signal(engine, id, name),
-    remove: (id) => removeContainer(engine, id),
+    remove: async (id) => {
+      await removeContainer(engine, id);
+      await unmountShm(engine, id);
+    },
     list: () => listContainers(engine),
     wait: (id, abort) => waitForExit(engine, id, abort),
     exec: (id, command, abort) => execInContainer(engine, id, command, abort),

@@ -1,15 +1,17 @@
 import { mkdir, open } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
 import { Status, tolerating } from "./containerd/status.ts";
 import { copyUp } from "./copy-up.ts";
+import { lookUpDevices } from "./device-mappings.ts";
 import {
   asRuntimeError,
   deleteTask,
   type Engine,
   frameOf,
+  holderShmPath,
   kill,
   type ProcessFrame,
   recordLabels,
@@ -17,14 +19,17 @@ import {
   TASK_LABEL,
   taskCgroup,
 } from "./engine.ts";
-import { buildOciSpec } from "./oci-spec.ts";
+import { makeNamedPipe } from "./named-pipe.ts";
+import { buildOciSpec, type HolderPlace } from "./oci-spec.ts";
 import { readRootfsFile } from "./rootfs-files.ts";
 import { type ContainerSpec, RuntimeError } from "./runtime.ts";
+import { runtimeOf } from "./runtime-choice.ts";
 import { createLayer, layerMounts, removeLayer } from "./task-layers.ts";
 import { resolveUser } from "./users.ts";
 
 const SPEC_TYPE_URL = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
 const KILL_MS_MAX = 30_000;
+const HOLDER_GONE = "what held the namespaces of the task has ended";
 
 /** See `Runtime.create`. */
 export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
@@ -63,20 +68,36 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
     await readRootfsFile(rootfs, "/etc/group"),
   );
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
-  const oci = buildOciSpec({ container: spec, user, host, cgroupsPath });
+  const devices = await lookUpDevices(spec.devices);
+  const holder = await findHolder(engine, spec);
+  const oci = buildOciSpec({ container: spec, user, host, devices, holder, cgroupsPath });
   const { outputPath, terminal, taskLimits, taskStorage } = spec;
-  const frame = { outputPath, terminal, taskLimits, taskStorage };
+  const stdinPath = spec.stdinOpen ? join(dirname(outputPath), `${spec.id}.stdin`) : undefined;
+  const frame: ProcessFrame = { outputPath, terminal, taskLimits, taskStorage, stdinPath, holder };
   const record: Container = {
     id: spec.id,
     labels: recordLabels(spec.labels, spec.taskId, frame),
     image: spec.image,
-    runtime: { name: options.runtimeName },
-    spec: { typeUrl: SPEC_TYPE_URL, value: Buffer.from(JSON.stringify(oci)) },
+    runtime: runtimeOf(spec.runtime),
+    spec: { type_url: SPEC_TYPE_URL, value: Buffer.from(JSON.stringify(oci)) },
     snapshotter: SNAPSHOTTER,
     snapshotKey: spec.id,
   };
   await alreadyExistsIsFine(containerd.containers.create(record));
   await createProcess(engine, { id: spec.id, taskId: spec.taskId, rootfs, frame });
+}
+
+/** Whose namespaces the container joins, by the process that keeps them. */
+async function findHolder(
+  { containerd, options }: Engine,
+  { ipcNamespace, pidNamespace }: ContainerSpec,
+): Promise<(HolderPlace & { readonly id: string }) | undefined> {
+  const shared = [ipcNamespace, pidNamespace].find((choice) => typeof choice === "object");
+  if (shared === undefined) return undefined;
+  const process = await containerd.tasks.get(shared.holder);
+  if (process?.status !== "RUNNING") throw new RuntimeError(HOLDER_GONE);
+  const shmPath = holderShmPath(options, shared.holder);
+  return { id: shared.holder, pid: process.pid, shmPath };
 }
 
 /** Makes a container's first process, without running it: its output's file, its task's control group, then the process. */
@@ -90,12 +111,18 @@ export async function createProcess(
   },
 ): Promise<void> {
   const { id, taskId, rootfs, frame } = made;
+  const { holder, stdinPath, terminal } = frame;
+  // The number may be another process's by now, and so would the namespaces be.
+  if (holder && (await containerd.tasks.get(holder.id))?.pid !== holder.pid) {
+    throw new RuntimeError(HOLDER_GONE);
+  }
   await createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits);
   taskIds.set(id, taskId);
   await mkdir(dirname(frame.outputPath), { recursive: true });
   await (await open(frame.outputPath, "a", 0o600)).close();
-  const { terminal } = frame;
-  const process = { containerId: id, rootfs, ...outputsOf(frame), terminal };
+  if (stdinPath !== undefined) await makeNamedPipe(stdinPath);
+  const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
+  const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
   await alreadyExistsIsFine(containerd.tasks.create(process));
 }
 
@@ -112,7 +139,7 @@ async function fillVolumes(
 
 async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<readonly Mount[]> {
   const { containerd, images, options } = engine;
-  const parent = await images.findRootfs(spec.image);
+  const parent = spec.image === "" ? "" : await images.findRootfs(spec.image);
   if (parent === undefined) throw new RuntimeError(`no such image: ${spec.image}`);
   // A root of its own for the garbage collector: the record that will point at the snapshot is not there yet.
   const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };

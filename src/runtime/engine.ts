@@ -1,10 +1,11 @@
 /** What the operations on containers share. */
+import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import type { KeyedTurns } from "../lib/turns.ts";
-import type { CgroupMounts, TaskLimits } from "./cgroups.ts";
+import type { CgroupMounts } from "./cgroups.ts";
 import type { Containerd } from "./containerd/client.ts";
 import type { Container } from "./containerd/messages.ts";
 import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
@@ -12,14 +13,12 @@ import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Images } from "./images.ts";
 import type { OutputPipes } from "./output-pipes.ts";
-import { RuntimeError } from "./runtime.ts";
+import { RuntimeError, type TaskLimits } from "./runtime.ts";
 
 export interface ContainerdRuntimeOptions {
   readonly socketPath: string;
   /** containerd's namespace of this node. */
   readonly namespace: string;
-  /** The kind of isolation, e.g. `io.containerd.runc.v2` (runc), `io.containerd.kata.v2`. */
-  readonly runtimeName: string;
   /** Control group that all tasks of this node lie in, e.g. `/gantry`. Two nodes on one machine need two. */
   readonly cgroupParent: string;
   /** For exit records, and archives while they are loaded. */
@@ -67,9 +66,13 @@ export const SIGKILL = 9;
 export interface ProcessFrame {
   readonly outputPath: string;
   readonly terminal: boolean;
+  /** A named pipe without a writer; undefined: standard input is at its end. */
+  readonly stdinPath?: string | undefined;
   readonly taskLimits: TaskLimits;
   /** The disk of its task that its writable layer lies on. */
   readonly taskStorage?: string | undefined;
+  /** Whose namespaces its specification names by process id. */
+  readonly holder?: { readonly id: string; readonly pid: number } | undefined;
 }
 
 /** The labels of a container's record: those it was given, and ours. */
@@ -96,6 +99,11 @@ export function frameOf({ labels }: Container): ProcessFrame | undefined {
 /** The control group of a task below the mounts. */
 export function taskCgroup({ cgroupParent }: ContainerdRuntimeOptions, taskId: string): string {
   return `${cgroupParent}/${taskId}`;
+}
+
+/** The /dev/shm that a holder of namespaces keeps for its task. */
+export function holderShmPath({ stateDirectory }: ContainerdRuntimeOptions, id: string): string {
+  return join(stateDirectory, "shm", id);
 }
 
 /** Sends a signal, or a SIGKILL to all of a container's processes; one that has ended is left alone. */

@@ -67,7 +67,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<number | "timedOut"> {
   const { tasks } = engine.containerd;
-  const spec = { typeUrl: PROCESS_TYPE_URL, value: Buffer.from(JSON.stringify(process)) };
+  const spec = { type_url: PROCESS_TYPE_URL, value: Buffer.from(JSON.stringify(process)) };
   const request = { containerId: exec.id, execId: exec.execId, stdout: path, stderr: path, spec };
   await tolerating([Status.ALREADY_EXISTS], tasks.exec(request));
   const over = new AbortController();

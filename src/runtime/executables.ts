@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 
 /** Own PATH, and behind it the directories of system programs, which a user's PATH (or sudo's) may lack. */
 export const SYSTEM_PATH: string = [
@@ -14,10 +14,10 @@ export const SYSTEM_PATH: string = [
   .filter(Boolean)
   .join(delimiter);
 
-/** The path of an executable, or undefined. */
+/** The path of an executable by its name or path, or undefined. */
 export async function findExecutable(name: string): Promise<string | undefined> {
   for (const directory of SYSTEM_PATH.split(delimiter)) {
-    const path = join(directory, name);
+    const path = resolve(directory, name);
     const isExecutable = await access(path, constants.X_OK).then(
       () => true,
       () => false,

@@ -44,6 +44,8 @@ export interface FakeRuntime extends Runtime {
   readonly pulls: readonly string[];
   /** Specs of the containers that exist, by id. */
   readonly containers: ReadonlyMap<string, ContainerSpec>;
+  /** Labels of the holders of namespaces, by id. */
+  readonly holders: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Every signal sent, in order. */
   readonly signals: readonly { readonly id: string; readonly signal: string }[];
   /** How often each container was started. */
@@ -81,6 +83,7 @@ interface Engine {
   readonly signals: { id: string; signal: string }[];
   readonly starts: Map<string, number>;
   readonly execs: { id: string; args: readonly string[] }[];
+  readonly holders: Map<string, Readonly<Record<string, string>>>;
 }
 
 /** An engine that knows the images named in `scripts` (by the reference that tasks use). */
@@ -90,11 +93,20 @@ export function createFakeRuntime(
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
   const images = createFakeImages(clock, (reference) => scripts[reference]);
-  const engine: Engine = { clock, scripts, containers, signals: [], starts: new Map(), execs: [] };
+  const engine: Engine = {
+    clock,
+    scripts,
+    containers,
+    signals: [],
+    starts: new Map(),
+    execs: [],
+    holders: new Map(),
+  };
   return {
     get containers() {
       return new Map([...containers].map(([id, { spec }]) => [id, spec]));
     },
+    holders: engine.holders,
     signals: engine.signals,
     starts: engine.starts,
     execs: engine.execs,
@@ -107,12 +119,14 @@ export function createFakeRuntime(
     exit: (id, exitCode) => end(engine, existing(engine, id), exitCode),
     write: (id, output) => appendFileSync(existing(engine, id).spec.outputPath, output),
     restartMachine: () => {
+      engine.holders.clear();
       for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
     },
     version: async () => "fake 1",
     ...images,
     ...createFakeStorage(),
     create: async (spec) => create(engine, spec),
+    holdNamespaces: async ({ id, labels }) => void engine.holders.set(id, labels),
     start: async (id) => start(engine, id),
     restart: async (id, after) => restart(engine, id, after),
     signal: async (id, signal) => sendSignal(engine, id, signal),
@@ -120,14 +134,9 @@ export function createFakeRuntime(
       const container = containers.get(id);
       if (container !== undefined) end(engine, container, 137);
       containers.delete(id);
+      engine.holders.delete(id);
     },
-    list: async () =>
-      [...containers.values()].map(({ spec, status, exit }) => ({
-        id: spec.id,
-        labels: spec.labels,
-        status,
-        ...(exit && { exit }),
-      })),
+    list: async () => list(engine),
     wait: (id, signal) => waitForExit(engine, id, signal),
     exec: (id, command, signal) => exec(engine, id, command, signal),
     stats: async (id) => {
@@ -148,6 +157,18 @@ const NO_STATS: ContainerStats = {
   network: {},
   block: { readBytes: 0, writeBytes: 0, readOps: 0, writeOps: 0 },
 };
+
+function list({ containers, holders }: Engine): readonly ContainerState[] {
+  return [
+    ...[...containers.values()].map(({ spec, status, exit }) => ({
+      id: spec.id,
+      labels: spec.labels,
+      status,
+      ...(exit && { exit }),
+    })),
+    ...[...holders].map(([id, labels]) => ({ id, labels, status: "running" as const })),
+  ];
+}
 
 function create({ containers, scripts }: Engine, spec: ContainerSpec): void {
   const script = scriptOf(spec, scripts);

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CAPABILITY_NAMES } from "./capabilities.ts";
 import type { CgroupMounts } from "./cgroups.ts";
+import { findExecutable } from "./executables.ts";
 import type { OciDevice } from "./oci.ts";
 
 /** What a container's spec depends on of this machine, and of what this process may do on it. */
@@ -23,6 +24,12 @@ export interface HostFacts {
   readonly seccomp: boolean;
   /** A loaded AppArmor profile made for containers; undefined where there is no AppArmor. */
   readonly apparmorProfile: string | undefined;
+  /** Every loaded AppArmor profile; undefined where there is no AppArmor. */
+  readonly apparmorProfiles: ReadonlySet<string> | undefined;
+  /** /proc/sys/vm/swappiness: what version 2 control groups cannot change. */
+  readonly swappiness: number;
+  /** Path of catatonit, which is init and holds namespaces; undefined when it is not installed. */
+  readonly initPath: string | undefined;
   /** Every device node, for privileged containers. */
   readonly devices: readonly OciDevice[];
 }
@@ -61,13 +68,16 @@ export async function readHostFacts(cgroups: CgroupMounts): Promise<HostFacts> {
     canLimitSwap:
       cgroups.version === 1
         ? existsSync(join(memory, "memory.memsw.limit_in_bytes"))
-        : existsSync("/proc/swaps"),
+        : await hasSwapController(cgroups.controllers.get("unified") ?? ""),
     capabilities,
     hardLimits: parseHardLimits(await read("/proc/self/limits")),
     canRaiseLimits: capabilities.has("SYS_RESOURCE"),
     oomScoreAdj: Number(await read("/proc/self/oom_score_adj")),
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     apparmorProfile: APPARMOR_PROFILES.find((name) => profiles.includes(`${name} (`)),
+    apparmorProfiles: profiles === "" ? undefined : parseProfiles(profiles),
+    swappiness: Number(await read("/proc/sys/vm/swappiness")),
+    initPath: await findExecutable("catatonit"),
     devices: await listDevices("/dev"),
   };
 }
@@ -93,20 +103,43 @@ export function parseHardLimits(text: string): ReadonlyMap<string, number> {
   return limits;
 }
 
-async function listDevices(directory: string): Promise<readonly OciDevice[]> {
+/** Lines of `name (mode)`. */
+function parseProfiles(text: string): ReadonlySet<string> {
+  return new Set(text.split("\n").map((line) => line.replace(/ \(\w+\)$/, "")));
+}
+
+/** The root group has no limits, so that one below has to be asked; none is there on an idle machine without systemd. */
+async function hasSwapController(root: string): Promise<boolean> {
+  const groups = (await readdir(root, { withFileTypes: true }).catch(() => [])).filter((entry) =>
+    entry.isDirectory(),
+  );
+  const withMemory = groups.filter(({ name }) => existsSync(join(root, name, "memory.max")));
+  if (withMemory.length === 0) return existsSync("/proc/swaps");
+  return withMemory.some(({ name }) => existsSync(join(root, name, "memory.swap.max")));
+}
+
+/** The device nodes below a directory. */
+export async function listDevices(directory: string): Promise<readonly OciDevice[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const found = await Promise.all(
     entries.map(async (entry): Promise<readonly OciDevice[]> => {
       const path = join(directory, entry.name);
       if (directory === "/dev" && OWN_DEVICES.has(entry.name)) return [];
       if (entry.isDirectory()) return listDevices(path);
-      if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
-      const { rdev, mode, uid, gid } = await lstat(path);
-      const type = entry.isBlockDevice() ? "b" : "c";
-      return [{ path, type, ...deviceNumbers(rdev), fileMode: mode & 0o777, uid, gid }];
+      const device = await readDevice(path);
+      return device === undefined ? [] : [device];
     }),
   );
   return found.flat();
+}
+
+/** The device node at `path`; undefined when that is something else. */
+export async function readDevice(path: string): Promise<OciDevice | undefined> {
+  const status = await lstat(path);
+  if (!status.isCharacterDevice() && !status.isBlockDevice()) return undefined;
+  const { rdev, mode, uid, gid } = status;
+  const type = status.isBlockDevice() ? "b" : "c";
+  return { path, type, ...deviceNumbers(rdev), fileMode: mode & 0o777, uid, gid };
 }
 
 /** Undoes the C library's makedev(): 12 bits of major, 20 of minor, folded together. */

@@ -1,16 +1,28 @@
 import { posix } from "node:path";
+import type { HostFacts } from "./host-facts.ts";
 import type { OciMount } from "./oci.ts";
 import type { ContainerSpec } from "./runtime.ts";
 
-/** The mounts every Linux program expects: /proc, /dev and its parts, /sys, control groups. */
-export function defaultMounts({
-  privileged,
-  shmBytes,
-}: Pick<ContainerSpec, "privileged" | "shmBytes">): readonly OciMount[] {
+const GUARDED = ["nosuid", "noexec", "nodev"];
+
+/** Where Docker shows its init. */
+export const INIT_TARGET = "/sbin/docker-init";
+
+/**
+ * The mounts every Linux program expects: /proc, /dev and its parts, /sys, control groups. `sharedShmPath`: of the task's
+ * shared ipc namespace.
+ */
+export function defaultMounts(
+  {
+    ipcNamespace,
+    privileged,
+    shmBytes,
+  }: Pick<ContainerSpec, "ipcNamespace" | "privileged" | "shmBytes">,
+  sharedShmPath?: string,
+): readonly OciMount[] {
   const access = privileged ? "rw" : "ro";
-  const guarded = ["nosuid", "noexec", "nodev"];
   return [
-    { destination: "/proc", type: "proc", source: "proc", options: guarded },
+    { destination: "/proc", type: "proc", source: "proc", options: GUARDED },
     {
       destination: "/dev",
       type: "tmpfs",
@@ -23,22 +35,62 @@ export function defaultMounts({
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
-    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...guarded, access] },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...GUARDED, access] },
     {
       destination: "/sys/fs/cgroup",
       // runc takes this for version 2 as well.
       type: "cgroup",
       source: "cgroup",
-      options: [...guarded, "relatime", access],
+      options: [...GUARDED, "relatime", access],
     },
-    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: guarded },
+    ...ipcMounts(ipcNamespace, shmBytes, sharedShmPath),
+  ];
+}
+
+/** Message queues and shared memory belong to an ipc namespace: as its, or not at all. */
+function ipcMounts(
+  ipcNamespace: ContainerSpec["ipcNamespace"],
+  shmBytes: number,
+  sharedShmPath: string | undefined,
+): readonly OciMount[] {
+  // Mounted anew, it shows the queues of the namespace that it is mounted in.
+  const mqueue = { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: GUARDED };
+  const bindShm = (source: string): OciMount => ({
+    destination: "/dev/shm",
+    type: "bind",
+    source,
+    options: ["rbind", "rprivate", "rw", ...GUARDED],
+  });
+  if (ipcNamespace === "none") return [mqueue];
+  if (ipcNamespace === "host") {
+    return [mqueue, bindShm("/dev/shm")];
+  }
+  if (sharedShmPath !== undefined && ipcNamespace !== "own") {
+    return [mqueue, bindShm(sharedShmPath)];
+  }
+  return [
+    mqueue,
     {
       destination: "/dev/shm",
       type: "tmpfs",
       source: "shm",
-      options: [...guarded, "mode=1777", `size=${shmBytes}`],
+      options: [...GUARDED, "mode=1777", `size=${shmBytes}`],
     },
   ];
+}
+
+/** The init program of a container that wants one. Throws an Error where it is not installed. */
+export function initMounts(
+  { init }: Pick<ContainerSpec, "init">,
+  { initPath }: Pick<HostFacts, "initPath">,
+): readonly OciMount[] {
+  if (!init) return [];
+  if (initPath === undefined) {
+    throw new Error(
+      "initProcessEnabled takes the program catatonit (Debian package catatonit), which is not installed here",
+    );
+  }
+  return [{ destination: INIT_TARGET, type: "bind", source: initPath, options: ["bind", "ro"] }];
 }
 
 /** The container's own tmpfs and bind mounts, outer directories first, so that none hides another. */

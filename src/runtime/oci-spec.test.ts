@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { CAPABILITY_NAMES } from "./capabilities.ts";
 import { type HostFacts, parseCapabilities, parseHardLimits } from "./host-facts.ts";
-import { buildOciSpec } from "./oci-spec.ts";
+import { buildOciSpec, type OciSpecInput } from "./oci-spec.ts";
 import type { ContainerSpec } from "./runtime.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -11,6 +11,7 @@ const MEBIBYTE = 1024 * 1024;
 const container: ContainerSpec = {
   id: "t1-web",
   taskId: "t1",
+  runtime: "runc",
   image: "docker.io/library/hello:latest",
   args: ["/bin/sh"],
   environment: ["A=1", "B=2", "A=3"],
@@ -21,6 +22,12 @@ const container: ContainerSpec = {
   cpuShares: 256,
   memoryBytesMax: 512 * MEBIBYTE,
   memoryBytesReserved: 128 * MEBIBYTE,
+  memorySwapBytesMax: undefined,
+  swappiness: undefined,
+  pidNamespace: "own",
+  ipcNamespace: "own",
+  init: false,
+  devices: [],
   taskLimits: { cpuUnits: undefined, memoryBytes: undefined },
   privileged: false,
   readonlyRootfs: false,
@@ -34,6 +41,7 @@ const container: ContainerSpec = {
   tmpfs: {},
   mounts: [],
   terminal: false,
+  stdinOpen: false,
   outputPath: "/tmp/out",
   labels: {},
 };
@@ -48,6 +56,9 @@ const host: HostFacts = {
   oomScoreAdj: 0,
   seccomp: true,
   apparmorProfile: undefined,
+  apparmorProfiles: undefined,
+  swappiness: 60,
+  initPath: "/usr/bin/catatonit",
   devices: [
     { path: "/dev/kvm", type: "c", major: 10, minor: 232, fileMode: 0o660, uid: 0, gid: 0 },
   ],
@@ -55,11 +66,19 @@ const host: HostFacts = {
 
 const root = { uid: 0, gid: 0, additionalGids: [], home: "/root" };
 
-function build(over: Partial<ContainerSpec> = {}, facts: Partial<HostFacts> = {}, user = root) {
+function build(
+  over: Partial<ContainerSpec> = {},
+  facts: Partial<HostFacts> = {},
+  user = root,
+  found: Partial<Pick<OciSpecInput, "devices" | "holder">> = {},
+) {
   return buildOciSpec({
     container: { ...container, ...over },
     user,
     host: { ...host, ...facts },
+    devices: [],
+    holder: undefined,
+    ...found,
     cgroupsPath: "/gantry/t1/t1-web",
   });
 }
@@ -108,23 +127,95 @@ test("buildOciSpec() never gives a capability that this machine cannot give", ()
   );
 });
 
-test("buildOciSpec() never asks for a limit above its own", () => {
+test("buildOciSpec() gives the limits that were asked for or says which it cannot, and lowers only its own default", () => {
   const limit = fc.record({
     name: fc.constantFrom("nofile", "core", "memlock"),
-    soft: fc.integer({ min: -1, max: 1_000_000 }),
-    hard: fc.integer({ min: -1, max: 1_000_000 }),
+    soft: fc.integer({ min: -1, max: 40_000 }),
+    hard: fc.integer({ min: -1, max: 40_000 }),
   });
+  const unlimited = 2 ** 63;
   fc.assert(
-    fc.property(fc.array(limit, { maxLength: 3 }), (ulimits) => {
-      for (const { type, soft, hard } of build({ ulimits }).process.rlimits) {
-        assert.ok(soft <= hard && soft >= 0);
-        if (type === "RLIMIT_NOFILE") assert.ok(hard <= 20_000);
+    fc.property(limit, fc.boolean(), ({ name, soft, hard }, canRaiseLimits) => {
+      const asked = [soft, hard].map((value) => (value < 0 ? unlimited : value));
+      try {
+        const { rlimits } = build({ ulimits: [{ name, soft, hard }] }, { canRaiseLimits }).process;
+        const given = rlimits.find(({ type }) => type === `RLIMIT_${name.toUpperCase()}`);
+        assert.deepEqual([given?.soft, given?.hard], asked);
+      } catch (error) {
+        assert.match(String(error), new RegExp(`ulimit ${name}: `));
+        const [wantsSoft = 0, wantsHard = 0] = asked;
+        const isTooHigh = name === "nofile" && wantsHard > 20_000 && !canRaiseLimits;
+        assert.ok(wantsSoft > wantsHard || isTooHigh);
       }
     }),
   );
-  assert.deepEqual(build({}, { canRaiseLimits: true }).process.rlimits, [
-    { type: "RLIMIT_NOFILE", soft: 65_535, hard: 65_535 },
+  const filesOf = (facts: Partial<HostFacts>) => build({}, facts).process.rlimits[0]?.hard;
+  assert.deepEqual([filesOf({}), filesOf({ canRaiseLimits: true })], [20_000, 65_535]);
+});
+
+test("buildOciSpec() applies an AppArmor profile by name where it is loaded, and never leaves it out", () => {
+  const loaded = { apparmorProfiles: new Set(["strict"]), apparmorProfile: "docker-default" };
+  const of = (apparmorProfile: string, facts: Partial<HostFacts> = loaded) =>
+    build({ apparmorProfile }, facts).process.apparmorProfile;
+  assert.equal(of("strict"), "strict");
+  assert.equal(of("unconfined"), undefined);
+  assert.throws(() => of("lost"), /profile lost is not loaded/);
+  assert.throws(() => of("strict", {}), /no AppArmor on this machine/);
+});
+
+test("buildOciSpec() has namespaces of its own, the machine's, or the task's", () => {
+  const holder = { pid: 42, shmPath: "/shm/t1" };
+  const shared = { holder: "t1.pause" };
+  const spec = build({ pidNamespace: shared, ipcNamespace: shared }, {}, root, { holder });
+  assert.deepEqual(spec.linux.namespaces.slice(0, 2), [
+    { type: "pid", path: "/proc/42/ns/pid" },
+    { type: "ipc", path: "/proc/42/ns/ipc" },
   ]);
+  const shmOf = (made: ReturnType<typeof build>) =>
+    made.mounts.find(({ destination }) => destination === "/dev/shm");
+  assert.equal(shmOf(spec)?.source, "/shm/t1");
+  const hostly = build({ pidNamespace: "host", ipcNamespace: "host" });
+  assert.deepEqual(types(hostly), ["uts", "mount", "network"]);
+  assert.equal(shmOf(hostly)?.source, "/dev/shm");
+  const none = build({ ipcNamespace: "none" });
+  assert.ok(types(none).includes("ipc"));
+  assert.equal(shmOf(none), undefined);
+  assert.throws(() => build({ pidNamespace: shared }), /nobody holds/);
+});
+
+test("buildOciSpec() puts init before the command, where it is installed", () => {
+  const spec = build({ init: true });
+  assert.deepEqual(spec.process.args, ["/sbin/docker-init", "--", "/bin/sh"]);
+  assert.equal(spec.mounts.at(-1)?.source, "/usr/bin/catatonit");
+  assert.throws(() => build({ init: true }, { initPath: undefined }), /Debian package catatonit/);
+});
+
+test("buildOciSpec() allows swap as asked, and says where the kernel cannot", () => {
+  const bytes = 512 * MEBIBYTE;
+  const of = (over: Partial<ContainerSpec>, facts: Partial<HostFacts> = {}) =>
+    build({ memorySwapBytesMax: 2 * bytes, ...over }, facts).linux.resources.memory;
+  assert.equal(of({}).swap, 2 * bytes);
+  assert.equal(of({ swappiness: 10 }).swappiness, 10);
+  assert.equal(of({ memorySwapBytesMax: undefined, swappiness: 10 }).swappiness, undefined);
+  assert.equal(of({ swappiness: 60 }, { cgroupVersion: 2 }).swappiness, undefined);
+  assert.throws(() => of({ swappiness: 10 }, { cgroupVersion: 2 }), /swappiness: .* version 2/);
+  assert.throws(() => of({ memoryBytesMax: undefined }), /maxSwap needs a memory limit/);
+  assert.throws(() => of({}, { canLimitSwap: false }), /does not account for swap/);
+});
+
+test("buildOciSpec() makes mapped devices and allows them, in privileged containers too", () => {
+  const node = { type: "c", major: 10, minor: 200, fileMode: 0o666, uid: 0, gid: 0 } as const;
+  const rule = { allow: true, type: "c", major: 10, minor: 200, access: "rw" } as const;
+  const devices = [{ node: { ...node, path: "/dev/kvm" }, rule }];
+  const usual = build({}, {}, root, { devices });
+  assert.deepEqual(usual.linux.devices, [{ ...node, path: "/dev/kvm" }]);
+  assert.deepEqual(usual.linux.resources.devices, [{ allow: false, access: "rwm" }, rule]);
+  const privileged = build({ privileged: true }, {}, root, { devices });
+  assert.deepEqual(
+    privileged.linux.devices,
+    [{ ...node, path: "/dev/kvm" }],
+    "mapped over its own",
+  );
 });
 
 test("buildOciSpec() lets the later environment entry win and fills in the usual ones", () => {
@@ -136,6 +227,8 @@ test("buildOciSpec() lets the later environment entry win and fills in the usual
 test("buildOciSpec() joins the task's network, and has every other namespace to itself", () => {
   assert.deepEqual(types(build()), ["pid", "ipc", "uts", "mount", "network"]);
   assert.deepEqual(types(build({ network: { mode: "host" } })), ["pid", "ipc", "uts", "mount"]);
+  const isolated = build({ network: { mode: "isolated" } }).linux.namespaces.at(-1);
+  assert.deepEqual(isolated, { type: "network" });
   assert.ok(types(build({}, { cgroupVersion: 2 })).includes("cgroup"));
 });
 

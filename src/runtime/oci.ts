@@ -56,18 +56,28 @@ export interface OciDevice {
   readonly gid: number;
 }
 
+/** Without a type, all devices are meant. */
+export interface OciDeviceRule {
+  readonly allow: boolean;
+  readonly access: string;
+  readonly type?: "c" | "b";
+  readonly major?: number;
+  readonly minor?: number;
+}
+
 export interface OciLinux {
   readonly cgroupsPath: string;
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
   readonly sysctl: Readonly<Record<string, string>>;
   readonly resources: {
-    readonly devices: readonly { readonly allow: boolean; readonly access: string }[];
+    readonly devices: readonly OciDeviceRule[];
     readonly cpu: { readonly shares: number };
     readonly memory: {
       readonly limit?: number;
       /** Memory and swap together. */
       readonly swap?: number;
       readonly reservation?: number;
+      readonly swappiness?: number;
     };
     readonly pids: { readonly limit: number };
   };

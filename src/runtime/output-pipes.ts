@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { constants, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Clock } from "../lib/clock.ts";
+import { makeNamedPipe } from "./named-pipe.ts";
 
 /** A process that a command has left behind may hold its output open; nobody waits longer for what it still writes. */
 const END_MS_MAX = 1_000;
@@ -38,7 +37,8 @@ export function createOutputPipes(directory: string, clock: Clock): OutputPipes 
     open: async (bytesMax) => {
       emptied ??= emptyDirectory(directory);
       await emptied;
-      const path = idle.pop() ?? (await makePipe(join(directory, String(count++))));
+      const path = idle.pop() ?? join(directory, String(count++));
+      await makeNamedPipe(path);
       const reader = read(path, bytesMax);
       return {
         path,
@@ -56,11 +56,6 @@ export function createOutputPipes(directory: string, clock: Clock): OutputPipes 
 async function emptyDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
-}
-
-async function makePipe(path: string): Promise<string> {
-  await promisify(execFile)("mkfifo", ["-m", "600", path]);
-  return path;
 }
 
 function read(

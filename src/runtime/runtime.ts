@@ -30,6 +30,11 @@ export interface Runtime {
   taskStorageUsage(key: TaskStorageKey): Promise<TaskStorageUsage | undefined>;
   /** Prepares the root file system and the process of a container, without running it. Throws RuntimeError. */
   create(spec: ContainerSpec): Promise<void>;
+  /**
+   * Makes and runs a container without an image whose one process does nothing but keep a pid and an ipc namespace, and
+   * reap. It is listed, and removed, like every other. One that runs stays; one that has ended is made anew.
+   */
+  holdNamespaces(holder: NamespaceHolder): Promise<void>;
   /** Runs a created container. Throws RuntimeError if its process cannot be started. */
   start(id: string): Promise<void>;
   /**
@@ -185,7 +190,9 @@ export interface ContainerSpec {
   readonly id: string;
   /** The task's id: its containers share a shim and a parent cgroup. */
   readonly taskId: string;
-  /** Name from `Image.name`. */
+  /** Who runs it: `runc`, `crun`, `runsc` or another program with runc's command line, or a shim such as `io.containerd.kata.v2`. */
+  readonly runtime: string;
+  /** Name from `Image.name`; empty: an empty root file system. */
   readonly image: string;
   readonly args: readonly string[];
   /** `NAME=value`, later wins. */
@@ -199,11 +206,18 @@ export interface ContainerSpec {
   readonly cpuShares: number;
   readonly memoryBytesMax: number | undefined;
   readonly memoryBytesReserved: number | undefined;
-  /** Limits of the task as a whole, put on the parent cgroup; undefined: none. */
-  readonly taskLimits: {
-    readonly cpuUnits: number | undefined;
-    readonly memoryBytes: number | undefined;
-  };
+  /** Memory and swap together; undefined: no swap beside the memory limit. */
+  readonly memorySwapBytesMax: number | undefined;
+  /** How readily the kernel swaps its memory out, 0 to 100; undefined: as it does for the machine. */
+  readonly swappiness: number | undefined;
+  /** Limits of the task as a whole, put on the parent cgroup. */
+  readonly taskLimits: TaskLimits;
+  readonly pidNamespace: "own" | "host" | SharedNamespace;
+  /** `none`: its own, and no /dev/shm. */
+  readonly ipcNamespace: "own" | "none" | "host" | SharedNamespace;
+  /** Runs the command under an init process that passes signals on and reaps what is left to it. */
+  readonly init: boolean;
+  readonly devices: readonly DeviceMapping[];
   /** From `createTaskStorage`: where the container's writable layer lies. Absent: with the engine, without a limit. */
   readonly taskStorage?: string | undefined;
   readonly privileged: boolean;
@@ -222,9 +236,48 @@ export interface ContainerSpec {
   readonly mounts: readonly BindMount[];
   /** Gives the process a terminal of its own, on which both output streams are one. */
   readonly terminal: boolean;
+  /** Keeps standard input open, though nobody writes to it; else it is at its end from the start. */
+  readonly stdinOpen: boolean;
   /** Where the container's stdout and stderr go, byte for byte, also while no agent runs. */
   readonly outputPath: string;
   /** Kept with the container; the agent finds its own again by them. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What all containers of a task may use together; undefined: no limit. */
+export interface TaskLimits {
+  /** 1024 are one core; at most that share of each period, not a weight. */
+  readonly cpuUnits: number | undefined;
+  readonly memoryBytes: number | undefined;
+  /** Beside the memory, which then must be limited too. */
+  readonly swapBytes?: number | undefined;
+  readonly pidsMax?: number | undefined;
+}
+
+/** The namespace that a holder keeps for its task: see {@link Runtime.holdNamespaces}. */
+export interface SharedNamespace {
+  /** The holder's id. */
+  readonly holder: string;
+}
+
+/** A device of the machine in a container; a directory of them stands for all that is in it. */
+export interface DeviceMapping {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  /** Of `r`, `w` and `m` (mknod). */
+  readonly permissions: string;
+}
+
+/** Namespaces that the containers of a task share, and what keeps them. */
+export interface NamespaceHolder {
+  /** As of a container; not one of its task's containers. */
+  readonly id: string;
+  readonly taskId: string;
+  readonly runtime: string;
+  readonly taskLimits: TaskLimits;
+  /** Of the /dev/shm that those who share the ipc namespace see. */
+  readonly shmBytes: number;
+  readonly outputPath: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -240,7 +293,9 @@ export type ContainerNetwork =
   /** The machine's own network. */
   | { readonly mode: "host" }
   /** An existing network namespace, e.g. `/run/netns/…`. */
-  | { readonly mode: "namespace"; readonly path: string };
+  | { readonly mode: "namespace"; readonly path: string }
+  /** A namespace of the container's own with a loopback and nothing else. */
+  | { readonly mode: "isolated" };
 
 export interface ContainerState {
   readonly id: string;

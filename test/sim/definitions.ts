@@ -58,6 +58,12 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
   { family: "vpc", networkMode: "awsvpc", containerDefinitions: [container(), SIDECAR] },
   { family: "none", networkMode: "none", containerDefinitions: [container()] },
   {
+    family: "together",
+    networkMode: "none",
+    pidMode: "task",
+    containerDefinitions: [container(), SIDECAR],
+  },
+  {
     family: "gone",
     networkMode: "none",
     containerDefinitions: [container({ image: "absent" })],

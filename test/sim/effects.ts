@@ -81,6 +81,8 @@ export class Effects {
           await runtime.start(id);
           this.#deps.onStarted(id);
         }),
+      holdNamespaces: (holder) =>
+        this.command(`hold namespaces ${holder.id}`, () => runtime.holdNamespaces(holder)),
       restart: (id, after) =>
         this.command(`restart ${id}`, async () => {
           await runtime.restart(id, after);

@@ -88,6 +88,7 @@ async function misplacedContainer(
   for (const machine of machines) {
     for (const { id, status } of await machine.runtime.list()) {
       if (status === "running" && missing.delete(`${machine.id} ${id}`)) continue;
+      if (machine.runtime.holders.has(id) && wanted.has(id.replace(/\.pause$/, ""))) continue;
       return { invariant: "L2", what: `container ${id} on ${machine.id} is ${status} for nobody` };
     }
   }

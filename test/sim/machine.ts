@@ -213,6 +213,7 @@ function agentConfig(
     privateIp: "10.0.0.1",
     architecture: "x64",
     reservedPorts: [22],
+    runtime: "runc",
     version: "0.0.0",
     imagePullBehavior: "default",
   };

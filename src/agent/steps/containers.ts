@@ -94,6 +94,7 @@ async function prepare(
   const spec = containerSpec(task, definition, prepared.image, {
     agentLabel: deps.config.label,
     cluster: deps.config.cluster,
+    runtime: deps.config.runtime,
     network: prepared.network,
     endpoints,
     hostname: hostnameOf(task, name),

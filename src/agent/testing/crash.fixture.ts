@@ -32,6 +32,7 @@ export class CrashPoint {
         ...runtime,
         create: (spec) => this.#effect(() => runtime.create(spec)),
         start: (id) => this.#effect(() => runtime.start(id)),
+        holdNamespaces: (holder) => this.#effect(() => runtime.holdNamespaces(holder)),
         restart: (id, after) => this.#effect(() => runtime.restart(id, after)),
         signal: (id, name) => this.#effect(() => runtime.signal(id, name)),
         remove: (id) => this.#effect(() => runtime.remove(id)),

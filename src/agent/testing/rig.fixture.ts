@@ -27,6 +27,7 @@ export const TEST_CONFIG: AgentConfig = {
   cpuUnits: 2048,
   memoryMiB: 4096,
   reservedPorts: [22],
+  runtime: "runc",
   label: "ec2",
   version: "0.1.0",
   imagePullBehavior: "default",

@@ -104,6 +104,7 @@ export interface BlobUpload {
 export interface CreateTask {
   readonly containerId: string;
   readonly rootfs: readonly Mount[];
+  readonly stdin?: string;
   readonly stdout: string;
   readonly stderr: string;
   readonly terminal: boolean;

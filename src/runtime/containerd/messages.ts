@@ -18,9 +18,12 @@ export interface Timestamp {
   readonly nanos: number;
 }
 
-/** Unlike protobuf's own, containerd's type URLs have no `type.googleapis.com/` in front. */
+/**
+ * Unlike protobuf's own, containerd's type URLs have no `type.googleapis.com/` in front. The one message whose members
+ * protobufjs brings along, and leaves as they are spelled.
+ */
 export interface Any {
-  readonly typeUrl: string;
+  readonly type_url: string;
   readonly value: Uint8Array;
 }
 
