@@ -20,6 +20,7 @@ import { GantryKit, skipReason, until } from "../e2e/gantry-kit.ts";
 import { buildHelloImage } from "../e2e/images.ts";
 import { specOf } from "../images/real-runtime.ts";
 import { type DoorFigure, measureDoor } from "./door.ts";
+import { benchScheduler } from "./scheduler.ts";
 import { measureStore } from "./store.ts";
 
 const ROUNDS = 15;
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   tasks: measureContainers,
   door: printDoor,
   store: measureStore,
+  scheduler: benchScheduler,
 };
 
 const wanted = process.argv.slice(2);

@@ -31,11 +31,17 @@ export function* population(count: number): Generator<Document> {
 
 /** The `i`th task, about 2.4 KB of JSON. */
 export function sampleTask(i: number): Document {
-  const value = i % 10 === 0 ? runningTask(i) : stopped(runningTask(i));
+  const value = i % 10 === 0 ? taskRecord(i) : stopped(taskRecord(i));
   return { key: taskKey(value, value.clusterName, value.id), value };
 }
 
-function runningTask(i: number): Task {
+/** The `i`th task as if it ran. */
+export function runningTask(i: number): Document {
+  const value = taskRecord(i);
+  return { key: taskKey(value, value.clusterName, value.id), value };
+}
+
+function taskRecord(i: number): Task {
   const createdAt = 1_770_000_000_000 + i * 19;
   // In the order of ecs/model/new-task.
   return {

@@ -20,8 +20,7 @@ import { placementAttributesOf } from "../model/task-definition-attributes.ts";
 import { type Placements, place } from "../scheduler/place.ts";
 import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
 import type { EcsDeps } from "./deps.ts";
-import { InstanceLoads } from "./instance-loads.ts";
-import { takeSnapshot } from "./placement-snapshot.ts";
+import { boardOf, groupOnBoard, PlacementBoards } from "./placement-boards.ts";
 
 /** Tasks that want to be placed. */
 export interface PlaceTasksRequest
@@ -52,7 +51,7 @@ export type PlaceTasksResult =
   | { readonly outcome: "tokenSeen"; readonly token: RunToken };
 
 interface PlacementDeps extends EcsDeps {
-  readonly loads: InstanceLoads;
+  readonly boards: PlacementBoards;
 }
 
 /** Lost races in a row against other servers. */
@@ -74,7 +73,7 @@ export class Placer {
   #waitingCount = 0;
 
   constructor(deps: EcsDeps) {
-    this.#deps = { ...deps, loads: new InstanceLoads(deps.cache) };
+    this.#deps = { ...deps, boards: new PlacementBoards(deps.cache) };
   }
 
   /**
@@ -156,20 +155,20 @@ function usableDefinition(deps: EcsDeps, { definition }: TaskSpec): StoreRecord 
 
 function decide(deps: PlacementDeps, request: PlaceTasksRequest): Placements {
   const { spec, instanceIds, count, subnets, constraints, strategies } = request;
-  const snapshot = takeSnapshot(deps.cache, deps.loads, spec, instanceIds);
-  if (snapshot.candidates.length === 0 && spec.launchType === "EC2") {
+  const board = instanceIds ? boardOf(deps.cache, spec, instanceIds) : deps.boards.boardFor(spec);
+  if (board.size === 0 && spec.launchType === "EC2") {
     throw new ApiError(
       "InvalidParameterException",
       "No Container Instances were found in your cluster.",
     );
   }
   return place(
-    snapshot,
+    board,
     {
       count,
       needs: needsOf(spec),
       attributes: placementAttributesOf(spec.definition.document, spec),
-      group: spec.group,
+      group: groupOnBoard(spec),
       constraints,
       strategies,
       ...(subnets && { subnets }),

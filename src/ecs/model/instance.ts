@@ -55,6 +55,8 @@ export interface HostResources {
   /** TCP host ports in use. */
   readonly ports: readonly number[];
   readonly portsUdp: readonly number[];
+  /** Ids. Absent: none. */
+  readonly gpus?: readonly string[];
 }
 
 /** Name-only for most capabilities. */

@@ -77,6 +77,7 @@ export function add(a: HostResources, b: HostResources): HostResources {
     memoryMiB: a.memoryMiB + b.memoryMiB,
     ports: union(a.ports, b.ports),
     portsUdp: union(a.portsUdp, b.portsUdp),
+    ...(b.gpus?.length ? { gpus: [...(a.gpus ?? []), ...b.gpus] } : a.gpus && { gpus: a.gpus }),
   };
 }
 
@@ -88,6 +89,9 @@ export function remainingOf(instance: Instance, taken: HostResources): HostResou
     memoryMiB: registered.memoryMiB - taken.memoryMiB,
     ports: union(registered.ports, taken.ports),
     portsUdp: union(registered.portsUdp, taken.portsUdp),
+    ...(registered.gpus && {
+      gpus: registered.gpus.filter((id) => taken.gpus?.includes(id) !== true),
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { availabilityZoneOf } from "../model/instance.ts";
 import { matchesQuery } from "../model/query.ts";
-import { type Candidate, type PlacementRequest, remainingAmount } from "./snapshot.ts";
+import type { Expression } from "../model/query-parse.ts";
+import { type Candidate, gpusLeft, type PlacementRequest, remainingAmount } from "./snapshot.ts";
 
 /** One thing an instance must be or have to take a task. */
 export interface Filter {
@@ -41,6 +42,14 @@ function hasAmount(amount: "cpuUnits" | "memoryMiB", reason: string, unit: strin
     }),
   };
 }
+
+const hasGpus: Filter = {
+  check: (candidate, { gpuCount = 0 }) => gpusLeft(candidate).length >= gpuCount,
+  explain: (candidate, { gpuCount = 0 }) => ({
+    reason: "RESOURCE:GPU",
+    detail: `${gpuCount} GPUs exceed the remaining ${gpusLeft(candidate).length}`,
+  }),
+};
 
 const hasPorts = hasFree("ports", "RESOURCE:PORTS", "TCP");
 const hasPortsUdp = hasFree("portsUdp", "RESOURCE:PORTS_UDP", "UDP");
@@ -106,13 +115,7 @@ const isDistinct: Filter = {
 const isMember: Filter = {
   check: (candidate, { constraints }) =>
     constraints.every(
-      (constraint) =>
-        constraint.type !== "memberOf" ||
-        matchesQuery(constraint.expression, {
-          instance: candidate.instance,
-          runningTasksCount: candidate.runningTasksCount,
-          groups: [...candidate.groups.keys()],
-        }),
+      (constraint) => constraint.type !== "memberOf" || isOf(candidate, constraint.expression),
     ),
   explain: () => ({
     reason: "MemberOf placement constraint unsatisfied.",
@@ -120,11 +123,46 @@ const isMember: Filter = {
   }),
 };
 
+function isOf(candidate: Candidate, expression: Expression): boolean {
+  const { instance, runningTasksCount, groups } = candidate;
+  return matchesQuery(expression, { instance, runningTasksCount, groups: [...groups.keys()] });
+}
+
+/** Whether an expression asks only for what all candidates of one kind have in common (`kinds.ts`). */
+export function isAboutKind(expression: Expression): boolean {
+  switch (expression.kind) {
+    case "and":
+    case "or":
+      return isAboutKind(expression.left) && isAboutKind(expression.right);
+    case "not":
+      return isAboutKind(expression.operand);
+    case "comparison":
+      return expression.subject.startsWith("attribute:") || expression.subject === "agentConnected";
+  }
+}
+
+/** The constraints that each candidate has to be asked for itself. */
+export function passesDynamicConstraints(
+  candidate: Candidate,
+  { constraints }: PlacementRequest,
+): boolean {
+  return constraints.every(
+    (constraint) =>
+      constraint.type !== "memberOf" ||
+      isAboutKind(constraint.expression) ||
+      isOf(candidate, constraint.expression),
+  );
+}
+
+/** What all candidates of one kind answer alike. */
+export const KIND_FILTERS: readonly Filter[] = [hasAgent, hasAttributes, isInZone, isMember];
+
 /** ECS's order (`ecs-behaviour` §4.1): the first that says no is the reason a user sees. */
 export const FILTERS: readonly Filter[] = [
   hasAgent,
   hasCpu,
   hasMemory,
+  hasGpus,
   hasPorts,
   hasPortsUdp,
   hasAttributes,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Random } from "../../lib/random.ts";
 import { parseQuery } from "../model/query-parse.ts";
 import { NO_RESOURCES } from "../model/resources.ts";
+import { Board } from "./board.ts";
 import { place } from "./place.ts";
 import { buildCandidate, buildRequest, inZone } from "./scheduler.fixture.ts";
 import type { Candidate, PlacementRequest } from "./snapshot.ts";
@@ -16,11 +17,11 @@ const first: Random = {
 };
 
 function placedIds(candidates: readonly Candidate[], request: PlacementRequest): string[] {
-  return place({ candidates }, request, first).placed.map(({ instance }) => instance.id);
+  return place(Board.of(candidates), request, first).placed.map(({ instance }) => instance.id);
 }
 
 function reasonOf(candidate: Candidate, request: PlacementRequest): string | undefined {
-  return place({ candidates: [candidate] }, request, first).refusals[0]?.reason;
+  return place(Board.of([candidate]), request, first).refusals[0]?.reason;
 }
 
 const needs = buildRequest().needs;
@@ -68,14 +69,14 @@ test("place() names the first thing in the way, in ECS's words", () => {
 test("place() counts what the machine's other instances have taken", () => {
   const machine = { ec2InstanceId: "i-shared" };
   const candidates = [buildCandidate(1, machine), buildCandidate(2, machine)];
-  const { placed, unplacedCount } = place({ candidates }, buildRequest({ count: 5 }), first);
+  const { placed, unplacedCount } = place(Board.of(candidates), buildRequest({ count: 5 }), first);
   assert.equal(placed.length, 4);
   assert.equal(unplacedCount, 1);
 });
 
 test("place() refuses with the amount that is left", () => {
   const candidate = buildCandidate(1, {}, { taken: { ...NO_RESOURCES, cpuUnits: 4000 } });
-  const { refusals } = place({ candidates: [candidate] }, buildRequest(), first);
+  const { refusals } = place(Board.of([candidate]), buildRequest(), first);
   assert.equal(refusals[0]?.detail, "1024 CPU units exceed the remaining 96 CPU units");
 });
 
@@ -94,7 +95,7 @@ test("place() takes the subnet of the instance's zone", () => {
     availabilityZone: `us-east-1${letter}`,
   }));
   const candidates = [buildCandidate(1, inZone("us-east-1b"))];
-  const { placed } = place({ candidates }, buildRequest({ subnets }), first);
+  const { placed } = place(Board.of(candidates), buildRequest({ subnets }), first);
   assert.equal(placed[0]?.subnetId, "subnet-b");
 });
 

@@ -1,16 +1,17 @@
+import { assert } from "../../lib/errors.ts";
 import type { Random } from "../../lib/random.ts";
 import { availabilityZoneOf } from "../model/instance.ts";
-import { add } from "../model/resources.ts";
+import type { Board } from "./board.ts";
 import { FILTERS } from "./filters.ts";
+import { Search } from "./search.ts";
 import {
   type Candidate,
+  gpusLeft,
   type Placed,
   type PlacementRequest,
   pick,
   type Refusal,
-  type Snapshot,
 } from "./snapshot.ts";
-import { choose } from "./strategies.ts";
 
 /** Where tasks go, and for those that go nowhere one refusal of every instance tried. */
 export interface Placements {
@@ -21,54 +22,46 @@ export interface Placements {
 }
 
 /**
- * Finds places for the request's tasks, one after the other, so that each sees what the ones before it took. Pure:
- * equal input gives equal placements.
+ * Finds places for the request's tasks, one after the other, so that each sees what the ones before it took. Pure: equal
+ * boards and requests give equal placements, and the board stays as it is.
  */
-export function place(snapshot: Snapshot, request: PlacementRequest, random: Random): Placements {
+export function place(board: Board, request: PlacementRequest, random: Random): Placements {
+  const search = new Search(board, request);
   const placed: Placed[] = [];
-  let { candidates } = snapshot;
   while (placed.length < request.count) {
-    const eligible: Candidate[] = [];
-    const refusals: Refusal[] = [];
-    for (const candidate of candidates) {
-      const refusal = refuse(candidate, request);
-      if (refusal) refusals.push(refusal);
-      else eligible.push(candidate);
-    }
-    const chosen = choose(eligible, candidates, request, random);
-    if (!chosen) return { placed, unplacedCount: request.count - placed.length, refusals };
-    placed.push(placedOn(chosen, request, random));
-    candidates = candidates.map((candidate) => withTask(candidate, chosen, request));
+    const row = search.best(random);
+    if (row === undefined) break;
+    placed.push(placedOn(search.candidate(row), request, random));
+    search.take(row);
   }
-  return { placed, unplacedCount: 0, refusals: [] };
+  const unplacedCount = request.count - placed.length;
+  const refusals =
+    unplacedCount === 0
+      ? []
+      : board.candidates.map((_, row) => explain(search.candidate(row), request));
+  return { placed, unplacedCount, refusals };
 }
 
-function refuse(candidate: Candidate, request: PlacementRequest): Refusal | undefined {
+/** Why a candidate that cannot take a task cannot: the first filter that says no. */
+function explain(candidate: Candidate, request: PlacementRequest): Refusal {
+  const { instance } = candidate;
   const passedCount = FILTERS.findIndex((filter) => !filter.check(candidate, request));
   const filter = FILTERS[passedCount];
-  return (
-    filter && { instance: candidate.instance, passedCount, ...filter.explain(candidate, request) }
-  );
+  assert(filter, `instance ${instance.id} passes every filter and was not eligible`);
+  return { instance, passedCount, ...filter.explain(candidate, request) };
 }
 
-function placedOn({ instance }: Candidate, { subnets }: PlacementRequest, random: Random): Placed {
+function placedOn(candidate: Candidate, request: PlacementRequest, random: Random): Placed {
+  const { instance } = candidate;
   const zone = availabilityZoneOf(instance);
+  const { subnets = [], gpuCount = 0 } = request;
   const subnet = pick(
-    (subnets ?? []).filter(({ availabilityZone }) => availabilityZone === zone),
+    subnets.filter(({ availabilityZone }) => availabilityZone === zone),
     random,
   );
-  return { instance, ...(subnet && { subnetId: subnet.subnetId }) };
-}
-
-/** A candidate after a task went to `chosen`: every instance of that machine has less left. */
-function withTask(
-  candidate: Candidate,
-  chosen: Candidate,
-  { needs, group }: PlacementRequest,
-): Candidate {
-  if (candidate.instance.ec2InstanceId !== chosen.instance.ec2InstanceId) return candidate;
-  const taken = add(candidate.taken, needs);
-  if (candidate !== chosen) return { ...candidate, taken };
-  const groups = new Map(candidate.groups);
-  return { ...candidate, taken, groups: groups.set(group, (groups.get(group) ?? 0) + 1) };
+  return {
+    instance,
+    ...(subnet && { subnetId: subnet.subnetId }),
+    ...(gpuCount > 0 && { gpuIds: gpusLeft(candidate).slice(0, gpuCount) }),
+  };
 }

@@ -2,13 +2,7 @@ import type { Random } from "../../lib/random.ts";
 import type { Attribute, HostResources, Instance } from "../model/instance.ts";
 import type { Expression } from "../model/query-parse.ts";
 
-/** What the scheduler sees: plain data of one moment. */
-export interface Snapshot {
-  /** In a fixed order, so that equal input gives equal placements. */
-  readonly candidates: readonly Candidate[];
-}
-
-/** A container instance that might take a task. */
+/** A container instance that might take a task: plain data of one moment. */
 export interface Candidate {
   readonly instance: Instance;
   /** What all tasks on its machine take, those of the machine's other instances included. */
@@ -16,7 +10,7 @@ export interface Candidate {
   readonly runningTasksCount: number;
   /** Tasks that its machine was lost with and has not said to have ended: they may still run there. */
   readonly unconfirmedCount: number;
-  /** How many tasks of each group are on this instance and not stopped. */
+  /** How many tasks of each group are on this instance and not stopped. What a group is called is the caller's. */
   readonly groups: ReadonlyMap<string, number>;
 }
 
@@ -28,11 +22,19 @@ export function remainingAmount(
   return instance.registered[amount] - taken[amount];
 }
 
+/** Ids of the GPUs that a candidate's machine has left, in the order of its registration. */
+export function gpusLeft({ instance, taken }: Candidate): readonly string[] {
+  const { gpus = [] } = instance.registered;
+  return gpus.length === 0 ? gpus : gpus.filter((id) => taken.gpus?.includes(id) !== true);
+}
+
 /** Equal tasks that want a place. */
 export interface PlacementRequest {
   readonly count: number;
   /** Of each. */
   readonly needs: HostResources;
+  /** GPUs of each. */
+  readonly gpuCount?: number;
   /** What an instance must have: with the value, where one is given. */
   readonly attributes: readonly Attribute[];
   readonly group: string;
@@ -62,6 +64,8 @@ export type Strategy =
 export interface Placed {
   readonly instance: Instance;
   readonly subnetId?: string;
+  /** Those of the machine's that the task has for itself. */
+  readonly gpuIds?: readonly string[];
 }
 
 /** Why one task did not go to one instance. */
