@@ -15,6 +15,8 @@ import { ecsService } from "../src/ecs/operations/table.ts";
 import { iamService } from "../src/iam/service.ts";
 import { messageOf } from "../src/lib/errors.ts";
 import { logsService } from "../src/logs/operations.ts";
+import { secretsService } from "../src/secrets/operations.ts";
+import { ssmService } from "../src/ssm/operations.ts";
 import { stsService } from "../src/sts/operations.ts";
 
 const FILE = fileURLToPath(new URL("../docs/compatibility.md", import.meta.url));
@@ -29,6 +31,8 @@ function services(): readonly Service[] {
     ec2Service(inert),
     iamService(inert),
     logsService(inert),
+    secretsService(inert),
+    ssmService(inert),
     stsService(inert),
   ];
 }

@@ -300,6 +300,7 @@ const TARGET_PREFIX = {
   ecs: "AmazonEC2ContainerServiceV20141113",
   logs: "Logs_20140328",
   secretsmanager: "secretsmanager",
+  ssm: "AmazonSSM",
   ecr: "AmazonEC2ContainerRegistry_V20150921",
 };
 

@@ -29,13 +29,18 @@ import { nodeJoinRoutes } from "./iam/node-join.ts";
 import { withServiceLinkedRole } from "./iam/on-demand-role.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
+import { openMasterKey } from "./lib/master-key.ts";
 import type { Random } from "./lib/random.ts";
+import { Sealer } from "./lib/sealer.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { logsIndexes } from "./logs/indexes.ts";
 import { logsService } from "./logs/operations.ts";
 import { runLogReaper } from "./logs/reaper.ts";
+import { secretsService } from "./secrets/operations.ts";
+import { createSecretReaper } from "./secrets/reaper.ts";
+import { ssmService } from "./ssm/operations.ts";
 import { createCache } from "./store/cache.ts";
-import { runController } from "./store/controller.ts";
+import { type Controller, runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { stsService } from "./sts/operations.ts";
@@ -122,23 +127,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const nodeFeed = createNodeFeed(deps);
   loops.start("dispatcher", (signal) => dispatcher.run(signal));
   loops.start("node feed", (signal) => nodeFeed.run(signal));
-  const controllers = [
-    createInstancesController(deps, {
-      lossAfterMs: options.nodeLossAfterMs,
-      retentionMs: options.taskRetentionMs,
-    }),
-    createNetworkInterfacesController(deps),
-    createTaskDefinitionReaper(deps),
-    createTaskReaper(deps, { retentionMs: options.taskRetentionMs }),
-  ];
-  for (const controller of controllers)
+  const sealer = new Sealer(await openMasterKey(join(directory, "master.key"), random), random);
+  for (const controller of controllersOf(deps, sealer, options))
     loops.start(controller.name, (signal) => runController(controller, deps, signal));
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
   const iam = createIam(deps, access.policiesOf);
   loops.start("last uses", (signal) => iam.run(signal));
   const gateway = createGateway({
-    services: servicesOf({ deps, logStore, access, iam, sessions, directory }),
+    services: servicesOf({ deps, logStore, access, iam, sessions, sealer, directory }),
     findIdentity: access.findIdentity,
     authorize: iam.noting(access.authorize),
     encodeDenial: (details) => sessions.sealDenial(details),
@@ -169,6 +166,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
+/** The loops that look at records. */
+function controllersOf(
+  deps: EcsDeps,
+  sealer: Sealer,
+  { nodeLossAfterMs, taskRetentionMs }: ServerOptions,
+): readonly Controller[] {
+  return [
+    createInstancesController(deps, {
+      lossAfterMs: nodeLossAfterMs,
+      retentionMs: taskRetentionMs,
+    }),
+    createNetworkInterfacesController(deps),
+    createTaskDefinitionReaper(deps),
+    createTaskReaper(deps, { retentionMs: taskRetentionMs }),
+    createSecretReaper({ ...deps, sealer }),
+  ];
+}
+
 /** What the door serves. */
 function servicesOf(parts: {
   readonly deps: EcsDeps;
@@ -176,9 +191,10 @@ function servicesOf(parts: {
   readonly access: Access;
   readonly iam: Iam;
   readonly sessions: Sessions;
+  readonly sealer: Sealer;
   readonly directory: string;
 }): readonly Service[] {
-  const { deps, logStore, access, iam, sessions } = parts;
+  const { deps, logStore, access, iam, sealer, sessions } = parts;
   const findProviderKeys = createFindProviderKeys({
     clock: deps.clock,
     directory: join(parts.directory, "oidc-keys"),
@@ -193,6 +209,8 @@ function servicesOf(parts: {
     ec2Service(deps),
     logsService({ ...deps, logStore }),
     iam.service,
+    secretsService({ ...deps, sealer }),
+    ssmService({ ...deps, sealer }),
     stsService({ ...deps, ...access, sessions, findProviderKeys }),
   ];
 }

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 
-const SERVICES = ["ecs", "iam", "sts", "ec2", "logs"];
+const SERVICES = ["ecs", "iam", "sts", "ec2", "logs", "secrets", "ssm"];
 
 /** Folder (or file) below src → the folders it may import from. Its own is always allowed. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {

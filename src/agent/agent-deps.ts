@@ -11,7 +11,7 @@ export interface ApiClient {
 
 /** Where a client speaks to. */
 export interface ApiTarget {
-  readonly service: "ecs" | "logs" | "secretsmanager" | "ecr";
+  readonly service: "ecs" | "logs" | "secretsmanager" | "ssm" | "ecr";
   readonly region: string;
   /** Absent: the node's own server. */
   readonly endpoint?: string;

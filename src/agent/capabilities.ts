@@ -43,6 +43,8 @@ export function capabilities(architecture: NodeJS.Architecture): readonly Attrib
       "com.amazonaws.ecs.capability.ecr-auth",
       "ecs.capability.execution-role-ecr-pull",
       "ecs.capability.private-registry-authentication.secretsmanager",
+      "ecs.capability.secrets.ssm.environment-variables",
+      "ecs.capability.secrets.asm.environment-variables",
       "ecs.capability.execution-role-awslogs",
       "ecs.capability.task-eni",
       "ecs.capability.task-cpu-mem-limit",

@@ -188,7 +188,7 @@ test("each feature this agent lacks is found by the definition's name for it", (
     [inHostConfig({ Init: false, Devices: [], MemorySwap: null }), undefined],
     [inHostConfig({ Runtime: "kata" }), "Runtime"],
     [inHostConfig({ SecurityOpt: ["label:x"] }), "security option label:x"],
-    [payloadContainer("c", { secrets: [{}] }), "secrets"],
+    [payloadContainer("c", { environmentFiles: [{}] }), "environmentFiles"],
   ];
   for (const [container, feature] of cases) {
     const found = findUnsupported(payloadTask("a1", { containers: [container] }));

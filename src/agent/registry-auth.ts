@@ -1,21 +1,17 @@
-import { type Backoff, backoffMs } from "../lib/backoff.ts";
-import type { Clock } from "../lib/clock.ts";
-import { ApiError, messageOf, UnavailableError } from "../lib/errors.ts";
-import type { Random } from "../lib/random.ts";
 import type { PayloadContainer, RegistryAuthentication } from "../protocol/acs.ts";
 import type { RegistryLogin } from "../runtime/runtime.ts";
-import type { ApiFactory, ApiTarget, Credentials } from "./agent-deps.ts";
-import type { RoleCredentialsCache } from "./role-credentials.ts";
+import type { Credentials } from "./agent-deps.ts";
+import {
+  ExecutionRole,
+  type ExecutionRoleDeps,
+  failedCall,
+  resourceFailure,
+} from "./execution-role.ts";
 import { TaskFailure } from "./task-failure.ts";
-import { waitForChange } from "./wake.ts";
 
-export interface RegistryAuthDeps {
-  readonly api: ApiFactory;
+export interface RegistryAuthDeps extends ExecutionRoleDeps {
   /** The node's own. */
   readonly credentials: () => Credentials;
-  readonly roleCredentials: RoleCredentialsCache;
-  readonly clock: Clock;
-  readonly random: Random;
 }
 
 interface EcrToken {
@@ -24,11 +20,6 @@ interface EcrToken {
   readonly expiresAt: number;
 }
 
-/** Chosen: calls to a service that cannot be reached, as many as the SDK of ECS's agent makes. */
-const CALLS_MAX = 3;
-const CALL_BACKOFF: Backoff = { firstMs: 500, factor: 2, maxMs: 5_000 };
-/** How long a new task waits for the credentials that come by themselves. */
-const CREDENTIALS_MS_MAX = 30_000;
 /** ECR gives tokens for twelve hours. One is not used in its last minutes: a pull takes time. */
 const ECR_TOKEN_MARGIN_MS = 10 * 60_000;
 /** Chosen: tokens kept, one for each registry and role. */
@@ -37,10 +28,12 @@ const ECR_TOKENS_MAX = 1000;
 /** The logins that task definitions ask for: out of a secret, or of ECR. */
 export class RegistryAuth {
   readonly #deps: RegistryAuthDeps;
+  readonly #executionRole: ExecutionRole;
   readonly #ecrTokens = new Map<string, EcrToken>();
 
   constructor(deps: RegistryAuthDeps) {
     this.#deps = deps;
+    this.#executionRole = new ExecutionRole(deps);
   }
 
   /** The login for a container's image; undefined when the definition names none. Throws TaskFailure, in ECS's words. */
@@ -69,12 +62,17 @@ export class RegistryAuth {
     { credentialsParameter, region }: AsmAuthData,
     signal: AbortSignal,
   ): Promise<RegistryLogin> {
-    const credentials = await this.#executionRole(taskArn, signal);
+    const credentials = await this.#executionRole.credentials(taskArn, signal);
     const target = { service: "secretsmanager", region } as const;
     let output: unknown;
     try {
       const input = { SecretId: credentialsParameter };
-      output = await this.#call(target, credentials, ["GetSecretValue", input], signal);
+      output = await this.#executionRole.call(
+        target,
+        credentials,
+        ["GetSecretValue", input],
+        signal,
+      );
     } catch (error) {
       throw resourceFailure(`unable to retrieve secret from asm: ${failedCall(error)}`);
     }
@@ -93,7 +91,7 @@ export class RegistryAuth {
   ): Promise<RegistryLogin> {
     const { clock } = this.#deps;
     const credentials = useExecutionRole
-      ? await this.#executionRole(taskArn, signal)
+      ? await this.#executionRole.credentials(taskArn, signal)
       : this.#deps.credentials;
     const caller = useExecutionRole ? this.#roleArn(taskArn) : "node";
     const key = `${region} ${registryId} ${endpointOverride ?? ""} ${caller}`;
@@ -108,7 +106,10 @@ export class RegistryAuth {
     try {
       const input = { registryIds: [registryId] };
       const call = ["GetAuthorizationToken", input] as const;
-      token = ecrTokenOf(await this.#call(target, credentials, call, signal), clock.now());
+      token = ecrTokenOf(
+        await this.#executionRole.call(target, credentials, call, signal),
+        clock.now(),
+      );
     } catch (error) {
       throw new TaskFailure(`CannotPullECRContainerError: ${failedCall(error)}`, container);
     }
@@ -124,62 +125,13 @@ export class RegistryAuth {
     return token.login;
   }
 
-  /** Credentials of the task's execution role, which the server sends by themselves. */
-  async #executionRole(taskArn: string, signal: AbortSignal): Promise<() => Credentials> {
-    const { clock, roleCredentials } = this.#deps;
-    const current = (): Credentials | undefined => roleCredentials.get(taskArn, "TaskExecution");
-    const giveUpAt = clock.now() + CREDENTIALS_MS_MAX;
-    while (current() === undefined && clock.now() < giveUpAt && !signal.aborted) {
-      await waitForChange(clock, roleCredentials.changed(), giveUpAt, signal);
-    }
-    signal.throwIfAborted();
-    const first = current();
-    if (first === undefined) {
-      throw resourceFailure("the task has no execution role, or its credentials did not arrive");
-    }
-    return () => current() ?? first;
-  }
-
   #roleArn(taskArn: string): string {
     return this.#deps.roleCredentials.get(taskArn, "TaskExecution")?.roleArn ?? taskArn;
-  }
-
-  async #call(
-    target: ApiTarget,
-    credentials: () => Credentials,
-    [operation, input]: readonly [operation: string, input: unknown],
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const { api, clock, random } = this.#deps;
-    const client = api(target, credentials);
-    for (let failures = 1; ; failures++) {
-      try {
-        return await client.call(operation, input, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof UnavailableError) || failures === CALLS_MAX) throw error;
-        await clock.sleep(backoffMs(CALL_BACKOFF, failures, random), signal);
-      }
-    }
   }
 }
 
 type AsmAuthData = Extract<RegistryAuthentication, { type: "asm" }>["asmAuthData"];
 type EcrAuthData = Extract<RegistryAuthentication, { type: "ecr" }>["ecrAuthData"];
-
-/** ECS's words for what keeps a whole task from starting. */
-function resourceFailure(reason: string): TaskFailure {
-  return new TaskFailure(
-    `ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ${reason}`,
-  );
-}
-
-function failedCall(error: unknown): string {
-  if (error instanceof ApiError) {
-    return `service call has been retried 1 time(s): ${error.code}: ${error.message}`;
-  }
-  return `service call has been retried ${CALLS_MAX} time(s): RequestError: send request failed caused by: ${messageOf(error)}`;
-}
 
 /** Never says what it read: it is a secret. */
 function loginOf(text: unknown): RegistryLogin | undefined {

@@ -10,8 +10,10 @@ import type { ContainerNetwork } from "../runtime/runtime.ts";
 import { adoptOne } from "./adopt.ts";
 import { Attendance } from "./attendance.ts";
 import { restarted, stoppedBy } from "./container-end.ts";
+import type { ExecutionRoleDeps } from "./execution-role.ts";
 import { healthAtStart } from "./health-check.ts";
 import { linksOf } from "./links.ts";
+import { TaskSecrets } from "./secrets.ts";
 import {
   type ContainersDeps,
   containerDown,
@@ -50,7 +52,11 @@ const UP_LIMITS: Partial<Record<Step["kind"], { readonly ms: number; readonly er
   restart: { ms: 180_000, error: "CannotStartContainerError" },
 };
 
-export interface TaskControllerDeps extends ContainersDeps, ImagesDeps, LogsDeps {
+export interface TaskControllerDeps
+  extends ContainersDeps,
+    ExecutionRoleDeps,
+    ImagesDeps,
+    LogsDeps {
   readonly dataplane: Dataplane;
   /** How many containers of this machine are made or removed at a time. */
   readonly permits: Permits;
@@ -64,6 +70,7 @@ export class TaskController {
   readonly #logs: TaskLogs;
   readonly #attendance: Attendance;
   readonly #images: TaskImages;
+  readonly #secrets: TaskSecrets;
   #progress: TaskProgress = NO_PROGRESS;
   #network: TaskNetwork | undefined;
   /** Containers whose start failed in a way that does not tell whether they run. */
@@ -75,6 +82,7 @@ export class TaskController {
     this.#logs = new TaskLogs(deps, entry.record.task);
     this.#attendance = new Attendance(deps, entry, this.#logs);
     this.#images = new TaskImages(deps, entry, (failure) => this.#fail(failure));
+    this.#secrets = new TaskSecrets(deps, entry.record.task);
   }
 
   /** Works until nothing of the task is left on this machine, or `signal` aborts: then all stays as it is. */
@@ -268,13 +276,14 @@ export class TaskController {
     }
     const volumes = normalImageVolumes(image.config.volumes);
     if (volumes.length > 0) this.#change(name, { imageVolumes: volumes });
+    const secrets = await this.#secrets.of(name, signal);
     await permits.use(async () => {
       const own = network.mode === "bridge" ? await this.#bridgeUp(name, signal) : network;
       const links = linksOf(this.#entry.record, name);
       const { address } = this.#container(name);
       const imageVolumes = (other: string): readonly string[] =>
         this.#container(other).imageVolumes ?? [];
-      const place = { network: own, address, links, taskStorage };
+      const place = { network: own, address, links, taskStorage, secrets };
       await containerUp(this.#deps, task, name, { ...place, image, credentialsId, imageVolumes });
     });
     if (signal.aborted) return;

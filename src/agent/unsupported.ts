@@ -11,7 +11,7 @@ import { volumeOf } from "./volumes.ts";
 /** The first thing this agent cannot do for a task, and the container that asks for it, if it is not the whole task. */
 export interface Unsupported {
   readonly container?: string;
-  /** By the task definition's name, e.g. `secrets`. */
+  /** By the task definition's name, e.g. `environmentFiles`. */
   readonly feature: string;
 }
 
@@ -48,7 +48,6 @@ const HOST_CONFIG_KEYS = new Set([
 ]);
 const TASK_FEATURES = ["proxyConfiguration", "attachments", "associations", "enableFaultInjection"];
 const CONTAINER_FEATURES = [
-  "secrets",
   "environmentFiles",
   "firelensConfiguration",
   "credentialSpecs",

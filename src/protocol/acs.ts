@@ -147,7 +147,7 @@ export interface PayloadContainer {
   readonly dockerConfig: DockerConfigStrings;
   /** `ExecutionRole`: the log driver signs with the execution role's credentials. */
   readonly logsAuthStrategy?: "ExecutionRole";
-  readonly secrets?: readonly unknown[];
+  readonly secrets?: readonly PayloadSecret[];
   readonly registryAuthentication?: RegistryAuthentication;
   readonly environmentFiles?: readonly unknown[];
   readonly firelensConfiguration?: unknown;
@@ -181,6 +181,18 @@ export type RegistryAuthentication =
         readonly useExecutionRole?: boolean;
       };
     };
+
+/** A value that the agent fetches in the execution role before the container starts. */
+export interface PayloadSecret {
+  /** Of the variable, or of the log driver's option. */
+  readonly name: string;
+  /** As the task definition has it. */
+  readonly valueFrom: string;
+  readonly region: string;
+  readonly provider: "ssm" | "asm";
+  readonly type: "ENVIRONMENT_VARIABLE" | "BOOTSTRAP";
+  readonly target: "CONTAINER" | "LOG_DRIVER";
+}
 
 export interface PayloadPortMapping {
   readonly containerPort?: number;

@@ -1,6 +1,7 @@
 import type { PutParameterRequest, PutParameterResult, Tag } from "@aws-sdk/client-ssm";
 import type { Call } from "../door/service.ts";
 import { ApiError } from "../lib/errors.ts";
+import { LinearRegex } from "../lib/linear-regex.ts";
 import { commit } from "../store/commit.ts";
 import type { StoreRecord, Write } from "../store/store.ts";
 import type { SsmDeps } from "./deps.ts";
@@ -19,8 +20,6 @@ import { toTags } from "./tags.ts";
 const VALUE_BYTES_MAX = { Standard: 4096, Advanced: 8192 } as const;
 const VERSIONS_MAX = 100;
 const ATTEMPTS_MAX = 10;
-/** A pattern is a caller's regular expression that runs on his own value: bounded, so that it cannot hold up others. */
-const PATTERN_LENGTH_MAX = 1024;
 
 /** Makes a parameter, or a new version of one when overwriting is wanted. */
 export async function putParameter(
@@ -179,10 +178,9 @@ function checkValue(
 }
 
 function checkPattern(pattern: string, value: string): void {
-  let allowed: RegExp;
+  let allowed: LinearRegex;
   try {
-    if (pattern.length > PATTERN_LENGTH_MAX || /[+*}]\)?[+*{]/.test(pattern)) throw new Error();
-    allowed = new RegExp(`^(?:${pattern})$`);
+    allowed = new LinearRegex(`^(?:${pattern})$`);
   } catch {
     throw new ApiError(
       "InvalidAllowedPatternException",

@@ -43,6 +43,8 @@ export interface Prepared {
   readonly taskStorage: string | undefined;
   /** Of the task's role, if it has one. */
   readonly credentialsId: string | undefined;
+  /** Variables whose values were fetched. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** Creates and starts one container. Throws TaskFailure with the runtime's reason. */
@@ -77,8 +79,10 @@ async function prepare(
   name: string,
   prepared: Prepared,
 ): Promise<ContainerSpec> {
-  const definition = task.containers.find((container) => container.name === name);
-  if (definition === undefined) throw new RuntimeError(`no container ${name} in the task`);
+  const found = task.containers.find((container) => container.name === name);
+  if (found === undefined) throw new RuntimeError(`no container ${name} in the task`);
+  // To the process a secret is a variable like any other.
+  const definition = { ...found, environment: { ...found.environment, ...prepared.secrets } };
   const output = outputPath(deps.directory, task.arn, name);
   await deps.disk.makeDirectory(dirname(output));
   await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@ import { assert } from "../../lib/errors.ts";
 import type {
   PayloadContainer,
   PayloadPortMapping,
+  PayloadSecret,
   RegistryAuthentication,
 } from "../../protocol/acs.ts";
 import { containerArn } from "../model/arn.ts";
@@ -109,15 +110,6 @@ function toPortMapping(mapping: PortMapping): PayloadPortMapping {
       hostPort: mapping.hostPort,
     }),
   };
-}
-
-interface PayloadSecret {
-  readonly name: string;
-  readonly valueFrom: string;
-  readonly region: string;
-  readonly provider: "ssm" | "asm";
-  readonly type: "ENVIRONMENT_VARIABLE" | "BOOTSTRAP";
-  readonly target: "CONTAINER" | "LOG_DRIVER";
 }
 
 function secretsOf(task: Task, container: ContainerDefinition): PayloadSecret[] | undefined {

@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  BatchGetSecretValueCommand,
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+  GetRandomPasswordCommand,
+  GetSecretValueCommand,
+  ListSecretsCommand,
+  ListSecretVersionIdsCommand,
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+  SecretsManagerClient,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from "@aws-sdk/client-secrets-manager";
+import { REGION, ROOT_KEY, startDoor } from "../../test/door-kit.ts";
+import { silentLog } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Sealer } from "../lib/sealer.ts";
+import { VirtualClock } from "../lib/virtual-clock.ts";
+import { createCache } from "../store/cache.ts";
+import { runController } from "../store/controller.ts";
+import { openMemoryStore } from "../store/memory.ts";
+import { secretsService } from "./operations.ts";
+import { createSecretReaper } from "./reaper.ts";
+
+const DAY_MS = 86_400_000;
+
+test("a secret is made, read by name, ARN and ARN without suffix, and shown without its value", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  const made = await client.send(
+    new CreateSecretCommand({ Name: "prod/db", SecretString: "swordfish", Description: "d" }),
+  );
+  assert.match(
+    made.ARN ?? "",
+    /^arn:aws:secretsmanager:[^:]+:\d{12}:secret:prod\/db-[A-Za-z0-9]{6}$/,
+  );
+  for (const SecretId of ["prod/db", made.ARN ?? "", (made.ARN ?? "").slice(0, -7)]) {
+    const read = await client.send(new GetSecretValueCommand({ SecretId }));
+    assert.equal(read.SecretString, "swordfish");
+    assert.deepEqual(read.VersionStages, ["AWSCURRENT"]);
+  }
+  const described = await client.send(new DescribeSecretCommand({ SecretId: "prod/db" }));
+  assert.ok(!JSON.stringify(described).includes("swordfish"));
+  const stored = JSON.stringify((await secrets.store.list("/")).records.map(({ value }) => value));
+  assert.ok(!stored.includes("swordfish"), "sealed where it is stored");
+});
+
+test("a new value is current, the one before it previous, and a label can be moved back", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  await client.send(new CreateSecretCommand({ Name: "s", SecretString: "one" }));
+  await client.send(new PutSecretValueCommand({ SecretId: "s", SecretString: "two" }));
+  await client.send(new UpdateSecretCommand({ SecretId: "s", SecretString: "three" }));
+  assert.deepEqual(
+    [await secrets.read("AWSCURRENT"), await secrets.read("AWSPREVIOUS")],
+    ["three", "two"],
+  );
+  const { Versions = [] } = await client.send(new ListSecretVersionIdsCommand({ SecretId: "s" }));
+  const idOf = (stage: string): string =>
+    Versions.find(({ VersionStages }) => VersionStages?.includes(stage))?.VersionId ?? "";
+  const move = {
+    SecretId: "s",
+    VersionStage: "AWSCURRENT",
+    MoveToVersionId: idOf("AWSPREVIOUS"),
+    RemoveFromVersionId: idOf("AWSCURRENT"),
+  };
+  await client.send(new UpdateSecretVersionStageCommand(move));
+  assert.deepEqual(
+    [await secrets.read("AWSCURRENT"), await secrets.read("AWSPREVIOUS")],
+    ["two", "three"],
+  );
+});
+
+test("a token stands for one value", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  const input = {
+    Name: "s",
+    SecretString: "one",
+    ClientRequestToken: "11111111-1111-4111-8111-111111111111",
+  };
+  const first = await client.send(new CreateSecretCommand(input));
+  assert.deepEqual((await client.send(new CreateSecretCommand(input))).ARN, first.ARN);
+  await assert.rejects(client.send(new CreateSecretCommand({ ...input, SecretString: "two" })), {
+    name: "ResourceExistsException",
+  });
+  await assert.rejects(client.send(new CreateSecretCommand({ Name: "s", SecretString: "one" })), {
+    name: "ResourceExistsException",
+  });
+});
+
+test("a deleted secret can be restored until its window is over, and then is gone with its values", async () => {
+  await using secrets = await start();
+  const { client, clock, store } = secrets;
+  await client.send(new CreateSecretCommand({ Name: "s", SecretString: "one" }));
+  await client.send(new DeleteSecretCommand({ SecretId: "s", RecoveryWindowInDays: 7 }));
+  await assert.rejects(client.send(new GetSecretValueCommand({ SecretId: "s" })), {
+    name: "InvalidRequestException",
+    message: "You can't perform this operation on the secret because it was marked for deletion.",
+  });
+  await clock.advance(6 * DAY_MS);
+  await client.send(new RestoreSecretCommand({ SecretId: "s" }));
+  assert.equal(await secrets.read("AWSCURRENT"), "one");
+  await client.send(new DeleteSecretCommand({ SecretId: "s", RecoveryWindowInDays: 7 }));
+  assert.deepEqual((await client.send(new ListSecretsCommand())).SecretList, []);
+  await clock.advance(8 * DAY_MS);
+  await assert.rejects(client.send(new DescribeSecretCommand({ SecretId: "s" })), {
+    name: "ResourceNotFoundException",
+  });
+  assert.deepEqual((await store.list("/")).records, []);
+});
+
+test("lists are filtered, paged and in order; tags come and go; binary values are bytes", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  for (const Name of ["b/2", "a/1", "b/1"]) {
+    await client.send(
+      new CreateSecretCommand({
+        Name,
+        SecretBinary: Buffer.from([0, 255]),
+        Tags: [{ Key: "k", Value: Name }],
+      }),
+    );
+  }
+  const names: (string | undefined)[] = [];
+  let NextToken: string | undefined;
+  do {
+    const page = await client.send(new ListSecretsCommand({ MaxResults: 1, NextToken }));
+    names.push(...(page.SecretList ?? []).map(({ Name }) => Name));
+    NextToken = page.NextToken;
+  } while (NextToken !== undefined);
+  assert.deepEqual(names, ["a/1", "b/1", "b/2"]);
+  const Filters = [
+    { Key: "name" as const, Values: ["b/"] },
+    { Key: "tag-value" as const, Values: ["!b/2"] },
+  ];
+  const { SecretList } = await client.send(new ListSecretsCommand({ Filters }));
+  assert.deepEqual(
+    SecretList?.map(({ Name }) => Name),
+    ["b/1"],
+  );
+  await client.send(new TagResourceCommand({ SecretId: "a/1", Tags: [{ Key: "x", Value: "1" }] }));
+  await client.send(new UntagResourceCommand({ SecretId: "a/1", TagKeys: ["k"] }));
+  const { Tags } = await client.send(new DescribeSecretCommand({ SecretId: "a/1" }));
+  assert.deepEqual(Tags, [{ Key: "x", Value: "1" }]);
+  const { SecretBinary } = await client.send(new GetSecretValueCommand({ SecretId: "a/1" }));
+  assert.deepEqual([...(SecretBinary ?? [])], [0, 255]);
+  const batch = await client.send(
+    new BatchGetSecretValueCommand({ SecretIdList: ["a/1", "none"] }),
+  );
+  assert.deepEqual(
+    batch.SecretValues?.map(({ Name }) => Name),
+    ["a/1"],
+  );
+  assert.deepEqual(
+    batch.Errors?.map(({ ErrorCode }) => ErrorCode),
+    ["ResourceNotFoundException"],
+  );
+});
+
+test("bad input has Secrets Manager's own errors", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  await client.send(new CreateSecretCommand({ Name: "s" }));
+  const cases = [
+    [new CreateSecretCommand({ Name: "no spaces" }), "ValidationException"],
+    [
+      new CreateSecretCommand({ Name: "x", SecretString: "x".repeat(65_537) }),
+      "InvalidParameterException",
+    ],
+    [new GetSecretValueCommand({ SecretId: "none" }), "ResourceNotFoundException"],
+    [new GetSecretValueCommand({ SecretId: "s" }), "ResourceNotFoundException"],
+    [new PutSecretValueCommand({ SecretId: "s" }), "InvalidRequestException"],
+    [
+      new DeleteSecretCommand({ SecretId: "s", RecoveryWindowInDays: 6 }),
+      "InvalidParameterException",
+    ],
+    [new ListSecretsCommand({ NextToken: "!" }), "InvalidNextTokenException"],
+  ] as const;
+  for (const [command, name] of cases) {
+    await assert.rejects(client.send(command as GetSecretValueCommand), { name });
+  }
+});
+
+test("a random password has each kind of character that is wanted, and no other", async () => {
+  await using secrets = await start();
+  for (let round = 0; round < 20; round++) {
+    const { RandomPassword = "" } = await secrets.client.send(
+      new GetRandomPasswordCommand({
+        PasswordLength: 4,
+        ExcludePunctuation: true,
+        ExcludeCharacters: "abc",
+        IncludeSpace: true,
+      }),
+    );
+    assert.match(RandomPassword, /^(?=.*[d-z])(?=.*[A-Z])(?=.*[0-9])(?=.* )[d-zA-Z0-9 ]{4}$/);
+  }
+});
+
+async function start() {
+  const clock = new VirtualClock(Date.now());
+  const store = openMemoryStore();
+  const cache = createCache({ store, indexes: {}, log: silentLog });
+  const end = new AbortController();
+  const running = [cache.run(end.signal)];
+  await cache.reached(0);
+  const sealer = new Sealer(systemRandom.bytes(32), systemRandom);
+  const deps = { store, cache, sealer, clock, random: systemRandom, log: silentLog };
+  running.push(runController(createSecretReaper(deps), deps, end.signal));
+  const door = await startDoor({ services: [secretsService(deps)] });
+  const client = new SecretsManagerClient({
+    endpoint: door.url,
+    region: REGION,
+    credentials: ROOT_KEY,
+    maxAttempts: 1,
+  });
+  return {
+    client,
+    clock,
+    store,
+    read: async (VersionStage: string) =>
+      (await client.send(new GetSecretValueCommand({ SecretId: "s", VersionStage }))).SecretString,
+    [Symbol.asyncDispose]: async () => {
+      client.destroy();
+      await door[Symbol.asyncDispose]();
+      end.abort();
+      await Promise.all(running);
+      await store.close();
+    },
+  };
+}

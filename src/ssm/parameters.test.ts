@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  AddTagsToResourceCommand,
+  DeleteParameterCommand,
+  DeleteParametersCommand,
+  DescribeParametersCommand,
+  GetParameterCommand,
+  GetParameterHistoryCommand,
+  GetParametersByPathCommand,
+  GetParametersCommand,
+  LabelParameterVersionCommand,
+  ListTagsForResourceCommand,
+  PutParameterCommand,
+  type PutParameterCommandInput,
+  paginateGetParametersByPath,
+  RemoveTagsFromResourceCommand,
+  SSMClient,
+  UnlabelParameterVersionCommand,
+} from "@aws-sdk/client-ssm";
+import { ACCOUNT_ID, REGION, ROOT_KEY, startDoor } from "../../test/door-kit.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLog } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Sealer } from "../lib/sealer.ts";
+import { createCache } from "../store/cache.ts";
+import { openMemoryStore } from "../store/memory.ts";
+import { ssmService } from "./operations.ts";
+
+test("a parameter is read by name, version, label and ARN", async () => {
+  await using ssm = await start();
+  await ssm.put({ Name: "/app/url", Value: "one" });
+  await ssm.put({ Name: "/app/url", Value: "two", Overwrite: true, Type: undefined });
+  await ssm.client.send(
+    new LabelParameterVersionCommand({
+      Name: "/app/url",
+      ParameterVersion: 1,
+      Labels: ["old", "1bad"],
+    }),
+  );
+  const arn = `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/app/url`;
+  const cases = [
+    ["/app/url", "two"],
+    ["/app/url:1", "one"],
+    ["/app/url:old", "one"],
+    [arn, "two"],
+    [`${arn}:1`, "one"],
+  ] as const;
+  for (const [Name, value] of cases) {
+    const { Parameter } = await ssm.client.send(new GetParameterCommand({ Name }));
+    assert.deepEqual([Parameter?.Value, Parameter?.ARN], [value, arn], Name);
+  }
+  await assert.rejects(ssm.client.send(new GetParameterCommand({ Name: "/app/url:9" })), {
+    name: "ParameterVersionNotFound",
+  });
+  await ssm.client.send(
+    new UnlabelParameterVersionCommand({ Name: "/app/url", ParameterVersion: 1, Labels: ["old"] }),
+  );
+  await assert.rejects(ssm.client.send(new GetParameterCommand({ Name: "/app/url:old" })), {
+    name: "ParameterVersionNotFound",
+  });
+});
+
+test("a SecureString is readable with decryption only, and sealed where it is stored", async () => {
+  await using ssm = await start();
+  await ssm.put({ Name: "password", Value: "swordfish", Type: "SecureString" });
+  const read = async (WithDecryption: boolean) =>
+    (await ssm.client.send(new GetParameterCommand({ Name: "password", WithDecryption }))).Parameter
+      ?.Value;
+  assert.equal(await read(true), "swordfish");
+  assert.ok(!(await read(false))?.includes("swordfish"));
+  const stored = JSON.stringify((await ssm.store.list("/")).records.map(({ value }) => value));
+  assert.ok(!stored.includes("swordfish"));
+});
+
+test("GetParameters tells what is missing beside what is there; deletions likewise", async () => {
+  await using ssm = await start();
+  await ssm.put({ Name: "a", Value: "1" });
+  const got = await ssm.client.send(new GetParametersCommand({ Names: ["a", "b"] }));
+  assert.deepEqual(
+    got.Parameters?.map(({ Name }) => Name),
+    ["a"],
+  );
+  assert.deepEqual(got.InvalidParameters, ["b"]);
+  const gone = await ssm.client.send(new DeleteParametersCommand({ Names: ["a", "b"] }));
+  assert.deepEqual([gone.DeletedParameters, gone.InvalidParameters], [["a"], ["b"]]);
+  assert.deepEqual((await ssm.store.list("/")).records, []);
+  await assert.rejects(ssm.client.send(new DeleteParameterCommand({ Name: "a" })), {
+    name: "ParameterNotFound",
+  });
+});
+
+test("a path gives its own level or all levels, page by page", async () => {
+  await using ssm = await start();
+  const names = ["/p/a", "/p/b", "/p/b/c", "/p/d/e", "/pq/x"];
+  for (const Name of names) await ssm.put({ Name, Value: Name });
+  const below = async (Recursive: boolean) => {
+    const found: (string | undefined)[] = [];
+    const input = { Path: "/p", Recursive, MaxResults: 1 };
+    for await (const { Parameters = [] } of paginateGetParametersByPath(
+      { client: ssm.client },
+      input,
+    )) {
+      found.push(...Parameters.map(({ Name }) => Name));
+    }
+    return found;
+  };
+  assert.deepEqual(await below(false), ["/p/a", "/p/b"]);
+  assert.deepEqual(await below(true), ["/p/a", "/p/b", "/p/b/c", "/p/d/e"]);
+  const described = await ssm.client.send(
+    new DescribeParametersCommand({
+      ParameterFilters: [{ Key: "Name", Option: "BeginsWith", Values: ["/pq"] }],
+    }),
+  );
+  assert.deepEqual(
+    described.Parameters?.map(({ Name }) => Name),
+    ["/pq/x"],
+  );
+});
+
+test("a hundred versions are kept; history and tags are shown", async () => {
+  await using ssm = await start();
+  for (let i = 1; i <= 102; i++) await ssm.put({ Name: "n", Value: String(i), Overwrite: true });
+  const { Parameters = [] } = await ssm.client.send(new GetParameterHistoryCommand({ Name: "n" }));
+  assert.deepEqual([Parameters[0]?.Version, Parameters.length], [3, 50]);
+  const resource = { ResourceType: "Parameter" as const, ResourceId: "n" };
+  await ssm.client.send(
+    new AddTagsToResourceCommand({
+      ...resource,
+      Tags: [
+        { Key: "a", Value: "1" },
+        { Key: "b", Value: "2" },
+      ],
+    }),
+  );
+  await ssm.client.send(new RemoveTagsFromResourceCommand({ ...resource, TagKeys: ["a"] }));
+  const { TagList } = await ssm.client.send(new ListTagsForResourceCommand(resource));
+  assert.deepEqual(TagList, [{ Key: "b", Value: "2" }]);
+});
+
+test("bad input has Parameter Store's own errors", async () => {
+  await using ssm = await start();
+  await ssm.put({ Name: "there", Value: "1" });
+  const cases: readonly [Partial<PutParameterCommandInput>, string][] = [
+    [{ Name: "there" }, "ParameterAlreadyExists"],
+    [{ Name: "a b" }, "ValidationException"],
+    [{ Name: "a/b" }, "ValidationException"],
+    [{ Name: "/aws/x" }, "ValidationException"],
+    [{ Name: `/${"a/".repeat(16)}b` }, "HierarchyLevelLimitExceededException"],
+    [{ Name: "x", Value: "v".repeat(4097) }, "ValidationException"],
+    [{ Name: "x", AllowedPattern: "\\d+", Value: "a" }, "ParameterPatternMismatchException"],
+    [{ Name: "x", AllowedPattern: "(", Value: "a" }, "InvalidAllowedPatternException"],
+    [{ Name: "x", Type: undefined }, "ValidationException"],
+  ];
+  for (const [input, name] of cases) {
+    await assert.rejects(
+      ssm.put({ Name: "x", Value: "1", ...input }),
+      { name },
+      JSON.stringify(input),
+    );
+  }
+  await assert.rejects(ssm.client.send(new GetParametersByPathCommand({ Path: "x" })), {
+    name: "ValidationException",
+  });
+});
+
+async function start() {
+  const store = openMemoryStore();
+  const cache = createCache({ store, indexes: {}, log: silentLog });
+  const end = new AbortController();
+  const following = cache.run(end.signal);
+  await cache.reached(0);
+  const sealer = new Sealer(systemRandom.bytes(32), systemRandom);
+  const deps = { store, cache, sealer, clock: systemClock, random: systemRandom, log: silentLog };
+  const door = await startDoor({ services: [ssmService(deps)] });
+  const client = new SSMClient({
+    endpoint: door.url,
+    region: REGION,
+    credentials: ROOT_KEY,
+    maxAttempts: 1,
+  });
+  return {
+    client,
+    store,
+    put: (input: PutParameterCommandInput) =>
+      client.send(new PutParameterCommand({ Type: "String", ...input })),
+    [Symbol.asyncDispose]: async () => {
+      client.destroy();
+      await door[Symbol.asyncDispose]();
+      end.abort();
+      await following;
+      await store.close();
+    },
+  };
+}
