@@ -1,8 +1,47 @@
 import type { AwsPolicySource } from "./policy.ts";
 import { allow } from "./statements.ts";
 
-/** VPCs, load balancers, service discovery, meshes and scaling. */
+/** Machines, VPCs and load balancers. */
 export const NETWORK_POLICIES: readonly AwsPolicySource[] = [
+  {
+    name: "AmazonEC2FullAccess",
+    path: "/",
+    description: "Provides full access to Amazon EC2 via the AWS Management Console.",
+    statements: [
+      allow({ ec2: "*" }),
+      allow({ elasticloadbalancing: "*" }),
+      allow({ cloudwatch: "*" }),
+      allow({ autoscaling: "*" }),
+      allow(
+        { iam: "CreateServiceLinkedRole" },
+        {
+          when: {
+            StringEquals: {
+              "iam:AWSServiceName": [
+                "autoscaling.amazonaws.com",
+                "ec2scheduled.amazonaws.com",
+                "elasticloadbalancing.amazonaws.com",
+                "spot.amazonaws.com",
+                "spotfleet.amazonaws.com",
+                "transitgateway.amazonaws.com",
+              ],
+            },
+          },
+        },
+      ),
+    ],
+  },
+  {
+    name: "AmazonEC2ReadOnlyAccess",
+    path: "/",
+    description: "Provides read only access to Amazon EC2 via the AWS Management Console.",
+    statements: [
+      allow({ ec2: "Describe* Get*" }, { sid: "EC2" }),
+      allow({ elasticloadbalancing: "Describe*" }, { sid: "ELB" }),
+      allow({ cloudwatch: "ListMetrics GetMetricStatistics Describe*" }, { sid: "Cloudwatch" }),
+      allow({ autoscaling: "Describe*" }, { sid: "Autoscaling" }),
+    ],
+  },
   {
     name: "ElasticLoadBalancingFullAccess",
     path: "/",
@@ -40,46 +79,6 @@ export const NETWORK_POLICIES: readonly AwsPolicySource[] = [
         { sid: "Statement3", on: "arn:aws:elasticloadbalancing:*:*:loadbalancer/*" },
       ),
       allow({ "arc-zonal-shift": "ListManagedResources ListZonalShifts" }, { sid: "Statement4" }),
-    ],
-  },
-  {
-    name: "AWSCloudMapFullAccess",
-    path: "/",
-    description: "Provides full access to all AWS Cloud Map actions.",
-    statements: [
-      allow({
-        route53: `GetHostedZone ListHostedZonesByName CreateHostedZone DeleteHostedZone
-          ChangeResourceRecordSets CreateHealthCheck GetHealthCheck DeleteHealthCheck
-          UpdateHealthCheck`,
-        ec2: "DescribeVpcs DescribeRegions DescribeInstances",
-        servicediscovery: "*",
-      }),
-    ],
-  },
-  {
-    name: "AWSAppMeshEnvoyAccess",
-    path: "/",
-    description: "App Mesh Envoy policy for accessing virtual node configuration.",
-    statements: [allow({ appmesh: "StreamAggregatedResources" })],
-  },
-  {
-    name: "AutoScalingFullAccess",
-    path: "/",
-    description: "Provides full access to Auto Scaling.",
-    statements: [
-      allow({ autoscaling: "*" }),
-      allow({ cloudwatch: "PutMetricAlarm" }),
-      allow({
-        ec2: `DescribeAccountAttributes DescribeAvailabilityZones DescribeImages
-          DescribeInstanceAttribute DescribeInstances DescribeKeyPairs DescribeLaunchTemplateVersions
-          DescribePlacementGroups DescribeSecurityGroups DescribeSpotInstanceRequests DescribeSubnets
-          DescribeVpcClassicLink`,
-      }),
-      allow({ elasticloadbalancing: "DescribeLoadBalancers DescribeTargetGroups" }),
-      allow(
-        { iam: "CreateServiceLinkedRole" },
-        { when: { StringEquals: { "iam:AWSServiceName": "autoscaling.amazonaws.com" } } },
-      ),
     ],
   },
   {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { AWS_ACCOUNT, iamArn } from "../model/arns.ts";
 import { formatUniqueId } from "../model/ids.ts";
+import { DISCOVERY_POLICIES } from "./discovery.ts";
 import { ECS_POLICIES } from "./ecs.ts";
 import { NETWORK_POLICIES } from "./network.ts";
 import { OBSERVABILITY_POLICIES } from "./observability.ts";
@@ -28,6 +29,7 @@ const CREATED_AT = Date.UTC(2025, 0, 1);
 
 const POLICIES: ReadonlyMap<string, AwsPolicy> = new Map(
   [
+    ...DISCOVERY_POLICIES,
     ...ECS_POLICIES,
     ...NETWORK_POLICIES,
     ...OBSERVABILITY_POLICIES,
