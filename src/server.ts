@@ -17,6 +17,7 @@ import { createNodeFeed } from "./ecs/control/node-feed.ts";
 import { createNodeOwnership } from "./ecs/control/node-ownership.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
+import { TelemetryBook } from "./ecs/control/telemetry-book.ts";
 import { FLEET_ACCOUNT_ID } from "./ecs/model/keys.ts";
 import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
@@ -113,7 +114,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const base = { store, cache, clock, random, log };
   const sessions = new Sessions(base);
   const access = createAccess({ cache, clock, sessions, mayNode: createNodeOwnership(base) });
-  const deps: EcsDeps = { ...base, serviceTrust: access.serviceTrust };
+  const { serviceTrust } = access;
+  const deps: EcsDeps = { ...base, serviceTrust, telemetry: new TelemetryBook() };
   const rootKey = await ensureRootKey(deps, accountId, options.rootKey);
   const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
   const { subnets } = await ensureDefaultVpc(

@@ -12,6 +12,7 @@ import { createNodeFeed } from "../../src/ecs/control/node-feed.ts";
 import { createNodeOwnership } from "../../src/ecs/control/node-ownership.ts";
 import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
+import { TelemetryBook } from "../../src/ecs/control/telemetry-book.ts";
 import type { InstanceLimits } from "../../src/ecs/model/instance-step.ts";
 import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
@@ -108,7 +109,11 @@ export class ServerProcess implements Door {
     const base = { store, cache: this.cache, clock, random, log };
     const sessions = new Sessions(base);
     const access = createAccess({ ...base, sessions, mayNode: createNodeOwnership(base) });
-    this.#ecs = { ...base, serviceTrust: access.serviceTrust };
+    this.#ecs = {
+      ...base,
+      serviceTrust: access.serviceTrust,
+      telemetry: new TelemetryBook(),
+    };
     this.#loops = new Supervisor(log);
     this.#loops.failed.catch(deps.onBroken);
     this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });

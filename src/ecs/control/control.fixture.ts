@@ -25,6 +25,7 @@ import type { Task } from "../model/task.ts";
 import type { TaskDefinition, TaskDefinitionDocument } from "../model/task-definition.ts";
 import type { EcsDeps } from "./deps.ts";
 import { ecsIndexes } from "./indexes.ts";
+import { TelemetryBook } from "./telemetry-book.ts";
 
 /** Lets everything run that needs no time to pass. */
 export async function settle(): Promise<void> {
@@ -84,6 +85,7 @@ export async function openWorld(indexes: IndexDefinitions = {}): Promise<World> 
     clock: new VirtualClock(Date.UTC(2026, 0, 1)),
     random: countingRandom(),
     log: silentLog,
+    telemetry: new TelemetryBook(),
     // Whom a role trusts is IAM's to say, and tested there.
     serviceTrust: ({ roleArn, accountId }) => {
       const role = findRole(cache, roleArn);

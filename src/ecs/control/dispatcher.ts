@@ -21,7 +21,7 @@ import { AcsSession } from "./acs-session.ts";
 import { Connections } from "./connections.ts";
 import { DeliveryLedger } from "./delivery-ledger.ts";
 import type { TaskDeliveryDeps } from "./task-delivery.ts";
-import { runTcsSession } from "./tcs-session.ts";
+import { TelemetryIntake } from "./telemetry-intake.ts";
 
 /** Between attempts to record that an agent came or went. */
 const RETRY_MS = 1_000;
@@ -44,11 +44,13 @@ class AgentGateway implements Dispatcher {
   readonly #sessions = new Map<string, AcsSession>();
   readonly #ledgers = new Map<string, DeliveryLedger>();
   readonly #connections = new Connections();
+  readonly #telemetry: TelemetryIntake;
   /** A write that is overtaken by a later one would have the last word. */
   readonly #recordings = new KeyedTurns();
 
   constructor(deps: TaskDeliveryDeps) {
     this.#deps = deps;
+    this.#telemetry = new TelemetryIntake(deps);
     this.routes = [
       {
         path: `${ACS_PATH}/ws`,
@@ -73,6 +75,7 @@ class AgentGateway implements Dispatcher {
     await this.#connections.run(signal, () => {
       // Whoever was connected when the last server ended is not any more.
       for (const { key } of cache.lookup("connectedInstances", "all")) this.#recordConnection(key);
+      this.#connections.keep(this.#telemetry.run(signal));
     });
     unsubscribe();
   }
@@ -119,9 +122,9 @@ class AgentGateway implements Dispatcher {
       containerInstance: "containerInstance",
     });
     if ("refuse" in handshake) return handshake;
-    const { clock } = this.#deps;
     return {
-      accept: (socket) => this.#connections.keep(runTcsSession({ clock, socket }, signal)),
+      accept: (socket) =>
+        this.#connections.keep(this.#telemetry.serve({ ...handshake, socket }, signal)),
     };
   }
 
@@ -165,7 +168,9 @@ class AgentGateway implements Dispatcher {
   }
 
   #wake(changes: readonly CacheChange[]): void {
-    for (const { key, before, after } of changes) {
+    for (const change of changes) {
+      this.#telemetry.notice(change);
+      const { key, before, after } = change;
       const kind = ecsKind(key);
       if (kind === "tasks") this.#sessionOf((after ?? before)?.value as Task)?.wake();
       if (kind === "instances" && !isActive(after?.value as Instance | undefined)) {

@@ -11,6 +11,8 @@ export type StopCode =
   | "ServiceSchedulerInitiated"
   | "TerminationNotice";
 
+export type HealthStatus = "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+
 /** A task as it is stored. All instants are epoch milliseconds. */
 export interface Task extends Scope {
   readonly clusterName: string;
@@ -52,6 +54,8 @@ export interface Task extends Scope {
   readonly attachment?: InterfaceAttachment;
   readonly stopCode?: StopCode;
   readonly stoppedReason?: string;
+  /** ECS's scale-in protection. Written by operations/task-protection. In the past: it has expired. */
+  readonly protectedUntil?: number;
 
   readonly createdAt: number;
   readonly connectivityAt?: number;
@@ -84,6 +88,11 @@ export interface Container {
   readonly lastStatus: "PENDING" | "RUNNING" | "STOPPED";
   readonly exitCode?: number;
   readonly reason?: string;
+  /**
+   * Of its health check; absent: not known. Written through withHealth() by control/task-health only, from the one telemetry
+   * connection that its instance has, in the order in which the agent speaks there; never after the container has stopped.
+   */
+  readonly healthStatus?: HealthStatus;
   readonly networkBindings: readonly NetworkBinding[];
   /** As the API shows them: text, from the definition with overrides. */
   readonly cpu: string;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { instanceKey } from "../model/keys.ts";
 import { addInstance, openApi, registerEc2 } from "./api.fixture.ts";
 
 test("DescribeContainerInstances shows what is registered, what is left, and MISSING", async () => {
@@ -105,4 +106,28 @@ test("DeregisterContainerInstance refuses while tasks run; by force their record
   );
   const listed = await api.call("ListContainerInstances", { cluster: "demo" });
   assert.deepEqual(listed.containerInstanceArns, []);
+});
+
+test("the health of an instance is shown to who asks for it", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  const describe = async (include?: "CONTAINER_INSTANCE_HEALTH"[]) => {
+    const described = await api.call("DescribeContainerInstances", {
+      cluster: "demo",
+      containerInstances: ["one"],
+      include,
+    });
+    return described.containerInstances?.[0]?.healthStatus;
+  };
+  assert.equal(await describe(), undefined);
+  assert.deepEqual(await describe(["CONTAINER_INSTANCE_HEALTH"]), {
+    overallStatus: "INSUFFICIENT_DATA",
+    details: [],
+  });
+  const now = api.world.clock.now() / 1000;
+  const scope = { accountId: "111111111111", region: "us-east-1" };
+  api.world.telemetry.instances.record(instanceKey(scope, "demo", "one"), [
+    { type: "ContainerRuntime", status: "OK", lastUpdated: now, lastStatusChange: now },
+  ]);
+  assert.equal((await describe(["CONTAINER_INSTANCE_HEALTH"]))?.overallStatus, "OK");
 });

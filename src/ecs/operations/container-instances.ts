@@ -35,7 +35,7 @@ export function containerInstanceOperations(deps: EcsDeps): EcsOperations {
   return {
     DescribeContainerInstances: {
       support: "partial",
-      missing: "include CONTAINER_INSTANCE_HEALTH; version",
+      missing: "version",
       action: "ecs:DescribeContainerInstances",
       resources: ({ cluster, containerInstances }, call) =>
         (containerInstances ?? []).map((text) =>
@@ -78,12 +78,24 @@ function describeInstances(
   requireBatch("Container Instances", asked, 100);
   const withTags = input.include?.includes("TAGS") ?? false;
   const found = asked.map((text) => ({ text, instance: findInstance(deps, cluster, text) }));
+  const show = (instance: Instance): ContainerInstance => ({
+    ...present(deps, instance, withTags),
+    ...(input.include?.includes("CONTAINER_INSTANCE_HEALTH") && {
+      healthStatus: healthOf(deps, instance),
+    }),
+  });
   return {
-    containerInstances: found.flatMap(({ instance }) =>
-      instance ? [present(deps, instance, withTags)] : [],
-    ),
+    containerInstances: found.flatMap(({ instance }) => (instance ? [show(instance)] : [])),
     failures: found.flatMap(({ text, instance }) => (instance ? [] : [missing(cluster, text)])),
   };
+}
+
+function healthOf(
+  { clock, telemetry }: EcsDeps,
+  instance: Instance,
+): ReturnType<EcsDeps["telemetry"]["instances"]["present"]> {
+  const key = instanceKey(instance, instance.clusterName, instance.id);
+  return telemetry.instances.present(key, clock.now());
 }
 
 function findInstance({ cache }: EcsDeps, cluster: Cluster, text: string): Instance | undefined {

@@ -9,6 +9,7 @@ import type { Tag } from "../model/cluster.ts";
 import { defined } from "../model/defined.ts";
 import { attributeOf, type Instance } from "../model/instance.ts";
 import type { Container, InterfaceAttachment, Task, TaskOverrides } from "../model/task.ts";
+import { healthStatusOf } from "../model/task-health.ts";
 
 /** A task in AWS's words. `instance`: where it runs, as far as it is still known; of FARGATE capacity users see the platform only. */
 export function presentTask(
@@ -28,7 +29,7 @@ export function presentTask(
     desiredStatus: task.desiredStatus,
     enableExecuteCommand: task.enableExecuteCommand,
     group: task.group,
-    healthStatus: "UNKNOWN",
+    healthStatus: healthStatusOf(task),
     lastStatus: task.lastStatus,
     launchType,
     memory: task.memory ?? String(task.reserved.memoryMiB),
@@ -124,7 +125,7 @@ function presentContainer(task: Task, container: Container): AwsContainer {
       attachment && address !== undefined
         ? [{ attachmentId: attachment.id, privateIpv4Address: address }]
         : [],
-    healthStatus: "UNKNOWN",
+    healthStatus: container.healthStatus ?? "UNKNOWN",
     cpu: container.cpu,
     ...defined({
       imageDigest: container.imageDigest,

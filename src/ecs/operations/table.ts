@@ -12,6 +12,7 @@ import type { EcsOperations } from "./ecs-operations.ts";
 import { runTaskOperations } from "./run-task.ts";
 import { taggingOperations } from "./tagging.ts";
 import { taskDefinitionOperations } from "./task-definitions.ts";
+import { taskProtectionOperations } from "./task-protection.ts";
 import { taskOperations } from "./tasks.ts";
 
 /** Amazon ECS as the door serves it: the operations that users call, and beside them those of the agents. */
@@ -30,6 +31,7 @@ export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Servi
       ...containerInstanceOperations(deps),
       ...runTaskOperations(deps, placer),
       ...taskOperations(deps),
+      ...taskProtectionOperations(deps),
       ...agentOperations,
     }),
   };

@@ -137,3 +137,22 @@ test("ListTasks finds by status, family, starter, instance and launch type", asy
     name: "InvalidParameterException",
   });
 });
+
+test("DescribeTasks shows the health of containers and task", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  await registerEc2(api);
+  const id = await startEc2(api);
+  const healthOf = async () => {
+    const { tasks } = await api.call("DescribeTasks", { cluster: "demo", tasks: [id] });
+    return [tasks?.[0]?.healthStatus, tasks?.[0]?.containers?.[0]?.healthStatus];
+  };
+  assert.deepEqual(await healthOf(), ["UNKNOWN", "UNKNOWN"]);
+  const { containers } = api.world.value<Task>(taskKey(SCOPE, "demo", id));
+  const healthy = containers.map((container) => ({
+    ...container,
+    healthStatus: "HEALTHY" as const,
+  }));
+  await change(api, id, { containers: healthy });
+  assert.deepEqual(await healthOf(), ["HEALTHY", "HEALTHY"]);
+});

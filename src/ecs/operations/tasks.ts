@@ -1,6 +1,7 @@
 import type {
   DescribeTasksRequest,
   DescribeTasksResponse,
+  Failure,
   ListTasksRequest,
   ListTasksResponse,
   StopTaskRequest,
@@ -62,16 +63,18 @@ function describeTasks(
     tasks: found.flatMap(({ task }) =>
       task ? [presentTask(task, instanceOf(deps, task), withTags ? task.tags : [])] : [],
     ),
-    failures: found
-      .filter(({ task }) => !task)
-      .map(({ text }) => ({
-        arn: text.startsWith("arn:") ? text : taskArn(cluster, cluster.name, text),
-        reason: "MISSING",
-      })),
+    failures: found.flatMap(({ text, task }) => (task ? [] : [missingTask(cluster, text)])),
   };
 }
 
-function findTask({ cache }: EcsDeps, cluster: Cluster, text: string): Task | undefined {
+/** The failure for a task that is not there. */
+export function missingTask(cluster: Cluster, text: string): Failure {
+  const arn = text.startsWith("arn:") ? text : taskArn(cluster, cluster.name, text);
+  return { arn, reason: "MISSING" };
+}
+
+/** The task that an id or ARN names. */
+export function findTask({ cache }: EcsDeps, cluster: Cluster, text: string): Task | undefined {
   const id = idOf(cluster, "task", text);
   return id === undefined
     ? undefined
