@@ -18,6 +18,7 @@ import { ec2Indexes } from "../../src/ec2/indexes.ts";
 import { ec2Service } from "../../src/ec2/operations.ts";
 import { ecsIndexes } from "../../src/ecs/control/indexes.ts";
 import { createNodeOwnership } from "../../src/ecs/control/node-ownership.ts";
+import { TelemetryBook } from "../../src/ecs/control/telemetry-book.ts";
 import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
 import { createAccess } from "../../src/iam/access.ts";
@@ -100,7 +101,8 @@ export async function openAccessDoor(): Promise<AccessDoor> {
   await ensureRootKey(base, OTHER_ACCOUNT, OTHER_ROOT_KEY);
   const sessions = new Sessions(base);
   const access = createAccess({ ...base, sessions, mayNode: createNodeOwnership(base) });
-  const deps = { ...base, serviceTrust: access.serviceTrust };
+  const { serviceTrust } = access;
+  const deps = { ...base, serviceTrust, telemetry: new TelemetryBook() };
   const providerKeys = new Map<string, JsonWebKeySet>();
   const findProviderKeys = async (url: string) => providerKeys.get(url) ?? { keys: [] };
   const gateway = createGateway({

@@ -35,6 +35,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { ecsIndexes } from "../../src/ecs/control/indexes.ts";
+import { TelemetryBook } from "../../src/ecs/control/telemetry-book.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
 import { createAccess } from "../../src/iam/access.ts";
 import { createIam } from "../../src/iam/create-iam.ts";
@@ -83,7 +84,7 @@ async function open(t: TestContext): Promise<Kit> {
   const sessions = new Sessions(base);
   const access = createAccess({ ...base, sessions, mayNode: () => false });
   const iam = createIam(base, access.policiesOf);
-  const deps = { ...base, ...access };
+  const deps = { ...base, ...access, telemetry: new TelemetryBook() };
   const findProviderKeys = async (): Promise<never> => assert.fail("nobody asks");
   const door = await startDoor({
     services: [
