@@ -21,8 +21,9 @@ export class LastUses {
     this.#deps = deps;
   }
 
-  /** Notes a request that has been authenticated. */
+  /** Notes a request that has been authenticated. Of machines' keys, which change daily, nobody asks. */
   note({ principal, origin: { region }, action }: AccessRequest): void {
+    if (principal.kind === "node" || principal.kind === "join") return;
     const session = parseSessionArn(principal.arn);
     const isLasting = principal.accessKeyId.startsWith("AKIA");
     const subject = isLasting

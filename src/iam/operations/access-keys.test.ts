@@ -101,6 +101,20 @@ describe("last uses", () => {
     assert.equal(deps.cache.get(at), undefined);
   });
 
+  test("the keys of machines leave no trace: they change every day", async (t) => {
+    const { iam, clock, deps } = await startApi(t);
+    const request = requestOf("AKIANODENODENODENODE");
+    const principal = { ...request.principal, kind: "node" as const };
+    await deps.store.txn([], [{ key: "/-/-/iam/access-keys/AKIANODENODENODENODE", value: {} }]);
+    iam.noting(() => ({ allowed: true }))({ ...request, principal });
+    const end = new AbortController();
+    const running = iam.run(end.signal);
+    await clock.advance(5 * 60_000);
+    end.abort();
+    await running;
+    assert.deepEqual((await deps.store.list("/-/-/iam/last-used/")).records, []);
+  });
+
   test("a role tells when a session of it was used", async (t) => {
     const { run, iam, clock } = await startApi(t);
     const trust = {
