@@ -19,16 +19,8 @@ for argument in "$@"; do
   esac
 done
 
-# Prints a command so that it can be pasted into a shell.
-show() {
-  local line='' word
-  for word in "$@"; do
-    case $word in *[!A-Za-z0-9_./:=,@+-]*) word="'$word'" ;; esac
-    line="$line $word"
-  done
-  printf '\n\033[1m$%s\033[0m\n' "$line"
-}
-step() { show "$@"; "$@"; }
+# shellcheck source=examples/common.sh
+. ../common.sh
 
 eval "$("$gantry" env)"
 export AWS_PAGER=""
@@ -41,17 +33,8 @@ show npx gantry image load hello.tar
 "$gantry" image load "$archive"
 step aws ecs create-cluster --cluster-name demo
 
-# The role under which the task's output is shipped, and the log group that it may write to: once.
-role=ecsTaskExecutionRole
-if ! aws iam get-role --role-name "$role" > /dev/null 2>&1; then
-  step aws iam create-role --role-name "$role" --assume-role-policy-document file://trust.json
-fi
-step aws iam attach-role-policy --role-name "$role" \
-  --policy-arn arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy
-group=$(aws logs describe-log-groups --log-group-name-prefix /demo/hello --query 'logGroups[].logGroupName' --output text)
-if [ -z "$group" ]; then
-  step aws logs create-log-group --log-group-name /demo/hello
-fi
+ensure_execution_role trust.json
+ensure_log_group /demo/hello
 
 step aws ecs register-task-definition --cli-input-json file://hello.json
 step aws ecs run-task --cluster demo --launch-type FARGATE --task-definition hello \
