@@ -99,6 +99,13 @@ export interface PayloadTask {
   readonly roleCredentials?: RoleCredentials;
   readonly executionRoleCredentials?: RoleCredentials;
   readonly elasticNetworkInterfaces?: readonly ElasticNetworkInterface[];
+  /** One for each GPU, named by its id. */
+  readonly associations?: readonly {
+    readonly name: string;
+    readonly type: "gpu";
+    readonly containers: readonly string[];
+    readonly content: { readonly encoding: "identity"; readonly value: string };
+  }[];
   /**
    * What the task may write in all. An addition of ours: the published protocol has no member for it, and agents that do
    * not know it ignore it.

@@ -3,6 +3,7 @@ import { commit } from "../../store/commit.ts";
 import type { Compare, StoreRecord, Write } from "../../store/store.ts";
 import { instanceArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
+import { gpuCountsOf } from "../model/gpus.ts";
 import type { Host } from "../model/instance.ts";
 import {
   clusterKey,
@@ -18,9 +19,16 @@ import type { RunToken, Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { placementAttributesOf } from "../model/task-definition-attributes.ts";
 import { type Placements, place } from "../scheduler/place.ts";
-import type { Placed, PlacementRequest } from "../scheduler/snapshot.ts";
+import type { Placed, PlacementRequest, Refusal } from "../scheduler/snapshot.ts";
 import type { EcsDeps } from "./deps.ts";
 import { boardOf, groupOnBoard, PlacementBoards } from "./placement-boards.ts";
+import {
+  type ClusterName,
+  explainPlacement,
+  type PlacementExplanation,
+  PlacementExplanations,
+  summaryOf,
+} from "./placement-explanations.ts";
 
 /** Tasks that want to be placed. */
 export interface PlaceTasksRequest
@@ -52,6 +60,7 @@ export type PlaceTasksResult =
 
 interface PlacementDeps extends EcsDeps {
   readonly boards: PlacementBoards;
+  readonly explanations: PlacementExplanations;
 }
 
 /** Lost races in a row against other servers. */
@@ -73,7 +82,16 @@ export class Placer {
   #waitingCount = 0;
 
   constructor(deps: EcsDeps) {
-    this.#deps = { ...deps, boards: new PlacementBoards(deps.cache) };
+    this.#deps = {
+      ...deps,
+      boards: new PlacementBoards(deps.cache),
+      explanations: new PlacementExplanations(),
+    };
+  }
+
+  /** Why tasks of a cluster found no place, the newest first. */
+  explanations(cluster: ClusterName): readonly PlacementExplanation[] {
+    return this.#deps.explanations.of(cluster);
   }
 
   /**
@@ -119,6 +137,9 @@ async function placeTasks(
       failures,
     });
     if (write.length === 0 || (await commit(deps, compare, write))) {
+      if (placements.unplacedCount > 0) {
+        deps.explanations.keep(explainPlacement(request, placements, deps.clock.now()));
+      }
       return { outcome: "placed", tasks, failures };
     }
   }
@@ -156,7 +177,7 @@ function usableDefinition(deps: EcsDeps, { definition }: TaskSpec): StoreRecord 
 function decide(deps: PlacementDeps, request: PlaceTasksRequest): Placements {
   const { spec, instanceIds, count, subnets, constraints, strategies } = request;
   const board = instanceIds ? boardOf(deps.cache, spec, instanceIds) : deps.boards.boardFor(spec);
-  if (board.size === 0 && spec.launchType === "EC2") {
+  if (board.size === 0 && spec.launchType !== "FARGATE") {
     throw new ApiError(
       "InvalidParameterException",
       "No Container Instances were found in your cluster.",
@@ -167,6 +188,7 @@ function decide(deps: PlacementDeps, request: PlaceTasksRequest): Placements {
     {
       count,
       needs: needsOf(spec),
+      gpuCount: gpuCountsOf(spec.definition.document, spec.overrides).reduce((a, b) => a + b, 0),
       attributes: placementAttributesOf(spec.definition.document, spec),
       group: groupOnBoard(spec),
       constraints,
@@ -194,27 +216,30 @@ function taskFor(
 
 /**
  * Each unplaced task fails once on every instance tried. FARGATE has no instances that a user could see: there it fails
- * once, for the reason that came nearest to success.
+ * once, for the reason that came nearest to success. Either way the detail also says how it went everywhere.
  */
-function failuresOf(spec: TaskSpec, placements: Placements): readonly PlacementFailure[] {
-  const { unplacedCount, refusals } = placements;
+function failuresOf(
+  spec: TaskSpec,
+  { unplacedCount, refusals }: Placements,
+): readonly PlacementFailure[] {
+  const summary = summaryOf(refusals);
   const ofOneTask =
-    spec.launchType === "EC2"
-      ? refusals.map(({ instance, reason, detail }) => ({
+    spec.launchType === "FARGATE"
+      ? [nearest(refusals, summary)]
+      : refusals.map(({ instance, reason, detail }) => ({
           arn: instanceArn(instance, instance.clusterName, instance.id),
           reason,
-          detail,
-        }))
-      : [nearest(placements)];
+          detail: `${detail} (${summary})`,
+        }));
   return Array.from({ length: unplacedCount }, () => ofOneTask)
     .flat()
     .slice(0, FAILURES_MAX);
 }
 
-function nearest({ refusals }: Placements): PlacementFailure {
-  const [best] = refusals.toSorted((a, b) => b.passedCount - a.passedCount);
+function nearest(refusals: readonly Refusal[], summary: string): PlacementFailure {
+  const [best] = refusals.toSorted((a, b) => b.passed.length - a.passed.length);
   return best
-    ? { arn: "", reason: best.reason, detail: best.detail }
+    ? { arn: "", reason: best.reason, detail: `${best.detail} (${summary})` }
     : { arn: "", reason: "RESOURCE:FARGATE", detail: "no machine offers FARGATE capacity" };
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerDefinition } from "@aws-sdk/client-ecs";
 import type { Tag } from "./cluster.ts";
+import { gpuCountsOf } from "./gpus.ts";
 import { availabilityZoneOf, type HostResources, type Instance } from "./instance.ts";
 import type { Scope } from "./keys.ts";
 import { resourcesOf } from "./resources.ts";
@@ -48,12 +49,17 @@ export function needsOf({ definition, overrides }: TaskSpec): HostResources {
  */
 export function newTask(
   spec: TaskSpec,
-  place: { readonly instance: Instance; readonly subnetId?: string },
+  place: {
+    readonly instance: Instance;
+    readonly subnetId?: string;
+    readonly gpuIds?: readonly string[];
+  },
   identity: TaskIdentity,
 ): Task {
   const { document } = spec.definition;
   const networkMode = document.networkMode ?? "bridge";
-  const { instance, subnetId } = place;
+  const { instance, subnetId, gpuIds = [] } = place;
+  const containerGpus = shareOut(gpuIds, gpuCountsOf(document, spec.overrides));
   const { capacityProviderName } = identity;
   return {
     // What indexes read stands first: opening a store looks no further into a task that nobody asks for.
@@ -74,10 +80,13 @@ export function newTask(
     id: identity.id,
     ...(capacityProviderName !== undefined && { capacityProviderName }),
     networkMode,
-    reserved: needsOf(spec),
+    reserved: { ...needsOf(spec), ...(gpuIds.length > 0 && { gpus: gpuIds }) },
     version: 1,
     containers: (document.containerDefinitions ?? []).map((container, index) =>
-      newContainer(container, spec.overrides, identity.containerUuids[index] ?? ""),
+      newContainer(container, spec.overrides, {
+        uuid: identity.containerUuids[index] ?? "",
+        gpuIds: containerGpus[index] ?? [],
+      }),
     ),
     ...(subnetId !== undefined && {
       attachment: { id: identity.attachmentId, status: "PRECREATED" as const, subnetId },
@@ -133,10 +142,22 @@ function commonOf(
   };
 }
 
+/** The next so many of `ids` for each count. */
+function shareOut(
+  ids: readonly string[],
+  counts: readonly number[],
+): readonly (readonly string[])[] {
+  let from = 0;
+  return counts.map((count) => {
+    from += count;
+    return ids.slice(from - count, from);
+  });
+}
+
 function newContainer(
   definition: ContainerDefinition,
   overrides: TaskOverrides,
-  uuid: string,
+  { uuid, gpuIds }: { readonly uuid: string; readonly gpuIds: readonly string[] },
 ): Container {
   const name = definition.name ?? "";
   const override = overrides.containerOverrides.find((candidate) => candidate.name === name);
@@ -152,5 +173,6 @@ function newContainer(
     cpu: String(override?.cpu ?? definition.cpu ?? 0),
     ...(memory !== undefined && { memory: String(memory) }),
     ...(memoryReservation !== undefined && { memoryReservation: String(memoryReservation) }),
+    ...(gpuIds.length > 0 && { gpuIds }),
   };
 }

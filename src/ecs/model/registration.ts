@@ -17,6 +17,12 @@ interface GivenResource {
   readonly stringSetValue?: readonly string[] | undefined;
 }
 
+/** A platform device as the API has it. */
+interface GivenDevice {
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
+}
+
 interface GivenAttribute {
   readonly name: string | undefined;
   readonly value?: string | undefined;
@@ -46,17 +52,20 @@ export function parseIdentityDocument(text: string | undefined): IdentityDocumen
 /** What the machine offers; undefined when CPU or memory is missing. */
 export function parseResources(
   resources: readonly GivenResource[] = [],
+  devices: readonly GivenDevice[] = [],
 ): HostResources | undefined {
   const find = (name: string): GivenResource | undefined =>
     resources.find((resource) => resource.name === name);
   const cpuUnits = find("CPU")?.integerValue;
   const memoryMiB = find("MEMORY")?.integerValue;
   if (cpuUnits === undefined || memoryMiB === undefined) return undefined;
+  const gpus = devices.flatMap(({ id, type }) => (id && type === "GPU" ? [id] : []));
   return {
     cpuUnits,
     memoryMiB,
     ports: find("PORTS")?.stringSetValue?.map(Number) ?? [],
     portsUdp: find("PORTS_UDP")?.stringSetValue?.map(Number) ?? [],
+    ...(gpus.length > 0 && { gpus }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ContainerDefinition, Secret } from "@aws-sdk/client-ecs";
-import { about, type ContainerRule } from "./rule.ts";
+import { about } from "./rule.ts";
 
 /** What is wrong with the environment of containers (`ecs-behaviour` §2.5). */
 
@@ -7,7 +7,7 @@ import { about, type ContainerRule } from "./rule.ts";
 const ENVIRONMENT_FILES_MAX = 10;
 
 /** Variables, secrets and files of one container. */
-export const hasGoodEnvironment: ContainerRule = (container) => {
+export const hasGoodEnvironment = (container: ContainerDefinition): string | undefined => {
   const { environment = [], secrets = [], environmentFiles: files = [] } = container;
   if (environment.some(({ name }) => !name)) {
     return about(container, "An environment variable needs a 'name'.");

@@ -1,4 +1,5 @@
 import type { Attribute, ContainerDefinition } from "@aws-sdk/client-ecs";
+import type { Task } from "./task.ts";
 import type { TaskDefinitionDocument } from "./task-definition.ts";
 
 /**
@@ -166,14 +167,15 @@ function dockerApi(version: string): string {
  */
 export function placementAttributesOf(
   document: TaskDefinitionDocument,
-  options: { readonly enableExecuteCommand: boolean },
+  options: Pick<Task, "enableExecuteCommand" | "launchType" | "overrides">,
 ): readonly { readonly name: string; readonly value?: string }[] {
   const { cpuArchitecture, operatingSystemFamily } = document.runtimePlatform ?? {};
   const isWindows = operatingSystemFamily?.startsWith("WINDOWS");
   return [
-    ...(document.requiresAttributes ?? []).map(({ name = "", value }) =>
-      value === undefined ? { name } : { name, value },
-    ),
+    // What agents say of GPUs is how many there are, which is a resource.
+    ...(document.requiresAttributes ?? [])
+      .filter(({ name }) => name !== `${AWS}.gpu`)
+      .map(({ name = "", value }) => (value === undefined ? { name } : { name, value })),
     ...(cpuArchitecture
       ? [{ name: "ecs.cpu-architecture", value: cpuArchitecture.toLowerCase() }]
       : []),
@@ -185,5 +187,11 @@ export function placementAttributesOf(
         ]
       : []),
     ...(options.enableExecuteCommand ? [{ name: "ecs.capability.execute-command" }] : []),
+    ...(options.launchType === "EXTERNAL" ? [{ name: "ecs.capability.external" }] : []),
+    ...(options.overrides.containerOverrides.some(
+      ({ environmentFiles }) => environmentFiles?.length,
+    )
+      ? [{ name: `${ECS}.env-files.s3` }]
+      : []),
   ];
 }

@@ -300,9 +300,16 @@ test("placementAttributesOf() adds the platform and what the task was started wi
   const document = normaliseTaskDefinition(
     request({ runtimePlatform: { cpuArchitecture: "ARM64", operatingSystemFamily: "LINUX" } }),
   );
-  assert.deepEqual(placementAttributesOf(document, { enableExecuteCommand: true }), [
-    { name: "ecs.cpu-architecture", value: "arm64" },
-    { name: "ecs.os-type", value: "linux" },
-    { name: "ecs.capability.execute-command" },
-  ]);
+  assert.deepEqual(
+    placementAttributesOf(document, {
+      enableExecuteCommand: true,
+      launchType: "EC2",
+      overrides: { containerOverrides: [] },
+    }),
+    [
+      { name: "ecs.cpu-architecture", value: "arm64" },
+      { name: "ecs.os-type", value: "linux" },
+      { name: "ecs.capability.execute-command" },
+    ],
+  );
 });

@@ -3,7 +3,7 @@ import type { HostResources } from "./instance.ts";
 import type { Scope } from "./keys.ts";
 import type { TaskStatus } from "./task-state.ts";
 
-export type LaunchType = "EC2" | "FARGATE";
+export type LaunchType = "EC2" | "FARGATE" | "EXTERNAL";
 export type StopCode =
   | "TaskFailedToStart"
   | "EssentialContainerExited"
@@ -98,6 +98,8 @@ export interface Container {
   readonly cpu: string;
   readonly memory?: string;
   readonly memoryReservation?: string;
+  /** Those of the machine's that it has for itself. */
+  readonly gpuIds?: readonly string[];
 }
 
 export interface NetworkBinding {
@@ -139,6 +141,14 @@ export interface ContainerOverride {
   readonly cpu?: number;
   readonly memory?: number;
   readonly memoryReservation?: number;
+  /** In place of the definition's. */
+  readonly environmentFiles?: readonly { readonly value: string; readonly type: "s3" }[];
+  readonly resourceRequirements?: readonly ResourceRequirement[];
+}
+
+export interface ResourceRequirement {
+  readonly type: "GPU" | "NeuronDevice";
+  readonly value: string;
 }
 
 /**

@@ -82,7 +82,7 @@ function readRegistration(input: RegistrationInput, call: Call): Registration {
       `The instance identity document is not that of ${machine}.`,
     );
   }
-  const resources = parseResources(input.totalResources);
+  const resources = parseResources(input.totalResources, input.platformDevices);
   if (!resources) {
     throw new ApiError("InvalidParameterException", "totalResources must name CPU and MEMORY.");
   }

@@ -160,6 +160,17 @@ test("a registration delivered again does not bring back what was deregistered s
   assert.deepEqual([status, left], ["ACTIVE", undefined]);
 });
 
+test("a machine's GPUs are a resource, and other devices are not", async () => {
+  await using world = await openRegion();
+  await register(world, {
+    platformDevices: [
+      { id: "GPU-1", type: "GPU" },
+      { id: "n-1", type: "NEURON_DEVICE" as "GPU" },
+    ],
+  });
+  assert.deepEqual(instancesOf(world)[0]?.registered.gpus, ["GPU-1"]);
+});
+
 test("a machine without a document is the machine of its key, or nobody's", async () => {
   await using world = await openRegion();
   const withoutDocument = { instanceIdentityDocument: "" };

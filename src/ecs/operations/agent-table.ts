@@ -33,7 +33,7 @@ export function ecsAgentOperations(deps: EcsDeps): EcsAgentOperations {
   return {
     RegisterContainerInstance: {
       support: "partial",
-      missing: "platformDevices; the signature of the identity document",
+      missing: "platformDevices other than GPUs; the signature of the identity document",
       action: "ecs:RegisterContainerInstance",
       resources: clusterOf,
       unmodelled: ["clientToken"],

@@ -53,9 +53,11 @@ export function readCompute(cluster: Cluster, given: GivenCompute): Compute {
 }
 
 function readLaunchType(launchType: GivenLaunchType): LaunchType {
-  if (launchType === "EC2" || launchType === "FARGATE") return launchType;
-  if (launchType === "EXTERNAL" || launchType === "MANAGED_INSTANCES") {
-    throw invalid(`Launch type ${launchType} is not available yet: use EC2 or FARGATE.`);
+  if (launchType === "EC2" || launchType === "FARGATE" || launchType === "EXTERNAL") {
+    return launchType;
+  }
+  if (launchType === "MANAGED_INSTANCES") {
+    throw invalid(`Launch type ${launchType} is not available yet: use EC2, FARGATE or EXTERNAL.`);
   }
   throw invalid("launch type should be one of [EC2,FARGATE,EXTERNAL]");
 }

@@ -131,3 +131,32 @@ test("the health of an instance is shown to who asks for it", async () => {
   ]);
   assert.equal((await describe(["CONTAINER_INSTANCE_HEALTH"]))?.overallStatus, "OK");
 });
+
+test("no update is ever offered to an agent, and an agent of no known version is told apart", async () => {
+  await using api = await openApi();
+  await addInstance(api, "known", { versionInfo: { agentVersion: "1.105.1" } });
+  await addInstance(api, "unknown", { ec2InstanceId: "i-2" });
+  const update = (containerInstance: string): Promise<unknown> =>
+    api.call("UpdateContainerAgent", { cluster: "demo", containerInstance });
+  await assert.rejects(update("known"), {
+    code: "NoUpdateAvailableException",
+    message: "There is no update available for the container agent 1.105.1.",
+  });
+  await assert.rejects(update("unknown"), { code: "MissingVersionException" });
+  await assert.rejects(update("nowhere"), { code: "InvalidParameterException" });
+});
+
+test("the version of an instance grows when it changes", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  const version = async (): Promise<number> => {
+    const input = { cluster: "demo", containerInstances: ["one"] };
+    const { containerInstances } = await api.call("DescribeContainerInstances", input);
+    return containerInstances?.[0]?.version ?? 0;
+  };
+  const before = await version();
+  assert.equal(await version(), before);
+  const change = { cluster: "demo", containerInstances: ["one"], status: "DRAINING" as const };
+  await api.call("UpdateContainerInstancesState", change);
+  assert.ok((await version()) > before);
+});

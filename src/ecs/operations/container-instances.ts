@@ -7,11 +7,12 @@ import type {
   Failure,
   ListContainerInstancesRequest,
   ListContainerInstancesResponse,
+  UpdateContainerAgentRequest,
   UpdateContainerInstancesStateRequest,
   UpdateContainerInstancesStateResponse,
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
-import { UnavailableError } from "../../lib/errors.ts";
+import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { takenOn, tasksOf } from "../control/instance-tasks.ts";
@@ -34,8 +35,7 @@ import { clusterResource, idOf, memberResource, requireCluster, scopeOf } from "
 export function containerInstanceOperations(deps: EcsDeps): EcsOperations {
   return {
     DescribeContainerInstances: {
-      support: "partial",
-      missing: "version",
+      support: "full",
       action: "ecs:DescribeContainerInstances",
       resources: ({ cluster, containerInstances }, call) =>
         (containerInstances ?? []).map((text) =>
@@ -57,6 +57,16 @@ export function containerInstanceOperations(deps: EcsDeps): EcsOperations {
           memberResource(call, "container-instance", cluster, text),
         ),
       handle: (input, call) => updateInstancesState(deps, input, call),
+    },
+    UpdateContainerAgent: {
+      support: "partial",
+      missing:
+        "there is never an update: our agent is part of the program, the ECS agent's own updates come from AWS",
+      action: "ecs:UpdateContainerAgent",
+      resources: ({ cluster, containerInstance }, call) => [
+        memberResource(call, "container-instance", cluster, containerInstance),
+      ],
+      handle: async (input, call) => updateAgent(deps, input, call),
     },
     DeregisterContainerInstance: {
       support: "full",
@@ -112,7 +122,31 @@ function missing(cluster: Cluster, text: string): Failure {
 
 function present({ cache }: EcsDeps, instance: Instance, withTags: boolean): ContainerInstance {
   const tags = withTags ? instance.tags : [];
-  return presentInstance(instance, takenOn(cache, instance), tasksOf(cache, instance), tags);
+  const key = instanceKey(instance, instance.clusterName, instance.id);
+  return {
+    ...presentInstance(instance, takenOn(cache, instance), tasksOf(cache, instance), tags),
+    // Grows with each change of the record, as ECS's counter does, though not by one.
+    version: cache.get(key)?.revision ?? 0,
+  };
+}
+
+/** Nothing is offered, so nothing is ever staged: which exception says so depends on what is known of the agent. */
+function updateAgent(deps: EcsDeps, input: UpdateContainerAgentRequest, call: Call): never {
+  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  const text = input.containerInstance ?? "";
+  const instance = findInstance(deps, cluster, text);
+  if (!instance) throw invalid(`Referenced container instance ${text} not found.`);
+  if (instance.status === "INACTIVE") throw invalid(`Container instance ${text} is inactive.`);
+  if (!instance.versionInfo.agentVersion) {
+    throw new ApiError(
+      "MissingVersionException",
+      "The current version of the container agent on the container instance is not known.",
+    );
+  }
+  throw new ApiError(
+    "NoUpdateAvailableException",
+    `There is no update available for the container agent ${instance.versionInfo.agentVersion}.`,
+  );
 }
 
 function listInstances(
@@ -152,6 +186,9 @@ async function updateInstancesState(
     throw invalid("Container instance status should be one of [ACTIVE, DRAINING]");
   }
   const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
+  if (!input.containerInstances?.length) {
+    throw clientFault("Container Instances cannot be empty.");
+  }
   requireBatch("Container Instances", input.containerInstances, 10);
   const containerInstances: ContainerInstance[] = [];
   const failures: Failure[] = [];

@@ -73,10 +73,17 @@ function mergedDefinition(
 ): ContainerDefinition {
   const container = definition.document.containerDefinitions?.find((entry) => entry.name === name);
   assert(container, `container ${name} is not in ${definition.family}:${definition.revision}`);
-  const { command, cpu, memory, memoryReservation } = overrideOf(task, name) ?? {};
+  const { command, cpu, memory, memoryReservation, environmentFiles } =
+    overrideOf(task, name) ?? {};
   return {
     ...container,
-    ...defined({ command: command && [...command], cpu, memory, memoryReservation }),
+    ...defined({
+      command: command && [...command],
+      cpu,
+      memory,
+      memoryReservation,
+      environmentFiles: environmentFiles?.map((file) => ({ ...file })),
+    }),
   };
 }
 

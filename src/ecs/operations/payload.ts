@@ -63,9 +63,22 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
       ipcMode: document.ipcMode,
       roleCredentials: source.roleCredentials,
       executionRoleCredentials: source.executionRoleCredentials,
+      associations: associationsOf(task),
       elasticNetworkInterfaces: source.network && [toElasticNetworkInterface(task, source.network)],
     }),
   };
+}
+
+function associationsOf({ containers }: Task): PayloadTask["associations"] {
+  const associations = containers.flatMap(({ name, gpuIds = [] }) =>
+    gpuIds.map((id) => ({
+      name: id,
+      type: "gpu" as const,
+      containers: [name],
+      content: { encoding: "identity" as const, value: "" },
+    })),
+  );
+  return associations.length > 0 ? associations : undefined;
 }
 
 /** All that an agent needs to end a task, be it that it knows the task or not (`ecs-agent-protocol` §0.11). */

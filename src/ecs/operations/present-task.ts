@@ -22,7 +22,6 @@ export function presentTask(
   return {
     attachments: task.attachment ? [presentAttachment(task.attachment)] : [],
     attributes: architecture ? [{ name: "ecs.cpu-architecture", value: architecture }] : [],
-    availabilityZone: placement.availabilityZone,
     clusterArn: clusterArn(task, task.clusterName),
     containers: task.containers.map((container) => presentContainer(task, container)),
     cpu: task.cpu ?? String(task.reserved.cpuUnits),
@@ -38,7 +37,7 @@ export function presentTask(
     taskArn: taskArn(task, task.clusterName, task.id),
     taskDefinitionArn: taskDefinitionArn(task, task.family, task.revision),
     version: task.version,
-    ...(launchType === "EC2"
+    ...(launchType !== "FARGATE"
       ? {
           containerInstanceArn: instanceArn(
             placement.instance,
@@ -51,6 +50,8 @@ export function presentTask(
       connectivity: instance?.agentConnected ? ("CONNECTED" as const) : ("DISCONNECTED" as const),
     }),
     ...defined({
+      // Machines outside of EC2 may say nothing of a zone.
+      availabilityZone: placement.availabilityZone || undefined,
       capacityProviderName: task.capacityProviderName,
       startedBy: task.startedBy,
       stopCode: task.stopCode,
@@ -134,6 +135,7 @@ function presentContainer(task: Task, container: Container): AwsContainer {
       reason: container.reason,
       memory: container.memory,
       memoryReservation: container.memoryReservation,
+      gpuIds: container.gpuIds && [...container.gpuIds],
     }),
   };
 }
@@ -144,11 +146,18 @@ function presentOverrides({ overrides, containers }: Task): TaskOverride {
   return {
     containerOverrides: containers.map(({ name }) => {
       const override = containerOverrides.find((candidate) => candidate.name === name);
-      const { command, environment, ...sizes } = override ?? { name };
+      const { command, environment, environmentFiles, resourceRequirements, ...sizes } =
+        override ?? { name };
       return {
         ...sizes,
         ...(command && { command: [...command] }),
         ...(environment && { environment: environment.map((pair) => ({ ...pair })) }),
+        ...(environmentFiles && {
+          environmentFiles: environmentFiles.map((file) => ({ ...file })),
+        }),
+        ...(resourceRequirements && {
+          resourceRequirements: resourceRequirements.map((one) => ({ ...one })),
+        }),
       };
     }),
     inferenceAcceleratorOverrides: [],

@@ -67,19 +67,20 @@ export function presentCluster(
   };
 }
 
-/** ECS: in this order, as text. Services and external instances do not exist here yet, so there are none of them. */
+/** ECS: in this order, as text. Services do not exist here yet, so there are none of them. */
 function statisticsOf(tasks: readonly Task[]): KeyValuePair[] {
   const counts = (launchType: Task["launchType"]): TaskCounts =>
     countTasks(tasks.filter((task) => task.launchType === launchType));
   const ec2 = counts("EC2");
   const fargate = counts("FARGATE");
+  const external = counts("EXTERNAL");
   return Object.entries({
     runningEC2TasksCount: ec2.runningCount,
     runningFargateTasksCount: fargate.runningCount,
     pendingEC2TasksCount: ec2.pendingCount,
     pendingFargateTasksCount: fargate.pendingCount,
-    runningExternalTasksCount: 0,
-    pendingExternalTasksCount: 0,
+    runningExternalTasksCount: external.runningCount,
+    pendingExternalTasksCount: external.pendingCount,
     activeEC2ServiceCount: 0,
     activeFargateServiceCount: 0,
     drainingEC2ServiceCount: 0,
@@ -138,18 +139,19 @@ function resourceList(resources: HostResources): Resource[] {
     longValue: 0,
     integerValue,
   });
-  const ports = (name: string, numbers: readonly number[]): Resource => ({
+  const strings = (name: string, values: readonly string[]): Resource => ({
     name,
     type: "STRINGSET",
     doubleValue: 0,
     longValue: 0,
     integerValue: 0,
-    stringSetValue: numbers.map(String),
+    stringSetValue: [...values],
   });
   return [
     amount("CPU", resources.cpuUnits),
     amount("MEMORY", resources.memoryMiB),
-    ports("PORTS", resources.ports),
-    ports("PORTS_UDP", resources.portsUdp),
+    strings("PORTS", resources.ports.map(String)),
+    strings("PORTS_UDP", resources.portsUdp.map(String)),
+    ...(resources.gpus ? [strings("GPU", resources.gpus)] : []),
   ];
 }

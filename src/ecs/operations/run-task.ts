@@ -31,7 +31,7 @@ import { instanceOf } from "./tasks.ts";
 /** The rows of operations that start tasks. */
 export function runTaskOperations(deps: EcsDeps, placer: Placer): EcsOperations {
   const missing =
-    "capacity providers with Auto Scaling groups, FARGATE_SPOT's interruptions, volumeConfigurations, EXTERNAL and MANAGED_INSTANCES, overriding environmentFiles and resourceRequirements, public addresses (assignPublicIp is taken, the address stays private)";
+    "capacity providers with Auto Scaling groups, FARGATE_SPOT's interruptions, volumeConfigurations, MANAGED_INSTANCES, GPUs by ALL or shared, public addresses (assignPublicIp is taken, the address stays private)";
   return {
     RunTask: {
       support: "partial",

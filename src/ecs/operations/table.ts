@@ -15,9 +15,15 @@ import { taskDefinitionOperations } from "./task-definitions.ts";
 import { taskProtectionOperations } from "./task-protection.ts";
 import { taskOperations } from "./tasks.ts";
 
-/** Amazon ECS as the door serves it: the operations that users call, and beside them those of the agents. */
-export function ecsService(deps: EcsDeps, agentOperations: EcsOperations): Service {
-  const placer = new Placer(deps);
+/**
+ * Amazon ECS as the door serves it: the operations that users call, and beside them those of the agents. `placer`: where its
+ * owner also wants to ask for explanations.
+ */
+export function ecsService(
+  deps: EcsDeps,
+  agentOperations: EcsOperations,
+  placer: Placer = new Placer(deps),
+): Service {
   return {
     name: "ecs",
     operations: withAccessRules(deps, {

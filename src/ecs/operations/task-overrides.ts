@@ -1,7 +1,13 @@
 import type { TaskOverride } from "@aws-sdk/client-ecs";
 import { defined } from "../model/defined.ts";
 import { isFargateSize } from "../model/fargate-sizes.ts";
-import type { ContainerOverride, LaunchType, TaskOverrides } from "../model/task.ts";
+import { hasGoodEnvironment } from "../model/secret-rules.ts";
+import type {
+  ContainerOverride,
+  LaunchType,
+  ResourceRequirement,
+  TaskOverrides,
+} from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { parseTaskCpu, parseTaskMemory } from "../model/task-size.ts";
 import { clientFault, invalid } from "./invalid.ts";
@@ -78,9 +84,9 @@ function readContainerOverride(
       `Override for container named ${name ?? ""} is not a container in the TaskDefinition.`,
     );
   }
-  if (environmentFiles?.length || resourceRequirements?.length) {
-    throw invalid("Overriding environmentFiles and resourceRequirements is not available yet.");
-  }
+  const files = environmentFiles?.map(({ value = "" }) => ({ value, type: "s3" as const }));
+  const fault = files && hasGoodEnvironment({ name, environmentFiles: files });
+  if (fault !== undefined) throw invalid(fault);
   return {
     name,
     ...defined({
@@ -88,7 +94,25 @@ function readContainerOverride(
       cpu: given.cpu,
       memory: given.memory,
       memoryReservation: given.memoryReservation,
+      environmentFiles: files,
+      resourceRequirements: resourceRequirements?.map((one) => readRequirement(name, one)),
       environment: environment?.map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),
     }),
   };
 }
+
+function readRequirement(
+  container: string,
+  { type, value, sharingStrategy }: ResourceRequirementGiven,
+): ResourceRequirement {
+  if (type === "InferenceAccelerator" || type === undefined) {
+    throw invalid(`Inference accelerators are no longer available: container ${container}.`);
+  }
+  // A share of a GPU, and all that a machine has, are no number that could be placed.
+  if (sharingStrategy !== undefined || !/^[1-9]\d*$/.test(value ?? "")) {
+    throw invalid(`The ${type} value of container ${container} must be a number.`);
+  }
+  return { type, value: value ?? "" };
+}
+
+type ResourceRequirementGiven = NonNullable<GivenContainerOverride["resourceRequirements"]>[number];

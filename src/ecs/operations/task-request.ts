@@ -3,6 +3,7 @@ import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
 import type { Cluster, Tag } from "../model/cluster.ts";
+import { uncountedGpus } from "../model/gpus.ts";
 import { isStartedBy } from "../model/names.ts";
 import type { TaskSpec } from "../model/new-task.ts";
 import {
@@ -90,6 +91,10 @@ function requireDefinition(
   if (!definition.document.compatibilities?.includes(launchType)) {
     throw invalid(`Task definition does not support launch_type ${launchType}.`);
   }
+  const uncounted = uncountedGpus(definition.document);
+  if (uncounted !== undefined) {
+    throw invalid(`GPUs by ALL or shared are not available yet: container ${uncounted}.`);
+  }
   return definition;
 }
 
@@ -97,9 +102,11 @@ function readPlatformVersion(
   { platformVersion }: TaskRequest,
   launchType: LaunchType,
 ): string | undefined {
-  if (launchType === "EC2") {
+  if (launchType !== "FARGATE") {
     if (!platformVersion) return undefined;
-    throw invalid("The platform version must be null when specifying an EC2 launch type.");
+    throw invalid(
+      `The platform version must be null when specifying an ${launchType} launch type.`,
+    );
   }
   if (!platformVersion || platformVersion === "LATEST") return PLATFORM_VERSION;
   if (platformVersion === PLATFORM_VERSION) return platformVersion;

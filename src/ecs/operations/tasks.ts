@@ -119,7 +119,7 @@ function taskFilter(cluster: Cluster, input: ListTasksRequest): (task: Task) => 
     (!launchType || task.launchType === launchType) &&
     (!daemonName || task.group === `daemon:${daemonName}`) &&
     (!containerInstance ||
-      (task.launchType === "EC2" && task.placement.instance.id === instanceId));
+      (task.launchType !== "FARGATE" && task.placement.instance.id === instanceId));
 }
 
 async function stopTask(

@@ -1,10 +1,13 @@
 import { availabilityZoneOf } from "../model/instance.ts";
 import { matchesQuery } from "../model/query.ts";
 import type { Expression } from "../model/query-parse.ts";
+import type { FilterName } from "./filter-name.ts";
 import { type Candidate, gpusLeft, type PlacementRequest, remainingAmount } from "./snapshot.ts";
 
 /** One thing an instance must be or have to take a task. */
 export interface Filter {
+  /** As explanations call it. */
+  readonly name: FilterName;
   readonly check: (candidate: Candidate, request: PlacementRequest) => boolean;
   /** Why not, in ECS's word and in ours. Only asked after `check` said no. */
   readonly explain: (candidate: Candidate, request: PlacementRequest) => Explanation;
@@ -16,6 +19,7 @@ export interface Explanation {
 }
 
 const hasAgent: Filter = {
+  name: "agent",
   check: ({ instance, unconfirmedCount }) =>
     instance.status === "ACTIVE" && instance.agentConnected && unconfirmedCount === 0,
   explain: ({ instance, unconfirmedCount }) => {
@@ -29,12 +33,18 @@ function agent(detail: string): Explanation {
   return { reason: "AGENT", detail };
 }
 
-const hasCpu = hasAmount("cpuUnits", "RESOURCE:CPU", "CPU units");
-const hasMemory = hasAmount("memoryMiB", "RESOURCE:MEMORY", "MiB");
+const hasCpu = hasAmount("cpuUnits", "cpu", "RESOURCE:CPU", "CPU units");
+const hasMemory = hasAmount("memoryMiB", "memory", "RESOURCE:MEMORY", "MiB");
 
-function hasAmount(amount: "cpuUnits" | "memoryMiB", reason: string, unit: string): Filter {
+function hasAmount(
+  amount: "cpuUnits" | "memoryMiB",
+  name: FilterName,
+  reason: string,
+  unit: string,
+): Filter {
   const remaining = (candidate: Candidate): number => remainingAmount(candidate, amount);
   return {
+    name,
     check: (candidate, { needs }) => needs[amount] === 0 || needs[amount] <= remaining(candidate),
     explain: (candidate, { needs }) => ({
       reason,
@@ -44,6 +54,7 @@ function hasAmount(amount: "cpuUnits" | "memoryMiB", reason: string, unit: strin
 }
 
 const hasGpus: Filter = {
+  name: "gpu",
   check: (candidate, { gpuCount = 0 }) => gpusLeft(candidate).length >= gpuCount,
   explain: (candidate, { gpuCount = 0 }) => ({
     reason: "RESOURCE:GPU",
@@ -51,10 +62,11 @@ const hasGpus: Filter = {
   }),
 };
 
-const hasPorts = hasFree("ports", "RESOURCE:PORTS", "TCP");
-const hasPortsUdp = hasFree("portsUdp", "RESOURCE:PORTS_UDP", "UDP");
+const hasPorts = hasFree("ports", "ports", "RESOURCE:PORTS");
+const hasPortsUdp = hasFree("portsUdp", "udp ports", "RESOURCE:PORTS_UDP");
 
-function hasFree(kind: "ports" | "portsUdp", reason: string, protocol: string): Filter {
+function hasFree(kind: "ports" | "portsUdp", name: FilterName, reason: string): Filter {
+  const protocol = kind === "ports" ? "TCP" : "UDP";
   const clashes = (candidate: Candidate, request: PlacementRequest): readonly number[] => {
     if (request.needs[kind].length === 0) return [];
     const { instance, taken } = candidate;
@@ -63,6 +75,7 @@ function hasFree(kind: "ports" | "portsUdp", reason: string, protocol: string): 
     );
   };
   return {
+    name,
     check: (candidate, request) => clashes(candidate, request).length === 0,
     explain: (candidate, request) => ({
       reason,
@@ -72,6 +85,7 @@ function hasFree(kind: "ports" | "portsUdp", reason: string, protocol: string): 
 }
 
 const hasAttributes: Filter = {
+  name: "attributes",
   check: (candidate, request) => missingAttributes(candidate, request).length === 0,
   explain: (candidate, request) => ({
     reason: "ATTRIBUTE",
@@ -94,6 +108,7 @@ function missingAttributes(
 }
 
 const isInZone: Filter = {
+  name: "zone",
   check: ({ instance }, { subnets }) =>
     subnets === undefined ||
     subnets.some(({ availabilityZone }) => availabilityZone === availabilityZoneOf(instance)),
@@ -104,6 +119,7 @@ const isInZone: Filter = {
 };
 
 const isDistinct: Filter = {
+  name: "distinctInstance",
   check: ({ groups }, { constraints, group }) =>
     (groups.get(group) ?? 0) === 0 || !constraints.some(({ type }) => type === "distinctInstance"),
   explain: (_, { group }) => ({
@@ -113,6 +129,7 @@ const isDistinct: Filter = {
 };
 
 const isMember: Filter = {
+  name: "memberOf",
   check: (candidate, { constraints }) =>
     constraints.every(
       (constraint) => constraint.type !== "memberOf" || isOf(candidate, constraint.expression),

@@ -261,8 +261,9 @@ test("every refusal is explained: each instance tried, by a filter that says no"
         placements.refusals.map(({ instance }) => instance.id),
         all.map(({ instance }) => instance.id),
       );
-      for (const { reason, detail, passedCount } of placements.refusals) {
-        assert.ok(reason && detail && FILTERS[passedCount]);
+      for (const { reason, detail, passed, failed } of placements.refusals) {
+        assert.ok(reason && detail);
+        assert.equal(FILTERS[passed.length]?.name, failed);
       }
     }),
   );

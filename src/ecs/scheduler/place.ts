@@ -45,10 +45,11 @@ export function place(board: Board, request: PlacementRequest, random: Random): 
 /** Why a candidate that cannot take a task cannot: the first filter that says no. */
 function explain(candidate: Candidate, request: PlacementRequest): Refusal {
   const { instance } = candidate;
-  const passedCount = FILTERS.findIndex((filter) => !filter.check(candidate, request));
-  const filter = FILTERS[passedCount];
+  const index = FILTERS.findIndex((one) => !one.check(candidate, request));
+  const filter = FILTERS[index];
   assert(filter, `instance ${instance.id} passes every filter and was not eligible`);
-  return { instance, passedCount, ...filter.explain(candidate, request) };
+  const passed = FILTERS.slice(0, index).map(({ name }) => name);
+  return { instance, passed, failed: filter.name, ...filter.explain(candidate, request) };
 }
 
 function placedOn(candidate: Candidate, request: PlacementRequest, random: Random): Placed {

@@ -1,6 +1,7 @@
 import type { Random } from "../../lib/random.ts";
 import type { Attribute, HostResources, Instance } from "../model/instance.ts";
 import type { Expression } from "../model/query-parse.ts";
+import type { FilterName } from "./filter-name.ts";
 
 /** A container instance that might take a task: plain data of one moment. */
 export interface Candidate {
@@ -74,8 +75,9 @@ export interface Refusal {
   /** ECS's word for it, e.g. `RESOURCE:CPU`. */
   readonly reason: string;
   readonly detail: string;
-  /** How many filters the instance had passed: who came furthest tells most. */
-  readonly passedCount: number;
+  /** The filters that the instance passed, in order: who came furthest tells most. */
+  readonly passed: readonly FilterName[];
+  readonly failed: FilterName;
 }
 
 /** One member of a list that is not empty. */
