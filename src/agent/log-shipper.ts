@@ -14,18 +14,22 @@ import type { Random } from "../lib/random.ts";
 import type { Output } from "./disk.ts";
 import { LogBatch, type LogEvent } from "./log-batch.ts";
 import type { PutResult } from "./log-destination.ts";
+import type { OutputWatch } from "./output-file.ts";
 import { OutputReader } from "./output-reader.ts";
 import { Wake, waitForChange } from "./wake.ts";
 
 /** How long the first line of a batch waits for others. Chosen: a person who follows a log does not notice. */
 const FLUSH_MS = 250;
-/** How often to look at the file when no notice of growth came. */
+/** How often to look at the file when nobody tells of its growth, and when it is told and no notice came. */
 const LOOK_MS = 1_000;
+const LOOK_WATCHED_MS = 10_000;
 /** Docker's awslogs driver: how long an event of several lines waits for its next line. */
 const JOIN_MS = 5_000;
 const RETRY_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
-/** How long to go on trying when the container has ended. */
-const AFTER_END_MS = 300_000;
+/** Chosen: how long to go on trying when the container has ended and the sink is away; its files stay so long. */
+const AFTER_END_MS = 3_600_000;
+/** Chosen: the same when the sink answers that it will not have it (no right, no group), which somebody may still mend. */
+const REFUSED_AFTER_END_MS = 300_000;
 /** How much of the shipped prefix may stay on the disk. */
 const RELEASE_BYTES = 16 * 2 ** 20;
 /** Chosen: while the sink answers, a backlog up to this is only late, whatever may wait while it is away. */
@@ -78,10 +82,10 @@ export class LogShipper {
 
   /** Ships until everything is shipped after `end()`, or the time for that is over, or `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    using _watcher = this.#deps.file.watch(() => this.#wake.notify());
+    using watcher = this.#deps.file.watch(() => this.#wake.notify());
     await this.#reader.stampBacklog();
     while (!signal.aborted) {
-      const batch = await this.#collect(signal);
+      const batch = await this.#collect(watcher, signal);
       if (batch?.endOffset === undefined) return;
       const to = batch.endOffset;
       const outcome =
@@ -93,7 +97,7 @@ export class LogShipper {
   }
 
   /** The next batch; without lines when there will be none; undefined when aborted. */
-  async #collect(signal: AbortSignal): Promise<LogBatch | undefined> {
+  async #collect(watcher: OutputWatch, signal: AbortSignal): Promise<LogBatch | undefined> {
     const { clock } = this.#deps;
     const reader = this.#reader;
     const batch = new LogBatch();
@@ -116,7 +120,8 @@ export class LogShipper {
       const joinedAt = (reader.pendingSince ?? Number.POSITIVE_INFINITY) + JOIN_MS;
       if (clock.now() >= joinedAt) reader.completeEvent();
       else {
-        const lookAt = Math.min(dueAt, joinedAt, clock.now() + LOOK_MS);
+        const lookMs = watcher.works ? LOOK_WATCHED_MS : LOOK_MS;
+        const lookAt = Math.min(dueAt, joinedAt, clock.now() + lookMs);
         await waitForChange(clock, change, lookAt, signal);
       }
     }
@@ -142,7 +147,8 @@ export class LogShipper {
           log.error("the log service refused a batch of output, which is lost", fields);
           return { shipped: to };
         }
-        if (this.#endedAt !== undefined && clock.now() > this.#endedAt + AFTER_END_MS) {
+        const patienceMs = error instanceof ApiError ? REFUSED_AFTER_END_MS : AFTER_END_MS;
+        if (this.#endedAt !== undefined && clock.now() > this.#endedAt + patienceMs) {
           log.error("gave up shipping the output of an ended container", fields);
           return "over";
         }

@@ -2,6 +2,10 @@ import { execFile } from "node:child_process";
 import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 
+export interface OutputWatch extends Disposable {
+  readonly works: boolean;
+}
+
 /** The file a container's output goes to: read here while the container, or another agent before us, appends to it. */
 export class OutputFile implements AsyncDisposable {
   readonly path: string;
@@ -33,16 +37,25 @@ export class OutputFile implements AsyncDisposable {
     return Math.floor((await this.#handle.stat()).mtimeMs);
   }
 
-  /** Calls back soon after the file has grown. May fail to (no inotify watches left): callers also look by themselves. */
-  watch(onGrowth: () => void): Disposable {
+  /** Calls back soon after the file has grown, while the result `works`: a machine has only so many inotify watches. */
+  watch(onGrowth: () => void): OutputWatch {
     let watcher: FSWatcher | undefined;
+    const stop = (): void => {
+      watcher?.close();
+      watcher = undefined;
+    };
     try {
       watcher = watch(this.path, { persistent: false }, onGrowth);
-      watcher.on("error", () => watcher?.close());
+      watcher.on("error", stop);
     } catch {
       watcher = undefined;
     }
-    return { [Symbol.dispose]: () => watcher?.close() };
+    return {
+      get works() {
+        return watcher !== undefined;
+      },
+      [Symbol.dispose]: stop,
+    };
   }
 
   /**

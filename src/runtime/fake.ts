@@ -27,6 +27,12 @@ export interface FakeScript {
   readonly oomKilled?: boolean;
   /** Written when it starts. */
   readonly output?: string;
+  /** Written while it runs, each time another piece; all its runs count together. */
+  readonly writes?: {
+    readonly everyMs: number;
+    readonly count: number;
+    readonly text: (index: number) => string;
+  };
   /** The image is not here at first, but in a registry. Absent: it was loaded. */
   readonly pull?: FakePull;
   readonly createError?: string;
@@ -50,6 +56,8 @@ export interface FakeRuntime extends Runtime {
   readonly signals: readonly { readonly id: string; readonly signal: string }[];
   /** How often each container was started. */
   readonly starts: ReadonlyMap<string, number>;
+  /** All that containers have written by themselves while they ran. */
+  readonly written: ReadonlyMap<string, string>;
   /** Every command run in a container, in order. */
   readonly execs: readonly { readonly id: string; readonly args: readonly string[] }[];
   /** What commands in this container do from now on. */
@@ -76,8 +84,14 @@ interface FakeContainer {
   stats: Partial<ContainerStats>;
 }
 
+/** Appends to a file, which is made when it is not there. */
+type WriteOutput = (path: string, text: string) => void;
+
 interface Engine {
   readonly clock: Clock;
+  readonly writeOutput: WriteOutput;
+  readonly written: Map<string, string>;
+  readonly pieces: Map<string, number>;
   readonly scripts: Readonly<Record<string, FakeScript>>;
   readonly containers: Map<string, FakeContainer>;
   readonly signals: { id: string; signal: string }[];
@@ -90,11 +104,15 @@ interface Engine {
 export function createFakeRuntime(
   clock: Clock,
   scripts: Readonly<Record<string, FakeScript>>,
+  writeOutput: WriteOutput = appendFileSync,
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
   const images = createFakeImages(clock, (reference) => scripts[reference]);
   const engine: Engine = {
     clock,
+    writeOutput,
+    written: new Map(),
+    pieces: new Map(),
     scripts,
     containers,
     signals: [],
@@ -110,6 +128,7 @@ export function createFakeRuntime(
     signals: engine.signals,
     starts: engine.starts,
     execs: engine.execs,
+    written: engine.written,
     answerExec: (id, answer) => {
       existing(engine, id).answer = answer;
     },
@@ -117,7 +136,7 @@ export function createFakeRuntime(
       existing(engine, id).stats = stats;
     },
     exit: (id, exitCode) => end(engine, existing(engine, id), exitCode),
-    write: (id, output) => appendFileSync(existing(engine, id).spec.outputPath, output),
+    write: (id, output) => writeOutput(existing(engine, id).spec.outputPath, output),
     restartMachine: () => {
       engine.holders.clear();
       for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
@@ -185,10 +204,30 @@ function start(engine: Engine, id: string): void {
   container.status = "running";
   container.startedAt = clock.now();
   starts.set(id, (starts.get(id) ?? 0) + 1);
-  if (script.output !== undefined) appendFileSync(spec.outputPath, script.output);
+  if (script.output !== undefined) engine.writeOutput(spec.outputPath, script.output);
+  if (script.writes !== undefined) void writeOn(engine, container, script.writes);
   const { exitCode = 0, exitsMax = Number.POSITIVE_INFINITY, oomKilled = false, runFor } = script;
   if (runFor === undefined || (starts.get(id) ?? 0) > exitsMax) return;
   void clock.sleep(runFor).then(() => end(engine, container, exitCode, oomKilled));
+}
+
+async function writeOn(
+  engine: Engine,
+  container: FakeContainer,
+  { everyMs, count, text }: NonNullable<FakeScript["writes"]>,
+): Promise<void> {
+  const { clock, containers, pieces, writeOutput, written } = engine;
+  const { id, outputPath } = container.spec;
+  for (;;) {
+    await clock.sleep(everyMs);
+    const index = pieces.get(id) ?? 0;
+    const runs = containers.get(id) === container && container.status === "running";
+    if (!runs || index >= count) return;
+    pieces.set(id, index + 1);
+    const piece = text(index);
+    written.set(id, (written.get(id) ?? "") + piece);
+    writeOutput(outputPath, piece);
+  }
 }
 
 function restart(engine: Engine, id: string, after: ExitState): void {

@@ -48,6 +48,8 @@ const SCRATCH_BYTES_MAX = 256 * 1024;
 
 /** A zstd call costs 30 µs before its first byte (measured): below this a chunk waits for the segment's rewrite. */
 const COMPRESS_BYTES_MIN = 512;
+/** Node takes no smaller one. */
+const UNPACK_BYTES_MIN = 64;
 /** Level 1: 690 MB/s and 8-fold on log lines; higher levels cost double for a tenth. */
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 const compressAsync = promisify(zstdCompress);
@@ -87,9 +89,16 @@ export class ChunkEncoder {
 export function decodeChunk(body: Buffer, mayHold?: (text: string) => boolean): StoredLine[] {
   const { streamId, summary } = decodeHeader(body, 0);
   const packed = body.subarray(HEADER_BYTES + Buffer.byteLength(streamId));
-  const payload = body[1] === CODEC_ZSTD ? zstdDecompressSync(packed) : packed;
+  const payload = body[1] === CODEC_ZSTD ? unpack(packed, summary.payloadBytes) : packed;
   if (payload.length !== summary.payloadBytes) throw new InvariantError("log chunk is cut short");
-  return decodePayload(payload, summary.count, mayHold);
+  // The text is the end of the payload: it can be looked through before anything is taken apart.
+  const text = payload.toString("utf8", payload.length - summary.messageBytes);
+  return mayHold?.(text) === false ? [] : decodePayload(payload, summary.count, text);
+}
+
+/** Into one piece: left to itself, the decompressor makes several and joins them. */
+function unpack(packed: Buffer, bytes: number): Buffer {
+  return zstdDecompressSync(packed, { chunkSize: Math.max(UNPACK_BYTES_MIN, bytes) });
 }
 
 /** The first part of a chunk's body; a sealed segment repeats it in its footer. */
@@ -187,19 +196,13 @@ function encodePayload(lines: readonly StoredLine[], textBytes: number, payload:
   return payload.subarray(0, end);
 }
 
-function decodePayload(
-  payload: Buffer,
-  count: number,
-  mayHold: ((text: string) => boolean) | undefined,
-): StoredLine[] {
+function decodePayload(payload: Buffer, count: number, text: string): StoredLine[] {
   const reader = new VarintReader(payload);
   const timestamps = readDifferences(reader, count);
   const ingestedAts = readDifferences(reader, count);
   const arrivals = readDifferences(reader, count);
   const sizes = Array.from({ length: count }, () => reader.next());
   let end = reader.offset;
-  const text = payload.toString("utf8", end);
-  if (mayHold?.(text) === false) return [];
   const isAscii = text.length === payload.length - end;
   const textStart = end;
   return sizes.map((bytes, i) => {

@@ -1,5 +1,5 @@
 /**
- * The figures, each beside its floor in the same run, interleaved: `npm run bench`, or `npm run bench -- tasks door store` for some.
+ * The figures, each beside its floor in the same run, interleaved: `npm run bench`, or `npm run bench -- tasks logs` for some.
  * docs/figures.md keeps the last ones recorded. Ratios are what to look at: the machine's other work moves both sides alike.
  */
 import { spawn } from "node:child_process";
@@ -20,6 +20,7 @@ import { GantryKit, skipReason, until } from "../e2e/gantry-kit.ts";
 import { buildHelloImage } from "../e2e/images.ts";
 import { specOf } from "../images/real-runtime.ts";
 import { type DoorFigure, measureDoor } from "./door.ts";
+import { measureLogs } from "./logs.ts";
 import { benchScheduler } from "./scheduler.ts";
 import { measureStore } from "./store.ts";
 
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   door: printDoor,
   store: measureStore,
   scheduler: benchScheduler,
+  logs: measureLogs,
 };
 
 const wanted = process.argv.slice(2);

@@ -18,6 +18,9 @@ export class ContainerHistory {
   /** Were there when the power or an agent's memory went: how they ended nobody may know. */
   readonly #lost = new Set<string>();
 
+  /** Were there when an agent's memory went, and its files with it. */
+  readonly #forgotten = new Set<string>();
+
   constructor(runtime: FakeRuntime, records: SafetyChecker) {
     this.#runtime = runtime;
     this.#records = records;
@@ -51,8 +54,15 @@ export class ContainerHistory {
   /** One of the agents has lost its directory. */
   loseMemory(label: string): void {
     for (const [id, { labels }] of this.#runtime.containers) {
-      if (labels[AGENT_LABEL] === label) this.#lost.add(id);
+      if (labels[AGENT_LABEL] !== label) continue;
+      this.#lost.add(id);
+      this.#forgotten.add(id);
     }
+  }
+
+  /** Whether some of what a container wrote may never reach its log stream. */
+  mayLoseOutput(task: Task, id: string): boolean {
+    return this.#forgotten.has(id) || this.#wasAbandoned(task);
   }
 
   /** What a container's record says that did not happen, or does not say that did; undefined when it is true. */

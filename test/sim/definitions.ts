@@ -10,14 +10,37 @@ const UNREACHABLE = new PullError(
 /** How the containers of each image behave. `absent` is nowhere; `far` and `further` are in a registry, `cut-off` in one out of reach. */
 export const IMAGES: Readonly<Record<string, FakeScript>> = {
   app: {},
-  stubborn: { onStop: "ignored" },
-  hungry: { runFor: 5_000, exitCode: 137, oomKilled: true },
+  talker: { writes: { everyMs: 2_500, count: 40, text: (index) => `line ${index}\n` } },
+  stubborn: {
+    onStop: "ignored",
+    writes: {
+      everyMs: 1_700,
+      count: 40,
+      text: (index) => `event ${index}\n  of two lines ${index}\n`,
+    },
+  },
+  hungry: {
+    runFor: 5_000,
+    exitCode: 137,
+    oomKilled: true,
+    // Lines that come in two pieces.
+    writes: {
+      everyMs: 300,
+      count: 15,
+      text: (index) => (index % 2 === 0 ? `bite ${index}` : ".\n"),
+    },
+  },
   far: { pull: { takes: 4_000 } },
   further: { pull: { takes: 150_000 } },
   "cut-off": { pull: { takes: 30_000, error: UNREACHABLE } },
   uncreatable: { createError: "no space left on device" },
   unstartable: { startError: "exec: not found" },
-  flaky: { runFor: 70_000, exitCode: 1, exitsMax: 3 },
+  flaky: {
+    runFor: 70_000,
+    exitCode: 1,
+    exitsMax: 3,
+    writes: { everyMs: 6_000, count: 40, text: (index) => `try ${index}\n` },
+  },
   warming: { healthyAfter: 20_000 },
   moody: { unhealthyAfter: 60_000 },
 };
@@ -42,14 +65,36 @@ const CHECK: NonNullable<Container["healthCheck"]> = {
   startPeriod: 60,
 };
 
+/** Everything that writes logs to the same group. */
+function logging(
+  options: Readonly<Record<string, string>> = {},
+): Pick<Container, "logConfiguration"> {
+  return {
+    logConfiguration: {
+      logDriver: "awslogs",
+      options: {
+        "awslogs-group": "/sim",
+        "awslogs-region": "us-east-1",
+        "awslogs-stream-prefix": "out",
+        ...options,
+      },
+    },
+  };
+}
+
 const FARGATE = {
   requiresCompatibilities: ["FARGATE"],
   networkMode: "awsvpc",
+  executionRoleArn: "arn:aws:iam::111111111111:role/execution",
 } satisfies Partial<RegisterTaskDefinitionRequest>;
 
 /** Every way a task can be, as far as the agent can run it. The first container of each is `app`. */
 export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
-  { family: "host", networkMode: "host", containerDefinitions: [container()] },
+  {
+    family: "host",
+    networkMode: "host",
+    containerDefinitions: [container({ image: "talker", ...logging() })],
+  },
   {
     family: "port",
     networkMode: "host",
@@ -100,6 +145,7 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     containerDefinitions: [
       container({
         image: "flaky",
+        ...logging({ mode: "non-blocking" }),
         restartPolicy: { enabled: true, restartAttemptPeriod: 60, ignoredExitCodes: [0] },
       }),
     ],
@@ -137,16 +183,19 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     family: "hungry",
     cpu: "256",
     memory: "512",
-    containerDefinitions: [container({ image: "hungry" })],
+    containerDefinitions: [container({ image: "hungry", ...logging() })],
   },
   {
     ...FARGATE,
     family: "stubborn",
     cpu: "512",
     memory: "1024",
-    executionRoleArn: "arn:aws:iam::111111111111:role/execution",
     containerDefinitions: [
-      container({ image: "stubborn", stopTimeout: 20 }),
+      container({
+        image: "stubborn",
+        stopTimeout: 20,
+        ...logging({ "awslogs-multiline-pattern": "^event" }),
+      }),
       { ...SIDECAR, essential: true },
     ],
   },

@@ -3,11 +3,13 @@ import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
 import { IMAGES } from "./definitions.ts";
 import type { SimMachine } from "./machine.ts";
+import type { MemoryLogs } from "./memory-log-store.ts";
+import { findUnshipped } from "./output-check.ts";
 import type { SafetyChecker } from "./safety.ts";
 
 /** A difference between what the records want and what the machines have: what, and which invariant it breaks. */
 export interface Unrest {
-  readonly invariant: "L1" | "L2" | "L3" | "S9";
+  readonly invariant: "L1" | "L2" | "L3" | "L5" | "S9";
   readonly what: string;
 }
 
@@ -15,6 +17,7 @@ export interface Unrest {
 export async function findUnrest(
   records: SafetyChecker,
   machines: readonly SimMachine[],
+  logs: MemoryLogs,
 ): Promise<Unrest | undefined> {
   const tasks = records.list<Task>("tasks");
   const wanted = new Map(tasks.filter(isWanted).map((task) => [task.id, task]));
@@ -28,7 +31,8 @@ export async function findUnrest(
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
     forgottenRecord(wanted, machines) ??
-    untrueRecord(tasks, machines)
+    untrueRecord(tasks, machines) ??
+    unshippedOutput(records, machines, logs)
   );
 }
 
@@ -186,6 +190,16 @@ function unfollowedFeed(
     return { invariant: "L3", what };
   }
   return undefined;
+}
+
+/** Every line that a container wrote is in its log stream, once and in order. */
+function unshippedOutput(
+  records: SafetyChecker,
+  machines: readonly SimMachine[],
+  logs: MemoryLogs,
+): Unrest | undefined {
+  const what = findUnshipped(records, machines, logs);
+  return what === undefined ? undefined : { invariant: "L5", what };
 }
 
 /** Exit codes and reasons are those of the processes. */

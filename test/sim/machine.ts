@@ -79,8 +79,10 @@ export class SimMachine implements Disposable {
     this.id = deps.id;
     this.clock = new HostClock(deps.clock, deps.onBroken);
     this.link = new Link(deps.clock, deps.random.fork("link"));
-    this.runtime = createFakeRuntime(this.clock, deps.scripts);
     this.disk = new MemoryDisk(deps.diskName);
+    this.runtime = createFakeRuntime(this.clock, deps.scripts, (path, text) =>
+      this.disk.append(path, text),
+    );
     this.history = new ContainerHistory(this.runtime, deps.records);
   }
 
@@ -219,13 +221,20 @@ function agentConfig(
   };
 }
 
+const TARGET_PREFIX = {
+  ecs: "AmazonEC2ContainerServiceV20141113",
+  logs: "Logs_20140328",
+  ecr: "AmazonEC2ContainerRegistry_V20150921",
+  secretsmanager: "secretsmanager",
+};
+
 /** Clients of the API over a simulated network. */
 export function apiFactory(send: HttpSend, clock: Clock): ApiFactory {
   return ({ service, region }, credentials) =>
     createAwsJsonClient({
       endpoint: ENDPOINT,
       service,
-      targetPrefix: "AmazonEC2ContainerServiceV20141113",
+      targetPrefix: TARGET_PREFIX[service],
       region,
       credentials,
       clock,

@@ -10,6 +10,9 @@ export class MemoryDisk implements Disk, Disposable {
   readonly #name: string;
   readonly #files = new Map<string, string>();
   readonly #directories = new Set<string>();
+  /** Files that were removed: whoever still writes to one writes to nothing. */
+  readonly #removed = new Set<string>();
+  readonly #watchers = new Map<string, Set<() => void>>();
   readonly #journals = new Map<string, { readonly uri: string; readonly keeper: DatabaseSync }>();
   #journalCount = 0;
 
@@ -29,7 +32,11 @@ export class MemoryDisk implements Disk, Disposable {
   /** Forgets all below a directory, journals too. Their agents must be gone. */
   lose(directory: string): void {
     const isBelow = (path: string): boolean => `${path}/`.startsWith(`${directory}/`);
-    for (const path of this.#files.keys()) if (isBelow(path)) this.#files.delete(path);
+    for (const path of this.#files.keys()) {
+      if (!isBelow(path)) continue;
+      this.#files.delete(path);
+      this.#removed.add(path);
+    }
     for (const path of this.#directories) if (isBelow(path)) this.#directories.delete(path);
     for (const [path, { keeper }] of this.#journals) {
       if (!path.startsWith(`${directory}/`)) continue;
@@ -61,15 +68,28 @@ export class MemoryDisk implements Disk, Disposable {
     this.#files.set(path, text);
   }
 
+  /** Lets a container write to its output. */
+  append(path: string, text: string): void {
+    if (this.#removed.has(path)) return;
+    this.#files.set(path, (this.#files.get(path) ?? "") + text);
+    for (const notify of this.#watchers.get(path) ?? []) notify();
+  }
+
   async openOutput(path: string): Promise<Output> {
     const read = async (offset: number, lengthMax: number): Promise<Uint8Array> =>
       Buffer.from(this.#files.get(path) ?? "").subarray(offset, offset + lengthMax);
     this.#files.set(path, this.#files.get(path) ?? "");
+    this.#removed.delete(path);
+    const watchers = this.#watchers.get(path) ?? new Set();
+    this.#watchers.set(path, watchers);
     return {
       read,
       modifiedAt: async () => Number.POSITIVE_INFINITY,
       size: async () => Buffer.byteLength(this.#files.get(path) ?? ""),
-      watch: () => ({ [Symbol.dispose]: () => undefined }),
+      watch: (onGrowth) => {
+        watchers.add(onGrowth);
+        return { works: true, [Symbol.dispose]: () => watchers.delete(onGrowth) };
+      },
       release: async () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };

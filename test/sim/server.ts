@@ -22,11 +22,16 @@ import { iamIndexes } from "../../src/iam/indexes.ts";
 import type { AccessKey } from "../../src/iam/model/access-key.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { Supervisor } from "../../src/lib/supervisor.ts";
+import type { LogsDeps } from "../../src/logs/deps.ts";
+import { logsIndexes } from "../../src/logs/indexes.ts";
+import { logsService } from "../../src/logs/operations.ts";
+import { runLogReaper } from "../../src/logs/reaper.ts";
 import { type Cache, createCache } from "../../src/store/cache.ts";
 import { runController } from "../../src/store/controller.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Sessions } from "../../src/sts/session.ts";
 import type { HostClock } from "./host-clock.ts";
+import { type MemoryLogs, ProcessLogStore } from "./memory-log-store.ts";
 import { GOOD_STORE, ProcessStore, type StoreConditions } from "./process-store.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { SocketEnd } from "./socket-end.ts";
@@ -40,6 +45,7 @@ export const ZONES: readonly string[] = ["a", "b"].map((letter) => `${REGION}${l
 export interface SimServerDeps {
   /** The disk: it outlives the processes. */
   readonly store: Store;
+  readonly logs: MemoryLogs;
   readonly clock: HostClock;
   readonly random: SeededRandom;
   readonly log: Log;
@@ -91,6 +97,7 @@ export class ServerProcess implements Door {
   readonly cache: Cache;
   readonly #limits: InstanceLimits;
   readonly #ecs: EcsDeps;
+  readonly #logs: LogsDeps;
   readonly #dead = new AbortController();
   readonly #loops: Supervisor;
   readonly #gateway: ReturnType<typeof createGateway>;
@@ -104,7 +111,7 @@ export class ServerProcess implements Door {
     const { clock, log, random } = deps;
     this.#limits = deps;
     const store = new ProcessStore({ ...deps, dead: this.#dead.signal });
-    const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes };
+    const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes, ...logsIndexes };
     this.cache = createCache({ store, indexes, log });
     const base = { store, cache: this.cache, clock, random, log };
     const sessions = new Sessions(base);
@@ -114,12 +121,13 @@ export class ServerProcess implements Door {
       serviceTrust: access.serviceTrust,
       telemetry: new TelemetryBook(),
     };
+    this.#logs = { ...base, logStore: new ProcessLogStore({ ...deps, dead: this.#dead.signal }) };
     this.#loops = new Supervisor(log);
     this.#loops.failed.catch(deps.onBroken);
     this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });
     this.#nodeFeed = createNodeFeed(this.#ecs);
     this.#gateway = createGateway({
-      services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs))],
+      services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs)), logsService(this.#logs)],
       findIdentity: access.findIdentity,
       authorize: access.authorize,
       encodeDenial: (details) => sessions.sealDenial(details),
@@ -155,6 +163,7 @@ export class ServerProcess implements Door {
     for (const controller of controllers) {
       this.#loops.start(controller.name, (signal) => runController(controller, deps, signal));
     }
+    this.#loops.start("log reaper", (signal) => runLogReaper(this.#logs, signal));
     this.#serves = true;
   }
 

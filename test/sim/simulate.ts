@@ -162,7 +162,7 @@ async function settle(world: World, msMax: number): Promise<void> {
   const { clock, machines, records, store } = world;
   const endsAt = clock.now() + msMax;
   for (;;) {
-    const unrest = await findUnrest(records, machines);
+    const unrest = await findUnrest(records, machines, world.logs);
     if (unrest === undefined) break;
     if (clock.now() >= endsAt) throw new Violation(unrest.invariant, unrest.what);
     await clock.sleep(5 * SECOND_MS);

@@ -4,6 +4,7 @@ import { writeRole } from "../../src/iam/model/role.fixture.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { VirtualClock } from "../../src/lib/virtual-clock.ts";
+import { groupKey } from "../../src/logs/model.ts";
 import { openMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { SimClient } from "./client.ts";
@@ -11,6 +12,8 @@ import { IMAGES } from "./definitions.ts";
 import type { Weather } from "./faults.ts";
 import { HostClock } from "./host-clock.ts";
 import { SimMachine } from "./machine.ts";
+import { MemoryLogs } from "./memory-log-store.ts";
+import { LOG_GROUP } from "./output-check.ts";
 import { SafetyChecker } from "./safety.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { ACCOUNT_ID, SimServer, ZONES } from "./server.ts";
@@ -28,6 +31,7 @@ export class World implements AsyncDisposable {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly store: Store = openMemoryStore();
+  readonly logs: MemoryLogs = new MemoryLogs();
   readonly records: SafetyChecker;
   readonly server: SimServer;
   /** Rejects with the first violation. */
@@ -61,6 +65,7 @@ export class World implements AsyncDisposable {
     });
     this.server = new SimServer({
       store: this.store,
+      logs: this.logs,
       clock: this.#serverClock,
       random: this.random.fork("server"),
       log: this.#log.child("server"),
@@ -78,7 +83,12 @@ export class World implements AsyncDisposable {
   /** Brings up the server, a client and `count` machines of drawn sizes. */
   async begin(count: number): Promise<void> {
     this.#following = this.#follow();
-    await this.store.txn([], [writeRole({ roleName: "execution" })]);
+    const role = writeRole({
+      roleName: "execution",
+      attachedPolicyArns: ["arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"],
+    });
+    const group = { key: groupKey(LOG_GROUP, LOG_GROUP.name), value: LOG_GROUP };
+    await this.store.txn([], [role, group]);
     const process = await this.server.start();
     const rootKey = await process.rootKey();
     this.#client = new SimClient({
