@@ -2,6 +2,7 @@ import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import type { ApiFactory, Credentials } from "../../src/agent/agent-deps.ts";
 import { EndpointHub } from "../../src/agent/endpoints/hub.ts";
 import { runNodeFeed } from "../../src/dataplane/feed.ts";
+import { SERVICE_TABLE } from "../../src/door/service-table.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
 import { createAwsJsonClient, type HttpSend } from "../../src/lib/aws-json-client.ts";
 import type { Clock } from "../../src/lib/clock.ts";
@@ -221,20 +222,13 @@ function agentConfig(
   };
 }
 
-const TARGET_PREFIX = {
-  ecs: "AmazonEC2ContainerServiceV20141113",
-  logs: "Logs_20140328",
-  ecr: "AmazonEC2ContainerRegistry_V20150921",
-  secretsmanager: "secretsmanager",
-};
-
 /** Clients of the API over a simulated network. */
 export function apiFactory(send: HttpSend, clock: Clock): ApiFactory {
   return ({ service, region }, credentials) =>
     createAwsJsonClient({
       endpoint: ENDPOINT,
       service,
-      targetPrefix: TARGET_PREFIX[service],
+      targetPrefix: SERVICE_TABLE.find(({ name }) => name === service)?.target ?? "",
       region,
       credentials,
       clock,
