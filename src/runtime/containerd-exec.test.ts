@@ -77,7 +77,7 @@ test("exec() kills what outlives its time, and names what cannot be started", {
   await real.runtime.create(real.spec("late-a", ["sleep", "1000"]));
   await real.runtime.start("late-a");
   assert.equal(
-    await real.runtime.exec("late-a", sh("echo waiting; sleep 777", 300), never),
+    await real.runtime.exec("late-a", sh("echo waiting; sleep 777; true", 300), never),
     "timedOut",
   );
   await eventually("it is gone", async () => {

@@ -142,7 +142,7 @@ test("the seccomp profile and dropped privileges are in force", { skip }, async 
     user: "web",
     tmpfs: { "/scratch": "mode=1777,size=1m" },
     mounts: [{ source, target: "/bound", readonly: true }],
-    ulimits: [{ name: "nofile", soft: 512, hard: 10_000_000 }],
+    ulimits: [{ name: "nofile", soft: 512, hard: 1024 }],
   });
   const said = text
     .split("\n")
@@ -151,6 +151,32 @@ test("the seccomp profile and dropped privileges are in force", { skip }, async 
     ..."refused refused CapBnd:\t0000000000000000 NoNewPrivs:\t1 Seccomp:\t2".split(" "),
     ..."readonly ok 0 readonly 1000 512".split(" "),
     "",
+  ]);
+});
+
+/** Docker's set; see capabilities.ts for the names. */
+const CAPABILITIES_MASK = "00000000a80425fb";
+
+test("by default a container has Docker's capabilities, and none of what Docker keeps from it", {
+  skip,
+}, async () => {
+  const script = `grep -E 'CapEff|CapBnd|CapAmb' /proc/self/status
+    for flag in -U -m -n -p -i -u; do unshare $flag true || echo no unshare $flag; done
+    mount -t tmpfs x /tmp || echo no mount; hostname other || echo no sethostname
+    date -s 2001-01-01 2>&1 | grep -o 'not permitted'; swapoff -a; swapon /tmp || echo no swapon
+    nsenter -t 1 -m true || echo no setns
+    for path in kcore keys timer_list; do test -s /proc/$path && cat /proc/$path 2> /dev/null | head -c 1; done
+    (echo 1 > /proc/sys/kernel/sysrq) || echo proc/sys; (echo b > /proc/sysrq-trigger) || echo sysrq
+    mkdir /sys/fs/cgroup/memory/x || echo cgroups; mknod /tmp/disk b 7 0 && (: < /tmp/disk) || echo disk
+    chown 5:5 /tmp && echo chown`;
+  const { output } = await real.run("plain-a", `{ ${script}; } 2> /dev/null`);
+  assert.deepEqual(output.trimEnd().split("\n"), [
+    `CapEff:\t${CAPABILITIES_MASK}`,
+    `CapBnd:\t${CAPABILITIES_MASK}`,
+    "CapAmb:\t0000000000000000",
+    ...["-U", "-m", "-n", "-p", "-i", "-u"].map((flag) => `no unshare ${flag}`),
+    ..."no mount,no sethostname,not permitted,no swapon,no setns".split(","),
+    ..."proc/sys,sysrq,cgroups,disk,chown".split(","),
   ]);
 });
 

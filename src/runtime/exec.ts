@@ -71,9 +71,10 @@ async function run(
   const request = { containerId: exec.id, execId: exec.execId, stdout: path, stderr: path, spec };
   await tolerating([Status.ALREADY_EXISTS], tasks.exec(request));
   const over = new AbortController();
+  let pid: number | undefined;
   let isEnded = false;
   try {
-    await start(engine, exec);
+    pid = await start(engine, exec);
     const ended = waitForEnd(engine, exec, AbortSignal.any([signal, over.signal]));
     const late = engine.options.clock.sleep(command.timeoutMs, over.signal);
     const outcome = await Promise.race([ended, late.then(() => "timedOut" as const)]);
@@ -82,17 +83,21 @@ async function run(
     return outcome;
   } finally {
     over.abort();
-    await clear(engine, exec, isEnded);
+    await clear(engine, exec, isEnded, pid);
   }
 }
 
 /** A start that was sent again after containerd's restart may find the command running, or ended. */
-async function start({ containerd: { tasks } }: Engine, { id, execId }: Exec): Promise<void> {
+async function start(
+  { containerd: { tasks } }: Engine,
+  { id, execId }: Exec,
+): Promise<number | undefined> {
   try {
-    await tasks.start(id, execId);
+    return await tasks.start(id, execId);
   } catch (error) {
-    const status = (await tasks.get(id, execId))?.status;
-    if (status !== "RUNNING") throw error;
+    const process = await tasks.get(id, execId);
+    if (process?.status !== "RUNNING") throw error;
+    return process.pid;
   }
 }
 
@@ -113,19 +118,30 @@ async function waitForEnd(
   }
 }
 
-/** Has the shim forget the command; one that still runs is killed first. */
+/** Has the shim forget the command; one that still runs is killed first, with what it has started. */
 async function clear(
   { containerd: { tasks }, options }: Engine,
   { id, execId }: Exec,
   isEnded: boolean,
+  pid: number | undefined,
 ): Promise<void> {
   try {
     if (!isEnded) {
+      if (pid) killGroup(pid);
       await tasks.kill(id, SIGKILL, false, execId).catch(() => undefined);
       await tasks.wait(id, { deadlineMs: KILL_MS_MAX }, execId);
     }
     await tasks.delete(id, execId);
   } catch (error) {
     options.log.debug("a command stays behind in its container", { id, error: messageOf(error) });
+  }
+}
+
+/** runc makes a command the leader of a session: its number is nobody else's while one of the group is there. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -81,7 +81,8 @@ export interface Containerd {
     create(request: CreateTask): Promise<void>;
     /** Adds a process to a running container; the calls below that take an `execId` then mean it. */
     exec(request: ExecProcess): Promise<void>;
-    start(containerId: string, execId?: string): Promise<void>;
+    /** Returns the process id as this machine sees it. */
+    start(containerId: string, execId?: string): Promise<number>;
     get(containerId: string, execId?: string): Promise<Process | undefined>;
     list(): Promise<readonly Process[]>;
     kill(containerId: string, signal: number, all: boolean, execId?: string): Promise<void>;
@@ -259,9 +260,8 @@ function taskCalls({ unary }: Connection): Containerd["tasks"] {
     exec: async (request) => {
       await unary("Tasks.Exec", request);
     },
-    start: async (containerId, execId) => {
-      await unary("Tasks.Start", { containerId, execId });
-    },
+    start: async (containerId, execId) =>
+      (await unary<object, { pid: number }>("Tasks.Start", { containerId, execId })).pid,
     get: async (containerId, execId) => {
       const call = unary<object, { process: Process }>("Tasks.Get", { containerId, execId });
       return (await tolerating([Status.NOT_FOUND], call))?.process;
