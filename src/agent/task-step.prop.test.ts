@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { stoppedBy } from "./container-end.ts";
+import { endedBy, restarted, stoppedBy } from "./container-end.ts";
 import {
+  type ContainerRecord,
+  definitionOf,
   NOTHING_REPORTED,
   newRecord,
   shallRun,
@@ -11,26 +13,39 @@ import {
 } from "./task-record.ts";
 import { nextReport } from "./task-report.ts";
 import { NO_PROGRESS, nextStep, type Step, type TaskProgress } from "./task-step.ts";
-import { payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
+import { checked, payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 
-/** One to three containers, each depending only on later ones. */
+const CONDITIONS = ["START", "COMPLETE", "SUCCESS", "HEALTHY"] as const;
+
+/** One to four containers, each depending only on later ones, on as many as it likes. */
 const task = fc
-  .array(
-    fc.record({
-      essential: fc.boolean(),
-      condition: fc.constantFrom("START", "COMPLETE", "SUCCESS", undefined),
-    }),
-    { minLength: 1, maxLength: 3 },
-  )
-  .map((drawn) =>
+  .record({
+    pidMode: fc.constantFrom(undefined, "task"),
+    containers: fc.array(
+      fc.record({
+        essential: fc.boolean(),
+        isChecked: fc.boolean(),
+        restarts: fc.boolean(),
+        startTimeout: fc.constantFrom(undefined, 30),
+        conditions: fc.array(fc.constantFrom(...CONDITIONS, undefined), { maxLength: 3 }),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  })
+  .map(({ pidMode, containers }) =>
     payloadTask("a1", {
-      containers: drawn.map(({ essential, condition }, index) =>
+      ...(pidMode && { pidMode }),
+      containers: containers.map((drawn, index) =>
         payloadContainer(`c${index}`, {
-          essential: essential || index === 0,
-          ...(condition !== undefined &&
-            index + 1 < drawn.length && {
-              dependsOn: [{ containerName: `c${index + 1}`, condition }],
-            }),
+          essential: drawn.essential || index === 0,
+          ...(drawn.isChecked && checked()),
+          ...(drawn.restarts && { restartPolicy: { enabled: true, restartAttemptPeriod: 60 } }),
+          ...(drawn.startTimeout && { startTimeout: drawn.startTimeout }),
+          dependsOn: drawn.conditions.flatMap((condition, distance) => {
+            const on = index + 1 + distance;
+            if (condition === undefined || on >= containers.length) return [];
+            return [{ containerName: `c${on}`, condition }];
+          }),
         }),
       ),
     }),
@@ -38,10 +53,12 @@ const task = fc
 
 /** What the world does when the agent waits. */
 const event = fc.oneof(
-  fc.record({ exits: fc.nat(2), code: fc.constantFrom(0, 3) }),
+  fc.record({ exits: fc.nat(3), code: fc.constantFrom(0, 3) }),
+  fc.record({ checks: fc.nat(3), finds: fc.constantFrom("HEALTHY", "UNHEALTHY") }),
   fc.constant({ stop: true as const }),
-  fc.record({ passes: fc.integer({ min: 1, max: 40_000 }) }),
+  fc.record({ passes: fc.integer({ min: 1, max: 90_000 }) }),
 );
+type WorldEvent = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
 interface World {
   record: TaskRecord;
@@ -65,6 +82,15 @@ function carryOut(world: World, step: Step): void {
       assert.ok(world.progress.networkUp && world.progress.imagesUp && world.progress.logsUp);
       change(step.name, { status: "RUNNING", startedAt: world.now });
       break;
+    case "restart":
+      change(step.name, restarted(world.record, containerOf(world.record, step.name), world.now));
+      break;
+    case "ended": {
+      const { restartAfter } = containerOf(world.record, step.name);
+      assert.ok(restartAfter);
+      change(step.name, stoppedBy(restartAfter));
+      break;
+    }
     case "skip":
       change(step.name, { status: "STOPPED", stoppedAt: world.now });
       break;
@@ -98,31 +124,80 @@ function carryOut(world: World, step: Step): void {
   }
 }
 
+function containerOf(record: TaskRecord, name: string): ContainerRecord {
+  const found = record.containers.find((container) => container.name === name);
+  assert.ok(found);
+  return found;
+}
+
+/** Whether a condition of `dependsOn` has come true: written down here a second time. */
+function hasCome(dependency: ContainerRecord, condition: (typeof CONDITIONS)[number]): boolean {
+  const { exitCode, health, startedAt, status } = dependency;
+  if (startedAt === undefined) return false;
+  if (condition === "START") return true;
+  if (condition === "HEALTHY") return status === "RUNNING" && health?.status === "HEALTHY";
+  return status === "STOPPED" && (condition === "COMPLETE" || exitCode === 0);
+}
+
+/** What must be true of every step before it is done. */
+function checkStep({ now, progress, record }: World, step: Step): void {
+  if (step.kind === "containerUp") {
+    assert.ok(shallRun(record), "nothing starts in a task that shall stop");
+    assert.ok(record.task.pidMode === undefined || progress.namespacesUp);
+    for (const { condition, containerName } of definitionOf(record, step.name)?.dependsOn ?? []) {
+      assert.ok(hasCome(containerOf(record, containerName), condition), `${condition} first`);
+    }
+  }
+  if (step.kind === "restart") assert.ok(shallRun(record) && progress.networkUp);
+  if (step.kind === "stop" || step.kind === "kill") {
+    const dependents = record.containers.filter(
+      ({ name, status }) =>
+        status === "RUNNING" &&
+        definitionOf(record, name)?.dependsOn?.some((on) => on.containerName === step.name),
+    );
+    assert.deepEqual(dependents, [], "dependents stop before what they depend on");
+  }
+  if (step.kind === "kill") {
+    const { stopSignalledAt = now } = containerOf(record, step.name);
+    assert.ok(now - stopSignalledAt >= 30_000, "the stop signal has its time");
+  }
+  if (step.kind === "namespacesDown" || step.kind === "networkDown" || step.kind === "stopped") {
+    assert.ok(record.containers.every(({ status }) => status === "STOPPED"));
+    assert.equal(progress.removed.size, record.containers.length);
+  }
+}
+
 /** Steps until nothing is to be done; the wait or the end that was reached. */
 function settle(world: World): Step {
   for (let steps = 0; steps < 100; steps++) {
     const step = nextStep(world.record, world.progress, world.now);
     if (step.kind === "wait" || step.kind === "done") return step;
-    const before = world.record;
-    const runsOn = shallRun(before);
+    checkStep(world, step);
     carryOut(world, step);
-    if (step.kind === "containerUp") assert.ok(runsOn, "nothing starts in a task that shall stop");
   }
   throw new Error("it never comes to rest");
 }
 
-function happen(
-  world: World,
-  drawn: { exits: number; code: number } | { stop: true } | { passes: number },
-): void {
-  if ("stop" in drawn) world.record = { ...world.record, desiredStatus: "STOPPED" };
-  else if ("passes" in drawn) world.now += drawn.passes;
-  else {
-    const container = world.record.containers[drawn.exits];
-    if (container?.status !== "RUNNING") return;
-    const exit = { exitCode: drawn.code, exitedAt: world.now, oomKilled: false };
-    world.record = withContainer(world.record, container.name, stoppedBy(exit), world.now);
+function happen(world: World, drawn: WorldEvent): void {
+  if ("stop" in drawn) {
+    world.record = { ...world.record, desiredStatus: "STOPPED" };
+    return;
   }
+  if ("passes" in drawn) {
+    world.now += drawn.passes;
+    return;
+  }
+  const container = world.record.containers["exits" in drawn ? drawn.exits : drawn.checks];
+  if (container?.status !== "RUNNING") return;
+  const change =
+    "exits" in drawn
+      ? endedBy(world.record, container, {
+          exitCode: drawn.code,
+          exitedAt: world.now,
+          oomKilled: false,
+        })
+      : { health: { status: drawn.finds, since: world.now } };
+  world.record = withContainer(world.record, container.name, change, world.now);
 }
 
 test("nextStep() always comes to rest, and a task told to stop comes to its end", () => {
