@@ -6,7 +6,7 @@ import { type Access, createAccess } from "./access.ts";
 import { ACCOUNT, type IamKit, startIam } from "./iam.fixture.ts";
 import { policyKey, roleKey, userKey } from "./model/keys.ts";
 import type { ManagedPolicy, Role, User } from "./model/records.ts";
-import { buildRole, trusting, writeRole } from "./model/role.fixture.ts";
+import { buildRole, writeRole } from "./model/role.fixture.ts";
 
 const OTHER = "222222222222";
 const OWN_CLUSTER = `arn:aws:ecs:us-east-1:${ACCOUNT}:cluster/demo`;
@@ -274,40 +274,6 @@ describe("a role's session", () => {
   });
 });
 
-describe("a service", () => {
-  const request = {
-    roleArn: `arn:aws:iam::${ACCOUNT}:role/app`,
-    accountId: ACCOUNT,
-    region: "us-east-1",
-    service: "ecs-tasks.amazonaws.com",
-    sourceArn: OWN_CLUSTER,
-  };
-
-  test("acts in roles of the account that trust it", async (t) => {
-    const { access, iam } = await start(t);
-    assert.equal(access.serviceTrust(request), undefined);
-    await iam.write(writeRole());
-    assert.equal(access.serviceTrust(request)?.roleName, "app");
-    assert.equal(access.serviceTrust({ ...request, service: "ec2.amazonaws.com" }), undefined);
-    assert.equal(access.serviceTrust({ ...request, accountId: OTHER }), undefined);
-    const wrongPath = `arn:aws:iam::${ACCOUNT}:role/path/app`;
-    assert.equal(access.serviceTrust({ ...request, roleArn: wrongPath }), undefined);
-  });
-
-  test("and only on account of what the role names", async (t) => {
-    const { access, iam } = await start(t);
-    const trustOf = (sourceAccount: string): string =>
-      trusting("ecs-tasks.amazonaws.com").replace(
-        '"Action"',
-        `"Condition":{"StringEquals":{"aws:SourceAccount":"${sourceAccount}"},"ArnLike":{"aws:SourceArn":"arn:aws:ecs:us-east-1:${ACCOUNT}:*"}},"Action"`,
-      );
-    await iam.write(writeRole({ trustPolicy: trustOf(ACCOUNT) }));
-    assert.ok(access.serviceTrust(request));
-    await iam.write(writeRole({ trustPolicy: trustOf(OTHER) }));
-    assert.equal(access.serviceTrust(request), undefined);
-  });
-});
-
 describe("built-in roles", () => {
   const node: Principal = {
     accountId: ACCOUNT,
@@ -380,4 +346,29 @@ test("the details of a refusal tell what was asked and which statements spoke of
         key === "aws:sourceip" && values.items[0]?.value === "10.0.0.1",
     ),
   );
+});
+
+test("what was found for one question serves no other, and is found anew when policies change", async (t) => {
+  const kit = await start(t);
+  const other = `arn:aws:ecs:us-east-1:${ACCOUNT}:cluster/other`;
+  const ask = (action: string, resource: string): boolean =>
+    kit.ask(ADA, action, { resources: [resource] }).allowed;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
+  const own = "arn:aws:ecs:*:*:cluster/${aws:username}";
+  await write(
+    kit,
+    user(
+      document({ Action: "ecs:Describe*", Resource: OWN_CLUSTER }),
+      document({ Action: "ecs:Delete*", Resource: own }),
+    ),
+  );
+  for (const _ of [1, 2]) {
+    assert.ok(ask("ecs:DescribeClusters", OWN_CLUSTER));
+    assert.ok(!ask("ecs:DescribeClusters", other));
+    assert.ok(!ask("ecs:DeleteCluster", OWN_CLUSTER));
+    assert.ok(ask("ecs:DeleteCluster", OWN_CLUSTER.replace("demo", "ada")));
+  }
+  await write(kit, user(document({ Action: "ecs:*", Resource: other })));
+  assert.ok(!ask("ecs:DescribeClusters", OWN_CLUSTER));
+  assert.ok(ask("ecs:DescribeClusters", other));
 });

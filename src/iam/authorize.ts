@@ -1,13 +1,14 @@
 import type { AccessDecision, AccessRequest, Authorize } from "../door/authorize.ts";
-import type { Principal } from "../door/service.ts";
+import type { Principal, PrincipalKind } from "../door/service.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cache } from "../store/cache.ts";
-import { builtInPolicies } from "./built-in-roles.ts";
+import { type BuiltInRole, builtInPolicies } from "./built-in-roles.ts";
 import { callerOf } from "./callers.ts";
 import type { CompiledPolicies } from "./compiled-policies.ts";
 import { denialOf } from "./denial.ts";
 import { findManagedPolicy } from "./managed-policy.ts";
 import type { Tags } from "./model/records.ts";
+import { NarrowedPolicies } from "./narrowed-policies.ts";
 import type { PoliciesOf } from "./policies-of.ts";
 import type { Context } from "./policy/context.ts";
 import {
@@ -16,8 +17,9 @@ import {
   type Policies,
   type ResourcePolicies,
 } from "./policy/evaluate.ts";
+import { type CallFacts, callKeys } from "./policy/global-keys.ts";
 import type { Caller } from "./policy/principals.ts";
-import { contextOf, withResource } from "./request-context.ts";
+import { factsOf, withResource } from "./request-context.ts";
 
 /** The policies of resources that have their own; undefined: it has none. */
 export type ResourcePolicyOf = (action: string, resource: string) => ResourcePolicies | undefined;
@@ -41,16 +43,17 @@ export function createAuthorize(deps: AuthorizeDeps): Authorize {
   return new Authorizer(deps).authorize;
 }
 
-/** What has a say in a call, whatever the resource. */
+/** What has a say in a call. */
 interface Standing {
   readonly caller: Caller;
-  readonly policies: Omit<Policies, "resource">;
+  readonly policiesFor: (action: string, resource: string) => Omit<Policies, "resource">;
   readonly tags: Tags;
 }
 
 class Authorizer {
   readonly #deps: AuthorizeDeps;
   readonly #builtIn = builtInPolicies();
+  readonly #narrowed = new NarrowedPolicies();
 
   constructor(deps: AuthorizeDeps) {
     this.#deps = deps;
@@ -66,13 +69,14 @@ class Authorizer {
       return ALLOWED;
     }
     const standing = this.#standingOf(principal, caller);
-    let call: Context | undefined;
+    let facts: CallFacts | undefined;
+    const factsOnce = (): CallFacts => {
+      facts ??= factsOf({ ...request, ...standing, now: this.#deps.clock.now() });
+      return facts;
+    };
     // A list that names nothing must not be a way in.
     for (const resource of resources.length === 0 ? ["*"] : resources) {
-      const decision = this.#decide(request, standing, resource, () => {
-        call ??= contextOf({ ...request, ...standing, now: this.#deps.clock.now() });
-        return call;
-      });
+      const decision = this.#decide(request, standing, resource, factsOnce);
       if (!decision.allowed) return decision;
     }
     return ALLOWED;
@@ -80,16 +84,17 @@ class Authorizer {
 
   #decide(
     request: AccessRequest,
-    { caller, policies }: Standing,
+    { caller, policiesFor }: Standing,
     resource: string,
-    callContext: () => Context,
+    factsOnce: () => CallFacts,
   ): AccessDecision {
     const { action, principal } = request;
     const resourcePolicies = this.#deps.resourcePolicyOf(action, resource);
-    const all: Policies = { ...policies, resource: resourcePolicies };
-    const contextFor = (): Context =>
-      withResource(callContext(), resource, request.conditionsOf(resource));
-    const context = asksForContext(all) ? contextFor() : NO_CONTEXT;
+    const all: Policies = { ...policiesFor(action, resource), resource: resourcePolicies };
+    const contextFor = (wanted?: readonly string[]): Context =>
+      withResource(callKeys(factsOnce(), wanted), resource, request.conditionsOf(resource));
+    const wanted = contextKeysOf(all);
+    const context = wanted.length > 0 ? contextFor(wanted) : NO_CONTEXT;
     const asked = { caller, action, resource, context };
     const isNode = principal.kind === "node";
     const decision = evaluate(
@@ -102,23 +107,19 @@ class Authorizer {
   }
 
   #standingOf(principal: Principal, caller: Caller): Standing {
-    switch (principal.kind) {
-      case "root":
-        return { caller, policies: NO_POLICIES, tags: NO_TAGS };
-      case "node":
-      case "join":
-        return { caller, policies: { identity: this.#builtIn[principal.kind] }, tags: NO_TAGS };
-      default: {
-        const found = this.#deps.policiesOf(principal);
-        if (found === undefined) return { caller, policies: NO_POLICIES, tags: NO_TAGS };
-        const { identity, boundary, tags } = found;
-        return {
-          caller,
-          policies: { identity, boundary, session: this.#sessionPolicies(principal) },
-          tags,
-        };
-      }
+    const found = isBuiltIn(principal.kind) ? undefined : this.#deps.policiesOf(principal);
+    if (found !== undefined) {
+      const session = this.#sessionPolicies(principal);
+      const policiesFor: Standing["policiesFor"] = (action, resource) => {
+        const { identity, boundary } = this.#narrowed.of(found, action, resource);
+        return { identity, boundary, session };
+      };
+      return { caller, policiesFor, tags: found.tags };
     }
+    const policies = isBuiltIn(principal.kind)
+      ? { identity: this.#builtIn[principal.kind] }
+      : NO_POLICIES;
+    return { caller, policiesFor: () => policies, tags: NO_TAGS };
   }
 
   #sessionPolicies({ session }: Principal): readonly AttachedPolicy[] | undefined {
@@ -140,13 +141,21 @@ class Authorizer {
   }
 }
 
+function isBuiltIn(kind: PrincipalKind): kind is BuiltInRole {
+  return kind === "node" || kind === "join";
+}
+
 const NO_POLICIES: Omit<Policies, "resource"> = { identity: [] };
 
-/** Making a context costs more than evaluating a policy that does not ask for it. */
-function asksForContext({ identity, boundary, session, resource }: Policies): boolean {
-  return [identity, boundary, session, resource?.policies].some((list) =>
-    list?.some(({ policy }) => policy.contextKeys.length > 0),
-  );
+/** The keys that the policies ask for, in lower case: making them all costs more than evaluating most policies. */
+function contextKeysOf({ identity, boundary, session, resource }: Policies): readonly string[] {
+  const keys: string[] = [];
+  for (const list of [identity, boundary, session, resource?.policies]) {
+    for (const { policy } of list ?? []) {
+      for (const key of policy.contextKeys) keys.push(key.toLowerCase());
+    }
+  }
+  return keys;
 }
 
 function isOwn(arn: string, accountId: string): boolean {

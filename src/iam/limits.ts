@@ -55,5 +55,8 @@ export const LAST_USE_BATCH = 50;
 /** Chosen. Policy documents kept compiled: some kilobytes each, so some tens of megabytes at the most. */
 export const COMPILED_POLICIES_MAX = 10_000;
 
+/** Chosen. Questions (who, what, to what) whose statements are kept: some hundred bytes each. */
+export const NARROWED_MAX = 20_000;
+
 /** Chosen. Users and roles whose policies are kept together, ready for their next call. */
 export const PRINCIPALS_MAX = 10_000;

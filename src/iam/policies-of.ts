@@ -49,17 +49,26 @@ export function createPoliciesOf(
 ): PoliciesOf {
   const known = new Map<string, Gathered>();
   const isCurrent = ({ key, record }: Source): boolean => cache.get(key) === record;
-  return ({ arn, userId }) => {
-    const key = keyOf(arn);
-    if (key === undefined) return undefined;
+  const keys = new WeakMap<PrincipalName, string>();
+  return (principal) => {
+    const { arn, userId } = principal;
+    let key = keys.get(principal);
+    if (key === undefined) {
+      key = keyOf(arn);
+      if (key === undefined) return undefined;
+      keys.set(principal, key);
+    }
     let gathered = known.get(key);
-    if (gathered === undefined || !gathered.sources.every(isCurrent)) {
+    // Nothing at all has changed since the last look: no need to look again.
+    const isSame = gathered?.seenAt === cache.revision;
+    if (gathered === undefined || !(isSame || gathered.sources.every(isCurrent))) {
       known.delete(key);
       gathered = new Gathering(cache, compiled).gather(key);
       if (gathered === undefined) return undefined;
       if (known.size >= PRINCIPALS_MAX) forgetOldest(known);
       known.set(key, gathered);
     }
+    gathered.seenAt = cache.revision;
     const { policies } = gathered;
     const isMeant =
       (arn === policies.arn || arn.startsWith("arn:aws:sts:")) &&
@@ -96,6 +105,8 @@ interface Source {
 interface Gathered {
   readonly policies: PrincipalPolicies;
   readonly sources: readonly Source[];
+  /** The cache's revision when the sources were last found to be current. */
+  seenAt?: number;
 }
 
 /** Collects one principal's policies, and notes from where. */

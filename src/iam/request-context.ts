@@ -3,7 +3,7 @@ import type { ConditionKeys, Principal } from "../door/service.ts";
 import { userNameOf } from "./callers.ts";
 import type { Tags } from "./model/records.ts";
 import type { Context } from "./policy/context.ts";
-import { callKeys, resourceKeys } from "./policy/global-keys.ts";
+import { type CallFacts, resourceKeys } from "./policy/global-keys.ts";
 import type { Caller } from "./policy/principals.ts";
 
 /** What the keys that every call has are made of. */
@@ -16,10 +16,10 @@ export interface ContextSource {
   readonly now: number;
 }
 
-/** The keys that are the same for every resource of a call. */
-export function contextOf({ principal, caller, origin, tags, now }: ContextSource): Context {
+/** What is the same for every resource of a call. */
+export function factsOf({ principal, caller, origin, tags, now }: ContextSource): CallFacts {
   const { session, userId } = principal;
-  return callKeys({
+  return {
     caller,
     userName: userNameOf(principal),
     userId,
@@ -31,7 +31,7 @@ export function contextOf({ principal, caller, origin, tags, now }: ContextSourc
     sourceIp: origin.sourceIp,
     userAgent: origin.userAgent,
     isSecure: origin.isSecure,
-  });
+  };
 }
 
 /** Adds the keys of one resource, and those of the operation. */

@@ -1,12 +1,14 @@
 /**
- * One server of the door's bench: `door-server.ts bare|door`. Prints its port, then its CPU time in microseconds for
+ * One server of the door's bench: `door-server.ts bare|door|access`. Prints its port, then its CPU time in microseconds for
  * every line it is sent.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import type { Operations } from "../../src/door/service.ts";
+import type { Access } from "../../src/iam/access.ts";
 import { startDoor } from "../door-kit.ts";
+import { openAccess } from "./access-world.ts";
 
 const CLUSTER = {
   clusterArn: "arn:aws:ecs:us-east-1:000000000000:cluster/demo",
@@ -29,20 +31,27 @@ async function startBare(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function startFull(): Promise<number> {
+/** `access`: what IAM adds to it. */
+async function startFull(access?: Access): Promise<number> {
   const operations: Operations<typeof import("@aws-sdk/client-ecs")> = {
     DescribeClusters: {
       support: "full",
       action: "ecs:DescribeClusters",
       resources: ({ clusters = [] }) =>
-        clusters.map((name) => `arn:aws:ecs:us-east-1:0:cluster/${name}`),
+        clusters.map((name) => `arn:aws:ecs:us-east-1:000000000000:cluster/${name}`),
       handle: async () => ({ clusters: [CLUSTER], failures: [] }),
     },
   };
-  return (await startDoor({ services: [{ name: "ecs", operations }], strict: false })).port;
+  const services = [{ name: "ecs", operations }];
+  return (await startDoor({ services, strict: false, ...access })).port;
 }
 
-console.log(process.argv[2] === "door" ? await startFull() : await startBare());
+async function start(kind: string | undefined): Promise<number> {
+  if (kind === "bare") return startBare();
+  return startFull(kind === "access" ? await openAccess({ withConditions: false }) : undefined);
+}
+
+console.log(await start(process.argv[2]));
 for await (const _ of createInterface({ input: process.stdin })) {
   const { user, system } = process.cpuUsage();
   console.log(user + system);

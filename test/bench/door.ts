@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { SERVICE_TABLE } from "../../src/door/service-table.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { signRequest } from "../../src/lib/sigv4.ts";
+import { type Credentials, signRequest } from "../../src/lib/sigv4.ts";
 import { REGION, ROOT_KEY } from "../door-kit.ts";
 
 const SERVER = fileURLToPath(new URL("door-server.ts", import.meta.url));
@@ -56,6 +56,28 @@ export async function measureDoor(): Promise<DoorFigures> {
   }
 }
 
+/** The door with IAM, called with each of the keys in turn: medians of the rounds, which alternate between them. */
+export async function measureKeys(keys: readonly Credentials[]): Promise<readonly DoorFigure[]> {
+  if (spawnSync("wrk", ["-v"]).error !== undefined)
+    throw new Error("needs wrk: apt-get install wrk");
+  const directory = mkdtempSync(join(tmpdir(), "gantry-bench-keys-"));
+  const server = await Server.start("access");
+  try {
+    const script = join(directory, "call.lua");
+    const figures = keys.map((): DoorFigure[] => []);
+    for (const key of keys) await server.load(script, WARM_UP_S, key);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const [index, key] of keys.entries()) {
+        figures[index]?.push(await server.load(script, ROUND_S, key));
+      }
+    }
+    return figures.map(median);
+  } finally {
+    server.stop();
+    rmSync(directory, { recursive: true });
+  }
+}
+
 /** A server in a process of its own. */
 class Server {
   readonly #process: ChildProcess;
@@ -68,7 +90,7 @@ class Server {
     this.#port = port;
   }
 
-  static async start(kind: "bare" | "door"): Promise<Server> {
+  static async start(kind: "bare" | "door" | "access"): Promise<Server> {
     const node = [process.execPath, SERVER, kind];
     const [command = "", ...args] = pinned(0, node);
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -77,8 +99,8 @@ class Server {
     return new Server(child, lines, Number(value));
   }
 
-  async load(script: string, seconds: number): Promise<DoorFigure> {
-    writeFileSync(script, wrkScript(this.#port));
+  async load(script: string, seconds: number, key: Credentials = ROOT_KEY): Promise<DoorFigure> {
+    writeFileSync(script, wrkScript(this.#port, key));
     const before = await this.#cpuMicros();
     const url = `http://127.0.0.1:${this.#port}/`;
     const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", script, url];
@@ -116,7 +138,7 @@ function pinned(core: number, command: readonly string[]): readonly string[] {
 }
 
 /** One signature serves the whole run: what the server has to do for it is the same each time. */
-function wrkScript(port: number): string {
+function wrkScript(port: number, credentials: Credentials): string {
   const body = '{"clusters":["demo"],"include":["TAGS"]}';
   const target = SERVICE_TABLE.find(({ name }) => name === "ecs")?.target;
   const headers = signRequest({
@@ -131,7 +153,7 @@ function wrkScript(port: number): string {
       "amz-sdk-request": "attempt=1; max=3",
     },
     body,
-    credentials: ROOT_KEY,
+    credentials,
     service: "ecs",
     region: REGION,
     now: systemClock.now(),

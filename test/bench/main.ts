@@ -19,6 +19,7 @@ import type { Runtime } from "../../src/runtime/runtime.ts";
 import { GantryKit, skipReason, until } from "../e2e/gantry-kit.ts";
 import { buildHelloImage } from "../e2e/images.ts";
 import { specOf } from "../images/real-runtime.ts";
+import { measureAccess } from "./access.ts";
 import { type DoorFigure, measureDoor } from "./door.ts";
 import { measureLogs } from "./logs.ts";
 import { benchScheduler } from "./scheduler.ts";
@@ -29,6 +30,7 @@ const ROUNDS = 15;
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   tasks: measureContainers,
   door: printDoor,
+  access: measureAccess,
   store: measureStore,
   scheduler: benchScheduler,
   logs: measureLogs,

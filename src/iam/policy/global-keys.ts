@@ -32,43 +32,75 @@ export interface CallFacts {
   readonly sourceArn?: string | undefined;
 }
 
-/** The keys that follow from the call itself. */
-export function callKeys(facts: CallFacts): Context {
-  const { caller, now } = facts;
-  return defined({
-    ...principalKeys(facts),
-    ...tagValueKeys("aws:PrincipalTag", facts.principalTags),
-    "aws:currenttime": formatDate(now),
-    "aws:epochtime": String(Math.floor(now / 1_000)),
-    "aws:requestedregion": facts.region,
-    "aws:securetransport": String(facts.isSecure),
-    "aws:sourcearn": facts.sourceArn,
-    "aws:sourceaccount": facts.sourceArn?.split(":")[4],
-    "aws:sourceip": facts.sourceIp,
-    "aws:useragent": facts.userAgent,
-    "aws:viaawsservice": "false",
-    "aws:principalisawsservice": String(caller.kind === "service"),
-  });
-}
+type CallKey = (facts: CallFacts) => string | undefined;
 
-function principalKeys(facts: CallFacts): Readonly<Record<string, string | undefined>> {
-  const { caller } = facts;
-  if (caller.kind === "service") return { "aws:principalservicename": caller.name };
-  if (caller.kind === "web-identity") return { "aws:federatedprovider": caller.providerArn };
-  return {
-    "aws:principalaccount": accountOf(caller),
+/** The key of a caller that is a user, a role's session or root. */
+const ofPrincipal =
+  (read: CallKey): CallKey =>
+  (facts) =>
+    accountOf(facts.caller) === undefined ? undefined : read(facts);
+
+const CALL_KEYS: ReadonlyMap<string, CallKey> = new Map<string, CallKey>([
+  ["aws:principalaccount", ({ caller }) => accountOf(caller)],
+  [
+    "aws:principalarn",
     // Of a session, AWS tells the role's ARN here, so that one condition covers all of its sessions.
-    "aws:principalarn": caller.kind === "role-session" ? caller.roleArn : nameOf(caller),
-    "aws:principaltype": PRINCIPAL_TYPE[caller.kind],
-    "aws:userid": facts.userId ?? (caller.kind === "root" ? caller.accountId : undefined),
-    "aws:username": caller.kind === "user" ? facts.userName : undefined,
-    "aws:sourceidentity": facts.sourceIdentity,
-    "aws:tokenissuetime":
-      facts.tokenIssuedAt === undefined ? undefined : formatDate(facts.tokenIssuedAt),
-  };
-}
+    ofPrincipal(({ caller }) => (caller.kind === "role-session" ? caller.roleArn : nameOf(caller))),
+  ],
+  ["aws:principaltype", ({ caller }) => PRINCIPAL_TYPE.get(caller.kind)],
+  [
+    "aws:userid",
+    ofPrincipal(
+      ({ caller, userId }) => userId ?? (caller.kind === "root" ? caller.accountId : undefined),
+    ),
+  ],
+  ["aws:username", ({ caller, userName }) => (caller.kind === "user" ? userName : undefined)],
+  ["aws:sourceidentity", ofPrincipal(({ sourceIdentity }) => sourceIdentity)],
+  [
+    "aws:tokenissuetime",
+    ofPrincipal(({ tokenIssuedAt: at }) => (at === undefined ? undefined : formatDate(at))),
+  ],
+  [
+    "aws:principalservicename",
+    ({ caller }) => (caller.kind === "service" ? caller.name : undefined),
+  ],
+  [
+    "aws:federatedprovider",
+    ({ caller }) => (caller.kind === "web-identity" ? caller.providerArn : undefined),
+  ],
+  ["aws:currenttime", ({ now }) => formatDate(now)],
+  ["aws:epochtime", ({ now }) => String(Math.floor(now / 1_000))],
+  ["aws:requestedregion", ({ region }) => region],
+  ["aws:securetransport", ({ isSecure }) => String(isSecure)],
+  ["aws:sourcearn", ({ sourceArn }) => sourceArn],
+  ["aws:sourceaccount", ({ sourceArn }) => sourceArn?.split(":")[4]],
+  ["aws:sourceip", ({ sourceIp }) => sourceIp],
+  ["aws:useragent", ({ userAgent }) => userAgent],
+  ["aws:viaawsservice", () => "false"],
+  ["aws:principalisawsservice", ({ caller }) => String(caller.kind === "service")],
+]);
 
-const PRINCIPAL_TYPE = { root: "Account", user: "User", "role-session": "AssumedRole" } as const;
+const PRINCIPAL_TYPE: ReadonlyMap<Caller["kind"], string> = new Map<Caller["kind"], string>([
+  ["root", "Account"],
+  ["user", "User"],
+  ["role-session", "AssumedRole"],
+]);
+
+/** The keys that follow from the call itself: all of them, or those of `wanted` (in lower case), which costs less. */
+export function callKeys(
+  facts: CallFacts,
+  wanted: readonly string[] = [...CALL_KEYS.keys()],
+): Context {
+  const context: Record<string, string> = {};
+  for (const key of wanted) {
+    const value = CALL_KEYS.get(key)?.(facts);
+    if (value !== undefined) context[key] = value;
+  }
+  const hasTags = facts.principalTags !== undefined && Object.keys(facts.principalTags).length > 0;
+  return hasTags
+    ? { ...context, ...tagValueKeys("aws:PrincipalTag", facts.principalTags) }
+    : context;
+}
 
 /** The keys of the tags that a call passes: `aws:RequestTag/…` and `aws:TagKeys`. */
 export function requestTagKeys(tags: Tags | undefined): Context {
@@ -94,7 +126,6 @@ export function tagValueKeys(
   );
 }
 
-/** Written as a loop because it runs on every call: three times as fast as by way of entries. */
 function defined(keys: Readonly<Record<string, string | undefined>>): Context {
   const context: Record<string, string> = {};
   for (const key of Object.keys(keys)) {

@@ -19,12 +19,12 @@ export function parsePolicy(text: string, kind: PolicyKind): ParseResult {
   if (reason !== undefined) return { ok: false, reason };
   // Policy variables came with this version; before it, `${` was plain text.
   const syntax = { variables: document.version === "2012-10-17", wildcards: true };
-  const { statements } = document;
+  const statements = document.statements.map((source) => compileStatement(source, syntax));
   return {
     ok: true,
     policy: {
-      ...indexStatements(statements.map((source) => compileStatement(source, syntax))),
-      contextKeys: [...new Set(statements.flatMap((source) => contextKeysOf(source, syntax)))],
+      ...indexStatements(statements),
+      contextKeys: [...new Set(statements.flatMap(({ contextKeys }) => contextKeys))],
     },
   };
 }
@@ -45,7 +45,11 @@ function compileStatement(source: StatementSource, syntax: TemplateSyntax): Stat
       ...resource,
       set: resource.set.map((text) => compileTemplate(parseTemplate(text, syntax), compilePattern)),
     },
+    hasConstantResources: (resource?.set ?? []).every(
+      (text) => variablesIn(parseTemplate(text, syntax)).length === 0,
+    ),
     conditions: conditions.map((condition) => compileCondition(condition, syntax)),
+    contextKeys: contextKeysOf(source, syntax),
     span,
   };
 }

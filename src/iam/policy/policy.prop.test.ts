@@ -22,6 +22,7 @@ import {
 } from "./evaluate.ts";
 import type { PolicyKind } from "./faults/find-fault.ts";
 import { parsePolicy } from "./parse-policy.ts";
+import { narrowPolicy, readAction } from "./policy.ts";
 
 /** Small worlds, so that statements, requests and conditions meet. */
 const KEYS = ["aws:username", "aws:PrincipalTag/team", "aws:TagKeys", "constructor"];
@@ -43,6 +44,11 @@ const OPERATORS = [
   ...["ForAllValues:StringLike", "ForAnyValue:StringNotEquals"],
 ];
 
+const RESOURCES = [
+  ...["*", CLUSTER, "arn:aws:ecs:*:*:cluster/*", "arn:aws:s3:::b"],
+  "arn:aws:ecs:*:*:cluster/${aws:username, 'prod'}",
+];
+
 const oneOrMore = (values: readonly string[]) =>
   fc.oneof(fc.constantFrom(...values), fc.subarray([...values], { minLength: 1 }));
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
@@ -60,7 +66,7 @@ const statement = fc
   .tuple(
     fc.record({ Effect: fc.constantFrom("Allow", "Deny"), Condition: maybe(condition) }),
     orNot("Action", oneOrMore(["*", "ecs:*", "ecs:Run*", "ecs:StopTask", "s3:*"])),
-    orNot("Resource", oneOrMore(["*", CLUSTER, "arn:aws:ecs:*:*:cluster/*", "arn:aws:s3:::b"])),
+    orNot("Resource", oneOrMore(RESOURCES)),
   )
   .map((parts) => Object.assign({}, ...parts) as Readonly<Record<string, unknown>>);
 /** Rights are rare when every element is drawn: half of the statements allow everything. */
@@ -151,6 +157,31 @@ test("a boundary and a session policy never give a right", () => {
       assert.equal(evaluate(call, unlimited).outcome, "allowed");
     }),
     { numRuns: 1_000 },
+  );
+});
+
+test("a policy narrowed to a question decides it as the whole policy does", () => {
+  fc.assert(
+    fc.property(request, policies, (call, all) => {
+      const narrow = (list: readonly AttachedPolicy[]): readonly AttachedPolicy[] =>
+        list
+          .map(({ id, policy }) => ({
+            id,
+            policy: narrowPolicy(policy, readAction(call.action), call.resource),
+          }))
+          .filter(({ policy }) => policy.statements.length > 0);
+      const { identity, boundary } = all;
+      const narrowed = {
+        ...all,
+        identity: narrow(identity),
+        boundary: boundary && narrow(boundary),
+      };
+      const { matches: _, ...decision } = evaluate(call, narrowed);
+      const { matches: __, ...expected } = evaluate(call, all);
+      assert.equal(decision.outcome, expected.outcome);
+      if (decision.outcome === "implicitDeny") assert.deepEqual(decision, expected);
+    }),
+    { numRuns: 2_000 },
   );
 });
 
