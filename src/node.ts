@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { connect } from "node:net";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { machineDisk } from "./agent/disk.ts";
 import { awsEndpointForTasks } from "./agent/endpoints/aws-endpoint.ts";
 import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpoint-server.ts";
 import { EndpointHub } from "./agent/endpoints/hub.ts";
+import { type ImageCleanerDeps, runImageCleaner } from "./agent/image-cleaner.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
 import type { ImageSettings, RuntimeSettings } from "./config.ts";
@@ -124,6 +125,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   loops.start("node feed", (signal) => followFeed(shared, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));
+  startImageCleaner(loops, shared, () => agents.flatMap(({ agent }) => agent.tasks()));
   const running = starting.move();
   return {
     connected: async (signal) => {
@@ -244,6 +246,23 @@ function openAwsEndpoint({
 }: NodeOptions): ReturnType<typeof awsEndpointForTasks> {
   const caBundlePath = join(directory, "ca-bundle.pem");
   return awsEndpointForTasks({ endpoint, ca, caBundlePath, disk: machineDisk, log });
+}
+
+/** ECS agent: one that prefers the images that are here keeps them all. */
+function startImageCleaner(
+  loops: Supervisor,
+  { clock, directory, images, log, runtime }: Shared,
+  tasks: ImageCleanerDeps["tasks"],
+): void {
+  const { cleanupAgeMs: minAgeMs, pullBehavior } = images;
+  if (minAgeMs === undefined || pullBehavior === "prefer-cached") return;
+  const diskUse = async (): Promise<number> => {
+    const { bavail, bfree, blocks } = await statfs(directory);
+    const used = blocks - bfree;
+    return used / (used + bavail);
+  };
+  const cleaner = { runtime, tasks, diskUse, minAgeMs, clock, log };
+  loops.start("image cleaner", (signal) => runImageCleaner(cleaner, signal));
 }
 
 interface Shared extends NodeOptions {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UnavailableError } from "../lib/errors.ts";
-import { PullError } from "../runtime/runtime.ts";
+import { PullError } from "../runtime/pull.ts";
 import type { AgentConfig } from "./agent-deps.ts";
 import { payloadContainer, payloadTask, Rig, TEST_CONFIG } from "./testing/rig.fixture.ts";
 import { passUntil } from "./testing/time.fixture.ts";

@@ -1,4 +1,5 @@
-import type { Image, PullError, PullFailure } from "../runtime/runtime.ts";
+import type { PullError, PullFailure } from "../runtime/pull.ts";
+import type { Image } from "../runtime/runtime.ts";
 
 /** ECS agent: when a task's image is asked for at its registry. */
 export const IMAGE_PULL_BEHAVIORS = ["default", "always", "once", "prefer-cached"] as const;

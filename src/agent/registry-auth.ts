@@ -1,5 +1,5 @@
 import type { PayloadContainer, RegistryAuthentication } from "../protocol/acs.ts";
-import type { RegistryLogin } from "../runtime/runtime.ts";
+import type { RegistryLogin } from "../runtime/pull.ts";
 import type { Credentials } from "./agent-deps.ts";
 import {
   ExecutionRole,

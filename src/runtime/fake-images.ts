@@ -1,6 +1,7 @@
 /** The images of the fake runtime: some were loaded, others come out of a registry that does as it is told. */
 import type { Clock } from "../lib/clock.ts";
-import { type Image, ImageError, PullError, type PullOptions, type Runtime } from "./runtime.ts";
+import { PullError, type PullOptions } from "./pull.ts";
+import { type Image, ImageError, type Runtime } from "./runtime.ts";
 
 /** How an image's pull goes. */
 export interface FakePull {
@@ -9,7 +10,11 @@ export interface FakePull {
   readonly error?: PullError;
 }
 
-export interface FakeImages extends Pick<Runtime, "findImage" | "loadImage" | "pullImage"> {
+export interface FakeImages
+  extends Pick<
+    Runtime,
+    "findImage" | "loadImage" | "pullImage" | "listImages" | "removeImage" | "removeUnusedImages"
+  > {
   /** References of the images that were pulled, once for each time. */
   readonly pulls: readonly string[];
 }
@@ -34,6 +39,17 @@ export function createFakeImages(
     },
     loadImage: async () => {
       throw new ImageError("the fake runtime loads no images");
+    },
+    listImages: async () =>
+      [...pulled].map((name) => {
+        const { digest, origin } = imageOf(name, "pulled");
+        return { name, digest, origin, storedAt: 0, bytes: 0, usedBy: [] };
+      }),
+    removeImage: async (reference) => (pulled.delete(reference) ? reference : undefined),
+    removeUnusedImages: async ({ countMax, referenced }) => {
+      const unused = [...pulled].filter((name) => !referenced.includes(name)).slice(0, countMax);
+      for (const name of unused) pulled.delete(name);
+      return unused;
     },
     pullImage: async (reference, { onResolved, signal }: PullOptions) => {
       const pull = scriptOf(reference)?.pull;

@@ -1,4 +1,5 @@
-import type { Runtime, TaskStorageKey } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
+import type { TaskStorageKey } from "./task-storage.ts";
 
 /** The disks of tasks as the fake runtime keeps them: by name only. */
 export type FakeStorage = Pick<

@@ -13,8 +13,9 @@ import {
 } from "./image-documents.ts";
 import type { Document, ImageStore } from "./image-store.ts";
 import { suits, THIS_PLATFORM } from "./platform.ts";
+import type { PullProgress } from "./pull.ts";
 import type { Repository } from "./registry/repository.ts";
-import { type Image, ImageError, type PullProgress } from "./runtime.ts";
+import { type Image, ImageError } from "./runtime.ts";
 
 export interface Fetch {
   readonly repository: Repository;

@@ -22,7 +22,7 @@ import {
 } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Containerd, createContainerdClient } from "./containerd/client.ts";
-import { PullError } from "./runtime.ts";
+import { PullError } from "./pull.ts";
 
 const skip = await reasonToSkip();
 const never = new AbortController().signal;

@@ -20,7 +20,7 @@ import {
 } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Containerd, createContainerdClient } from "./containerd/client.ts";
-import { PullError, type PullProgress } from "./runtime.ts";
+import { PullError, type PullProgress } from "./pull.ts";
 
 const skip = (await reasonToSkip()) || registrySkip;
 const never = new AbortController().signal;

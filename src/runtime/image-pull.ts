@@ -10,18 +10,12 @@ import { detailsOf, isCode, Status } from "./containerd/status.ts";
 import { fetchImage } from "./image-fetch.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { Leases } from "./leases.ts";
+import { PullError, type PullOptions, type PullProgress } from "./pull.ts";
 import { formatReference, parseReference, type Reference } from "./reference.ts";
 import { findLogin } from "./registry/logins.ts";
 import { RegistryError } from "./registry/registry-error.ts";
 import type { OpenRepository, Repository } from "./registry/repository.ts";
-import {
-  type Image,
-  ImageError,
-  PullError,
-  type PullOptions,
-  type PullProgress,
-  type Runtime,
-} from "./runtime.ts";
+import { type Image, ImageError, type Runtime } from "./runtime.ts";
 import { SharedWork } from "./shared-work.ts";
 
 export interface ImagePullOptions {

@@ -1,3 +1,7 @@
+import type { ImageCleanup, ImageSummary } from "./image-catalogue.ts";
+import type { PullOptions } from "./pull.ts";
+import type { TaskStorageKey, TaskStorageUsage } from "./task-storage.ts";
+
 /**
  * What the agent needs of a container engine. Two implementations: containerd, and a scripted fake for tests.
  * All calls are idempotent: doing again what is done already succeeds.
@@ -17,6 +21,12 @@ export interface Runtime {
    * long as that may help. Throws PullError, or the reason of `signal`.
    */
   pullImage(reference: string, options: PullOptions): Promise<Image>;
+  /** Every image that is here, by name. */
+  listImages(): Promise<readonly ImageSummary[]>;
+  /** Removes an image's name, and what nothing else keeps of it. Its name; undefined: no such image. Throws ImageError while a container uses it. */
+  removeImage(reference: string): Promise<string | undefined>;
+  /** Removes pulled images that nobody has wanted for a while. Returns their names. */
+  removeUnusedImages(cleanup: ImageCleanup): Promise<readonly string[]>;
   /**
    * The disk of its own that a task's containers write to, made when it is not there: a directory for
    * `ContainerSpec.taskStorage`, whose folder `volumes` is for the task's volumes. Throws RuntimeError.
@@ -131,43 +141,6 @@ export interface Image {
   /** How it came here. Whoever loaded an image by hand means that one, whatever a registry has under its name. */
   readonly origin: "loaded" | "pulled";
   readonly config: ImageConfig;
-}
-
-/** A name and a password, as a registry knows them. */
-export interface RegistryLogin {
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface PullOptions {
-  /** Of whom the image is for; absent: what the node's own file of registry logins has. */
-  readonly auth?: RegistryLogin;
-  /** Told the image's digest once the registry has said it, before anything is fetched. */
-  readonly onResolved?: (digest: string) => void;
-  /** Told now and then how far it is. */
-  readonly onProgress?: (progress: PullProgress) => void;
-  readonly signal: AbortSignal;
-}
-
-export interface PullProgress {
-  /** Layers that are here and unpacked, of how many. */
-  readonly layersDone: number;
-  readonly layers: number;
-  /** As they are in the registry, mostly compressed. */
-  readonly bytes: number;
-  readonly bytesTotal: number;
-}
-
-/** Names the disk of a task. */
-export interface TaskStorageKey {
-  readonly taskId: string;
-  /** Who looks after it: the agent's label. */
-  readonly owner: string;
-}
-
-export interface TaskStorageUsage {
-  readonly utilizedBytes: number;
-  readonly reservedBytes: number;
 }
 
 /** What an image says about its process. */
@@ -321,35 +294,4 @@ export class RuntimeError extends Error {
 /** An archive that is no image, or one for another machine. The message says which. */
 export class ImageError extends Error {
   override readonly name: string = "ImageError";
-}
-
-export type PullFailure =
-  /** No answer, or none that makes sense; trying later may help. */
-  | "unreachable"
-  /** The registry does not give it to this caller. */
-  | "denied"
-  | "notFound"
-  | "noSpace"
-  /** What the registry has is no image for this machine, or not what its digest says. */
-  | "unusable";
-
-/** An image that could not be pulled; the message is Docker's for the same. */
-export class PullError extends ImageError {
-  override readonly name = "PullError";
-  readonly failure: PullFailure;
-  /** Whether the registry had said what the name stands for by then. */
-  readonly stage: "manifest" | "content";
-  /** How often it was tried again. */
-  readonly retries: number;
-
-  constructor(
-    message: string,
-    facts: Pick<PullError, "failure" | "stage" | "retries">,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.failure = facts.failure;
-    this.stage = facts.stage;
-    this.retries = facts.retries;
-  }
 }

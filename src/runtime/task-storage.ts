@@ -13,7 +13,19 @@ import { promisify } from "node:util";
 import { messageOf } from "../lib/errors.ts";
 import { KeyedTurns } from "../lib/turns.ts";
 import { SYSTEM_PATH } from "./executables.ts";
-import { RuntimeError, type TaskStorageKey, type TaskStorageUsage } from "./runtime.ts";
+import { RuntimeError } from "./runtime.ts";
+
+/** Names the disk of a task. */
+export interface TaskStorageKey {
+  readonly taskId: string;
+  /** Who looks after it: the agent's label. */
+  readonly owner: string;
+}
+
+export interface TaskStorageUsage {
+  readonly utilizedBytes: number;
+  readonly reservedBytes: number;
+}
 
 export interface TaskStorage {
   /** See `Runtime.createTaskStorage`. */

@@ -1,6 +1,6 @@
 import type { RegisterTaskDefinitionRequest } from "@aws-sdk/client-ecs";
 import type { FakeScript } from "../../src/runtime/fake.ts";
-import { PullError } from "../../src/runtime/runtime.ts";
+import { PullError } from "../../src/runtime/pull.ts";
 
 const UNREACHABLE = new PullError(
   'Get "https://registry.example/v2/": dial tcp 192.0.2.1:443: i/o timeout',

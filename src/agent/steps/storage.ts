@@ -1,4 +1,5 @@
-import type { Runtime, TaskStorageKey } from "../../runtime/runtime.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { TaskStorageKey } from "../../runtime/task-storage.ts";
 import type { AgentConfig } from "../agent-deps.ts";
 import { type AssignedTask, taskIdOf } from "../task-record.ts";
 

@@ -1,8 +1,9 @@
 /** The node's logins at registries: a file in the form that `docker login` writes (~/.docker/config.json). */
 import { readFile } from "node:fs/promises";
 import { messageOf } from "../../lib/errors.ts";
+import type { RegistryLogin } from "../pull.ts";
 import type { Reference } from "../reference.ts";
-import { ImageError, type RegistryLogin } from "../runtime.ts";
+import { ImageError } from "../runtime.ts";
 
 /** What is shown to a registry or to its token service. */
 export type RegistryCredentials = RegistryLogin | { readonly identityToken: string };

@@ -1,6 +1,6 @@
 /** What goes wrong between us and a registry, said as Docker says it: people and tools know these texts. */
 import { STATUS_CODES } from "node:http";
-import type { PullFailure } from "../runtime.ts";
+import type { PullFailure } from "../pull.ts";
 
 /** One failed request. */
 export class RegistryError extends Error {

@@ -1,0 +1,49 @@
+/** Reading what an image's name leads to in containerd. */
+import type { Containerd } from "./containerd/client.ts";
+import type { Descriptor } from "./containerd/messages.ts";
+import {
+  type ImageDocument,
+  type ImageManifest,
+  type IndexEntry,
+  isIndex,
+  MANIFEST_BYTES_MAX,
+  parseImageDocument,
+  parseIndex,
+  parseManifest,
+} from "./image-documents.ts";
+import { suits, THIS_PLATFORM } from "./platform.ts";
+import { ImageError } from "./runtime.ts";
+
+/** The manifest that a name points at, or that one of its index which is for this machine. */
+export async function manifestOf(
+  containerd: Containerd,
+  target: Descriptor,
+): Promise<ImageManifest> {
+  let next: Descriptor = target;
+  for (;;) {
+    const bytes = await containerd.content.read(next.digest, MANIFEST_BYTES_MAX);
+    if (!isIndex(next)) return parseManifest(bytes);
+    next = await firstHere(containerd, parseIndex("the image's index", bytes));
+  }
+}
+
+/** The configuration of the image that a name points at. */
+export async function documentOf(
+  containerd: Containerd,
+  target: Descriptor,
+): Promise<ImageDocument> {
+  const { config } = await manifestOf(containerd, target);
+  return parseImageDocument(await containerd.content.read(config.digest, MANIFEST_BYTES_MAX));
+}
+
+/** Only the parts for this machine were brought in. */
+async function firstHere(
+  containerd: Containerd,
+  entries: readonly IndexEntry[],
+): Promise<IndexEntry> {
+  for (const entry of entries) {
+    const isOurs = entry.platform?.os === undefined || suits(entry.platform, THIS_PLATFORM);
+    if (isOurs && (await containerd.content.exists(entry.digest))) return entry;
+  }
+  throw new ImageError("the image's index holds nothing for this machine");
+}
