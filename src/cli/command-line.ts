@@ -92,10 +92,10 @@ function parse(
 function checkWords(command: Command, words: readonly string[]): void {
   const fits = command.words.every((expected, index) => {
     const word = words[index];
-    if (word === undefined || word === "") return false;
+    if (word === undefined) return expected.startsWith("[");
     const isPlaceholder = expected === expected.toUpperCase();
-    return isPlaceholder || expected.split("|").includes(word);
+    return word !== "" && (isPlaceholder || expected.split("|").includes(word));
   });
-  if (fits && words.length === command.words.length) return;
+  if (fits && words.length <= command.words.length) return;
   throw new SetupError(`usage: ${usageOf(command)}. See 'gantry ${command.name} --help'.`);
 }

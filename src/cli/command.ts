@@ -12,7 +12,7 @@ export interface Invocation {
 /** A command as data: its usage, help and completion are made from this. */
 export interface Command {
   readonly name: string;
-  /** The words behind the name: `load` stands for itself, `bash|zsh` for one of these, `FILE` for anything. */
+  /** The words behind the name: `load` stands for itself, `bash|zsh` for one of these, `FILE` for anything, `[FILE]` for what may be missing. */
   readonly words: readonly string[];
   readonly summary: string;
   /** Paragraphs below the summary in the command's own help. */

@@ -96,13 +96,15 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "image",
-    words: ["load", "FILE"],
-    summary: "import an image into this machine's engine",
-    details: ["FILE is a tar file: an OCI layout, or what 'docker save' writes."],
-    settings: ["dataDirectory"],
+    words: ["load|pull|list|rm", "[FILE|NAME]"],
+    summary: "the images in this machine's engine",
+    details: [
+      "load FILE imports a tar file: an OCI layout, or what 'docker save' writes. Tasks run what was loaded without asking a registry.",
+      "pull NAME fetches an image from its registry. list shows what is here. rm NAME removes an image that no container uses.",
+    ],
+    settings: ["dataDirectory", "registryAuth", "insecureRegistries"],
     switches: {},
-    run: async ({ settings, words }) =>
-      (await import("./image.ts")).image(settings, words[1] ?? ""),
+    run: async ({ settings, words }) => (await import("./image.ts")).image(settings, words),
   },
   {
     name: "down",

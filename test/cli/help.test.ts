@@ -45,7 +45,16 @@ test("bash completes commands, their words and their flags", async () => {
     return stdout.split("\n").filter(Boolean);
   };
   assert.deepEqual(await complete("gantry s"), ["server", "status"]);
-  assert.deepEqual(await complete("gantry image "), ["load", "--data-dir", "--help"]);
+  assert.deepEqual(await complete("gantry image "), [
+    "load",
+    "pull",
+    "list",
+    "rm",
+    "--data-dir",
+    "--registry-auth",
+    "--insecure-registries",
+    "--help",
+  ]);
   assert.deepEqual(await complete("gantry completion z"), ["zsh"]);
   assert.deepEqual(await complete("gantry up --tls-c"), ["--tls-cert", "--tls-ca"]);
   assert.deepEqual(await complete("gantry aws "), []);
