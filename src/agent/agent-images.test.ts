@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { UnavailableError } from "../lib/errors.ts";
 import { PullError } from "../runtime/pull.ts";
 import type { AgentConfig } from "./agent-deps.ts";
-import { payloadContainer, payloadTask, Rig, TEST_CONFIG } from "./testing/rig.fixture.ts";
+import { AWSVPC, payloadContainer, payloadTask, Rig, TEST_CONFIG } from "./testing/rig.fixture.ts";
 import { passUntil } from "./testing/time.fixture.ts";
 
 const UNREACHABLE = new PullError(
@@ -24,7 +24,7 @@ function taskOf(id: string, images: Readonly<Record<string, string>>, launchType
   const containers = Object.entries(images).map(([name, image]) =>
     payloadContainer(name, { image }),
   );
-  return payloadTask(id, { containers, launchType });
+  return payloadTask(id, { ...(launchType === "FARGATE" && AWSVPC), containers, launchType });
 }
 
 function behaving(imagePullBehavior: AgentConfig["imagePullBehavior"]): { config: AgentConfig } {
