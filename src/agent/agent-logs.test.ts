@@ -72,6 +72,26 @@ test("output is shipped in order, without loss or repetition, also across a rest
   assert.deepEqual(rig.server.messages("/demo/s"), ["one", "two", "three", "four", "the end"]);
 });
 
+test("a log option that is a secret is refused by name", async () => {
+  await using rig = await Rig.create({ app: {} });
+  rig.server.groups.add("/demo");
+  await rig.connect();
+  const secrets = [
+    {
+      name: "splunk-token",
+      valueFrom: "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf",
+      region: "us-east-1",
+      provider: "asm" as const,
+      type: "BOOTSTRAP" as const,
+      target: "LOG_DRIVER" as const,
+    },
+  ];
+  const containers = [payloadContainer("web", { hostConfig: awslogs("s"), secrets })];
+  rig.server.assign(payloadTask("a1", { containers }));
+  await passUntil(rig.clock, () => rig.server.reports.length === 1);
+  assert.match(rig.server.reports[0]?.reason ?? "", /log option splunk-token as a secret/);
+});
+
 test("a missing log group fails the task in ECS's words, unless the group may be created", async () => {
   await using rig = await Rig.create({ app: { output: "hi\n" } });
   await rig.connect();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Operation } from "../door/service.ts";
+import { createLogGroup } from "./groups.ts";
 import { createDemo, NOW, startLogs } from "./logs.fixture.ts";
 import { logsService } from "./operations.ts";
 
@@ -37,6 +38,29 @@ describe("logsService()", () => {
     assert.deepEqual(resources({ logGroupIdentifier, logStreamName: "web" }, call), [
       `${group}web`,
     ]);
+  });
+
+  test("gives policies the tags of the group and of the request", async (t) => {
+    const { deps, call } = await startLogs(t);
+    await createLogGroup(deps, { logGroupName: "/demo", tags: { team: "a" } }, call);
+    const resourceArn = "arn:aws:logs:eu-central-1:000000000000:log-group:/demo";
+    const conditions = (name: string, input: object): unknown => {
+      const { operations } = logsService(deps);
+      return (operations[name] as Operation<object>).conditions?.(input, call, "");
+    };
+    const own = { "aws:ResourceTag/team": "a" };
+    assert.deepEqual(conditions("GetLogEvents", { logGroupIdentifier: "/demo" }), own);
+    assert.deepEqual(conditions("TagResource", { resourceArn, tags: { b: "1" } }), {
+      ...own,
+      "aws:RequestTag/b": "1",
+      "aws:TagKeys": ["b"],
+    });
+    assert.deepEqual(conditions("UntagResource", { resourceArn, tagKeys: ["b"] }), {
+      ...own,
+      "aws:TagKeys": ["b"],
+    });
+    const untag = { logGroupName: "/other", tags: ["b"] };
+    assert.deepEqual(conditions("UntagLogGroup", untag), { "aws:TagKeys": ["b"] });
   });
 
   test("answers ServiceUnavailableException while events cannot be written", async (t) => {

@@ -2,6 +2,7 @@ import type { Call, Operation, Operations, Service, Support } from "../door/serv
 import { ApiError, UnavailableError } from "../lib/errors.ts";
 import { Permits } from "../lib/turns.ts";
 import { NoSpaceError } from "../telemetry/log-store.ts";
+import { type Tagged, tagConditions } from "./access-rules.ts";
 import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { getLogEvents, putLogEvents } from "./events.ts";
 import { filterLogEvents } from "./filter-events.ts";
@@ -101,6 +102,7 @@ function row<Named>(
     ...support,
     action: `logs:${name}`,
     resources,
+    conditions: (input, call) => tagConditions(deps, input as Tagged, call),
     handle: answering(deps, handle),
   });
 }

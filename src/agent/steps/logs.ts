@@ -73,6 +73,12 @@ export class TaskLogs {
   /** Where a container's output goes. Throws TaskFailure for a configuration that cannot be followed. */
   destination(name: string): LogDestination {
     const definition = this.#definition(name);
+    const secret = definition?.secrets?.find(({ target }) => target === "LOG_DRIVER");
+    if (secret !== undefined) {
+      throw invalidArguments(
+        `log option ${secret.name} as a secret is not supported by this agent`,
+      );
+    }
     const destination = logDestination(
       decodeDockerSettings(definition?.dockerConfig).hostConfig.LogConfig,
       {
