@@ -45,6 +45,12 @@ export const IMAGES: Readonly<Record<string, FakeScript>> = {
   moody: { unhealthyAfter: 60_000 },
 };
 
+/** What a health check finds in the end in a container of each image that has something to find. */
+export const HEALTH_AT_REST: ReadonlyMap<string, "HEALTHY" | "UNHEALTHY"> = new Map([
+  ["warming", "HEALTHY"],
+  ["moody", "UNHEALTHY"],
+]);
+
 type Container = NonNullable<RegisterTaskDefinitionRequest["containerDefinitions"]>[number];
 
 function container(overrides: Partial<Container> = {}): Container {

@@ -1,7 +1,7 @@
 import type { NetworkInterface } from "../../src/ec2/model.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
-import { IMAGES } from "./definitions.ts";
+import { HEALTH_AT_REST, IMAGES } from "./definitions.ts";
 import type { SimMachine } from "./machine.ts";
 import type { MemoryLogs } from "./memory-log-store.ts";
 import { findUnshipped } from "./output-check.ts";
@@ -9,7 +9,7 @@ import type { SafetyChecker } from "./safety.ts";
 
 /** A difference between what the records want and what the machines have: what, and which invariant it breaks. */
 export interface Unrest {
-  readonly invariant: "L1" | "L2" | "L3" | "L5" | "S9";
+  readonly invariant: "L1" | "L2" | "L3" | "L5" | "L6" | "S9";
   readonly what: string;
 }
 
@@ -31,6 +31,7 @@ export async function findUnrest(
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
     forgottenRecord(wanted, machines) ??
+    untrueHealth(wanted) ??
     untrueRecord(tasks, machines) ??
     unshippedOutput(records, machines, logs)
   );
@@ -200,6 +201,19 @@ function unshippedOutput(
 ): Unrest | undefined {
   const what = findUnshipped(records, machines, logs);
   return what === undefined ? undefined : { invariant: "L5", what };
+}
+
+/** What a check finds in a container that has run for some minutes is on record; without a check, nothing is. */
+function untrueHealth(wanted: ReadonlyMap<string, Task>): Unrest | undefined {
+  for (const { containers, family, id } of wanted.values()) {
+    for (const { healthStatus, image, lastStatus, name } of containers) {
+      const found = family === "healthy" ? HEALTH_AT_REST.get(image) : undefined;
+      if (lastStatus !== "RUNNING" || healthStatus === found) continue;
+      const what = `container ${name} of task ${id} is ${healthStatus} on record, ${found} in truth`;
+      return { invariant: "L6", what };
+    }
+  }
+  return undefined;
 }
 
 /** Exit codes and reasons are those of the processes. */
