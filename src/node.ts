@@ -17,7 +17,7 @@ import type { ImageSettings, RuntimeSettings } from "./config.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
 import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
-import { createAwsJsonClient } from "./lib/aws-json-client.ts";
+import { createAwsJsonClient, createHttpSend } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
 import { messageOf, SetupError, UnavailableError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
@@ -324,6 +324,8 @@ const TARGET_PREFIX = {
 };
 
 function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
+  // One pool for all clients of an agent: each task has some.
+  const send = createHttpSend(ca);
   return (target, credentials) =>
     createAwsJsonClient({
       endpoint: target.endpoint ?? endpoint,
@@ -332,7 +334,7 @@ function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
       region: target.region,
       credentials,
       clock,
-      ca,
+      send,
     });
 }
 

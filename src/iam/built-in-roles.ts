@@ -47,6 +47,12 @@ const NODE = [
   },
   // A machine also runs tasks of accounts that it does not belong to, and reports on them.
   { Effect: "Allow", Action: "ecs:Submit*", Resource: "arn:aws:ecs:*:*:cluster/*" },
+  // What a task may ask its agent for, whatever account the task is of.
+  {
+    Effect: "Allow",
+    Action: "ecs:ListTagsForResource",
+    Resource: ["arn:aws:ecs:*:*:task/*", `arn:aws:ecs:*:${OWN_ACCOUNT}:container-instance/*`],
+  },
   {
     Effect: "Allow",
     Action: "ecs:TagResource",

@@ -50,7 +50,7 @@ const REPLY_MS_MAX = 42_000;
 /** Chosen. An agent's parallel calls are bounded by its own loops; this only bounds a mistake. */
 const CONNECTIONS_MAX = 64;
 
-/** Makes a client with its own pool of connections. They are let go when idle and do not keep a process alive. */
+/** Makes a client; without `send`, with a pool of connections of its own. */
 export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClient {
   const send = options.send ?? createHttpSend(options.ca);
   const url = new URL(options.endpoint);
@@ -115,7 +115,8 @@ function dateAsSeconds(this: unknown, key: string, value: unknown): unknown {
   return original instanceof Date ? original.getTime() / 1000 : value;
 }
 
-function createHttpSend(ca: string | undefined): HttpSend {
+/** HTTP with kept connections, which clients may share. They are let go when idle and do not keep a process alive. */
+export function createHttpSend(ca: string | undefined): HttpSend {
   const pool = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
   const agent = new Agent(pool);
   const tlsAgent = new TlsAgent({ ...pool, ...(ca === undefined ? {} : { ca }) });

@@ -7,9 +7,12 @@ const LOOKUP_MS_MAX = 4_000;
 
 /** The tags of a task and of its container instance, asked for in the node's name; and which could not be had. */
 export async function tagsOf(task: EndpointTask): Promise<TagDocuments> {
+  // Capacity that nobody manages has no instance that a task could know of.
+  const isManaged = task.record.task.launchType === "FARGATE";
+  const instanceArn = isManaged ? undefined : task.agent.instanceArn();
   const [ofTask, ofInstance] = await Promise.all([
     lookUp(task, "TaskTags", task.arn),
-    lookUp(task, "ContainerInstanceTags", task.agent.instanceArn()),
+    lookUp(task, "ContainerInstanceTags", instanceArn),
   ]);
   const errors = [ofTask, ofInstance].flatMap(({ error }) => (error === undefined ? [] : [error]));
   return {

@@ -12,7 +12,7 @@ const ROLES = {
   executionRoleArn: "arn:aws:iam::111111111111:role/service-role/exec",
 };
 
-test("a new agent process gets the execution credentials of tasks that are ending or have just ended", async () => {
+test("a new agent process gets the credentials of tasks that are ending, and the execution role's of what has just ended", async () => {
   await using world = await openAgentWorld();
   const now = world.clock.now();
   const stopping = ended({ id: "1".repeat(32), lastStatus: "STOPPING", ...ROLES });
@@ -39,6 +39,7 @@ test("a new agent process gets the execution credentials of tasks that are endin
     ],
   );
   assert.deepEqual(sent.toSorted(), [
+    [stopping.id, "TaskApplication", ROLES.taskRoleArn],
     [stopping.id, "TaskExecution", ROLES.executionRoleArn],
     [recent.id, "TaskExecution", ROLES.executionRoleArn],
   ]);

@@ -13,9 +13,9 @@ import {
 const TASKS_MAX = 1_000;
 
 /**
- * The execution role's credentials of tasks that are ending or have just ended on one instance, the latest first. A new
- * agent process has none, and may still have their last output to ship, which is done under that role. One that has
- * nothing left to do for a task ignores them.
+ * The credentials of tasks that are ending or have just ended on one instance, the latest first. A new agent process has none;
+ * what is ending may still work under its role, and its last output is shipped under the execution role, also after its end.
+ * An agent that has nothing left to do for a task ignores them.
  */
 export async function lastCredentials(
   deps: EcsDeps & TaskCredentialsDeps,
@@ -32,20 +32,23 @@ export async function lastCredentials(
     .slice(0, TASKS_MAX);
   const messages: ServerMessage[] = [];
   for (const task of tasks) {
-    const role = rolesOf(task).find(({ roleType }) => roleType === "TaskExecution");
-    if (role === undefined) continue;
-    const minted = await mintTaskCredentials(deps, task, role);
-    if (minted === undefined) continue;
-    messages.push({
-      type: "IAMRoleCredentialsMessage",
-      message: {
-        messageId: deps.random.uuid(),
-        taskArn: taskArn(task, task.clusterName, task.id),
-        taskClusterArn: clusterArn(task, task.clusterName),
-        roleType: role.roleType,
-        roleCredentials: minted.credentials,
-      },
-    });
+    const roles = rolesOf(task).filter(
+      ({ roleType }) => roleType === "TaskExecution" || task.lastStatus !== "STOPPED",
+    );
+    for (const role of roles) {
+      const minted = await mintTaskCredentials(deps, task, role);
+      if (minted === undefined) continue;
+      messages.push({
+        type: "IAMRoleCredentialsMessage",
+        message: {
+          messageId: deps.random.uuid(),
+          taskArn: taskArn(task, task.clusterName, task.id),
+          taskClusterArn: clusterArn(task, task.clusterName),
+          roleType: role.roleType,
+          roleCredentials: minted.credentials,
+        },
+      });
+    }
   }
   return messages;
 }

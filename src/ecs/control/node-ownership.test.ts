@@ -116,6 +116,21 @@ test("a machine speaks for its own container instances only", async () => {
   }
 });
 
+test("a machine may read the tags of its own instances and tasks only", async () => {
+  await using world = await openMachines();
+  const mayRead = (type: string, id: string): boolean =>
+    createNodeOwnership(world)(
+      machine(MACHINE),
+      "ecs:ListTagsForResource",
+      `arn:aws:ecs:us-east-1:${ACCOUNT}:${type}/demo/${id}`,
+    );
+  assert.ok(mayRead("task", OWN_TASK));
+  assert.ok(!mayRead("task", OTHER_TASK));
+  assert.ok(!mayRead("task", "9".repeat(32)));
+  assert.ok(mayRead("container-instance", "2".repeat(32)));
+  assert.ok(!mayRead("container-instance", "3".repeat(32)));
+});
+
 test("who is no machine owns nothing as one", async () => {
   await using world = await openMachines();
   const mayNode = createNodeOwnership(world);

@@ -40,6 +40,10 @@ export function createNodeOwnership(deps: NodeOwnershipDeps): MayNode {
     if (action === "ecs:Poll" || action === "ecs:StartTelemetrySession") {
       return ownsInstance(deps, machine, resource);
     }
+    if (action === "ecs:ListTagsForResource") {
+      const isTask = parseArn(resource)?.type === "task";
+      return isTask ? ownsTask(deps, machine, resource) : ownsInstance(deps, machine, resource);
+    }
     return true;
   };
 }
@@ -51,6 +55,14 @@ function ownsInstance({ cache }: NodeOwnershipDeps, machine: string, resource: s
   if (arn?.type !== "container-instance" || cluster === undefined || id === undefined) return true;
   const instance = cache.get(instanceKey(arn, cluster, id))?.value as Instance | undefined;
   return instance === undefined || instance.ec2InstanceId === machine;
+}
+
+function ownsTask({ cache }: NodeOwnershipDeps, machine: string, resource: string): boolean {
+  const arn = parseArn(resource);
+  const [cluster, id] = arn?.path ?? [];
+  if (arn === undefined || cluster === undefined || id === undefined) return false;
+  const task = cache.get(taskKey(arn, cluster, id))?.value as Task | undefined;
+  return task?.placement.ec2InstanceId === machine;
 }
 
 function parseStream(resource: string): Stream | undefined {

@@ -1,4 +1,5 @@
-import type { Call, Operation } from "../../door/service.ts";
+import type { Call, Operation, Principal } from "../../door/service.ts";
+import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import { writeRole } from "../../iam/model/role.fixture.ts";
 import { InvariantError } from "../../lib/errors.ts";
 import { openWorld, type World, writeInstance, writeNetwork } from "../control/control.fixture.ts";
@@ -21,39 +22,52 @@ export interface Api extends AsyncDisposable {
   call<Name extends keyof EcsOperations>(name: Name, input: InputOf<Name>): Promise<OutputOf<Name>>;
   /** As another account. */
   as(accountId: string): Api;
+  /** As a machine with a key in an account. */
+  asMachine(accountId: string, ec2InstanceId: string): Api;
 }
 
 /** An API with an empty cluster `demo` of account 111111111111, the network of `writeNetwork()` and a role `t` for tasks. */
 export async function openApi(): Promise<Api> {
   const world = await openWorld();
   await world.put(...writeNetwork(), writeRole({ roleName: "t" }));
-  const api = apiFor(world, "111111111111");
+  const api = apiFor(world, rootOf("111111111111"));
   await api.call("CreateCluster", { clusterName: "demo" });
   return api;
 }
 
-function apiFor(world: World, accountId: string): Api {
+function apiFor(world: World, principal: Principal): Api {
   const { operations } = ecsService(world, {});
   return {
     world,
     call: async <Name extends keyof EcsOperations>(name: Name, input: InputOf<Name>) => {
       const row = operations[name] as Operation<InputOf<Name>, OutputOf<Name>> | undefined;
       if (!row) throw new InvariantError(`there is no operation ${name}`);
-      return row.handle(input, callOf(accountId));
+      return row.handle(input, callOf(principal));
     },
-    as: (other) => apiFor(world, other),
+    as: (other) => apiFor(world, rootOf(other)),
+    asMachine: (accountId, ec2InstanceId) =>
+      apiFor(world, {
+        accountId,
+        arn: nodePrincipalArn(accountId, ec2InstanceId),
+        accessKeyId: "AKIA0000000000000001",
+        kind: "node",
+      }),
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
 }
 
-function callOf(accountId: string): Call {
+function rootOf(accountId: string): Principal {
   return {
-    principal: {
-      accountId,
-      arn: `arn:aws:iam::${accountId}:root`,
-      accessKeyId: "AKIA0000000000000000",
-      kind: "root",
-    },
+    accountId,
+    arn: `arn:aws:iam::${accountId}:root`,
+    accessKeyId: "AKIA0000000000000000",
+    kind: "root",
+  };
+}
+
+function callOf(principal: Principal): Call {
+  return {
+    principal,
     region: "us-east-1",
     signedAt: 1_700_000_000_000,
     requestId: "00000000-0000-4000-8000-000000000000",

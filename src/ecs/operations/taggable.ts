@@ -1,4 +1,5 @@
 import type { Call } from "../../door/service.ts";
+import { machineOf } from "../../iam/model/access-key.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
 import { type EcsArn, parseArn } from "../model/arn.ts";
@@ -104,6 +105,13 @@ function whyNotDefinition(resource: Taggable): string | undefined {
     : undefined;
 }
 
+/** Whose resources a caller names: its own, but a machine also has tasks of other accounts. */
+function scopeFor(call: Call, arn: EcsArn | undefined): Scope {
+  const scope = scopeOf(call);
+  const isOnMachine = arn?.type === "task" && machineOf(call.principal) !== undefined;
+  return isOnMachine ? { ...scope, accountId: arn.accountId } : scope;
+}
+
 /**
  * The key of a resource that is there, and what ECS says of its kind. Throws InvalidParameterException for an ARN that
  * cannot be one of a taggable resource, ClusterNotFoundException for a cluster that is not there, and `missingCode` for
@@ -115,7 +123,7 @@ export function requireTaggable(
   resourceArn: string | undefined,
   missingCode: "ResourceNotFoundException" | "InvalidParameterException",
 ): { readonly key: string; readonly words: TaggableWords } {
-  const scope = scopeOf(call);
+  const scope = scopeFor(call, parseArn(resourceArn ?? ""));
   const arn = requireArn(scope, resourceArn ?? "");
   const kind = KINDS.get(arn.type);
   if (!kind) {

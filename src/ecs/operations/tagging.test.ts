@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Api, addInstance, openApi, registerEc2 } from "./api.fixture.ts";
+import { FLEET_ACCOUNT_ID } from "../model/keys.ts";
+import {
+  type Api,
+  addFleetInstance,
+  addInstance,
+  openApi,
+  registerEc2,
+  registerFargate,
+} from "./api.fixture.ts";
 
 const ARN = "arn:aws:ecs:us-east-1:111111111111:";
 const GROUP =
@@ -166,4 +174,25 @@ test("a stopped task's tags are gone", async () => {
   await api.call("TagResource", { resourceArn, tags: [{ key: "a", value: "b" }] });
   await api.call("StopTask", { cluster: "demo", task: resourceArn });
   assert.deepEqual((await api.call("ListTagsForResource", { resourceArn })).tags, []);
+});
+
+test("a machine reads the tags of a task on it, whatever account the task is of", async () => {
+  await using api = await openApi();
+  await addFleetInstance(api, "hidden");
+  await registerFargate(api);
+  const { tasks } = await api.call("RunTask", {
+    cluster: "demo",
+    taskDefinition: "fargate",
+    launchType: "FARGATE",
+    networkConfiguration: { awsvpcConfiguration: { subnets: ["subnet-1"] } },
+    tags: [{ key: "stage", value: "test" }],
+  });
+  const resourceArn = tasks?.[0]?.taskArn;
+  const machine = api.asMachine(FLEET_ACCOUNT_ID, "i-00000000000000001");
+  const { tags } = await machine.call("ListTagsForResource", { resourceArn });
+  assert.deepEqual(tags, [{ key: "stage", value: "test" }]);
+  const stranger = api.as(FLEET_ACCOUNT_ID);
+  await assert.rejects(stranger.call("ListTagsForResource", { resourceArn }), {
+    message: "The ARN provided is invalid.",
+  });
 });
