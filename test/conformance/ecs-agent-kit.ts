@@ -1,0 +1,242 @@
+/** The unmodified amazon-ecs-agent 1.105 as the server sees it: its requests and frames, member for member. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { WebSocket } from "ws";
+import type { TestDoor } from "../door-kit.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface Frame {
+  readonly type: string;
+  readonly message: Json;
+}
+
+const DOCKER_APIS = [
+  ...Array.from({ length: 9 }, (_, index) => `1.${17 + index}`),
+  ...["1.28", "1.29", "1.30", "1.32"],
+];
+
+/** What an external agent sends: 52 attributes (`ecs-agent-protocol` §1.6). */
+const EXTERNAL_ATTRIBUTES: readonly Json[] = [
+  { name: "ecs.os-type", value: "linux" },
+  { name: "ecs.os-family", value: "LINUX" },
+  { name: "ecs.os-type-detailed", value: "LINUX" },
+  { name: "ecs.cpu-architecture", value: "x86_64" },
+  ...[
+    "privileged-container",
+    ...DOCKER_APIS.map((version) => `docker-remote-api.${version}`),
+    ...["json-file", "awslogs", "none", "awsfirelens"].map((driver) => `logging-driver.${driver}`),
+    ...["ecr-auth", "task-iam-role", "task-iam-role-network-host"],
+  ].map((name) => ({ name: `com.amazonaws.ecs.capability.${name}` })),
+  ...[
+    "private-registry-authentication.secretsmanager",
+    "secrets.ssm.environment-variables",
+    "secrets.ssm.bootstrap.log-driver",
+    "secrets.asm.environment-variables",
+    "secrets.asm.bootstrap.log-driver",
+    "ecr-endpoint",
+    "container-ordering",
+    "full-sync",
+    "env-files.s3",
+    "network.container-port-range",
+    "container-restart-policy",
+    "execution-role-ecr-pull",
+    "container-health-check",
+    "docker-plugin.local",
+    "firelens.fluentd",
+    "firelens.fluentbit",
+    "firelens.non-root-user",
+    "firelens.options.config.file",
+    "firelens.options.config.s3",
+    "logging-driver.awsfirelens.log-driver-buffer-limit",
+    "efs",
+    "storage.s3-files",
+    "ipv6-only",
+    "task-cpu-mem-limit",
+    "increased-task-cpu-limit",
+    "pid-ipc-namespace-sharing",
+    "external",
+  ].map((name) => ({ name: `ecs.capability.${name}` })),
+];
+
+/** With ECS_ENABLE_TASK_ENI and an instance metadata service. */
+const TASK_ENI_ATTRIBUTES: readonly Json[] = [
+  ...EXTERNAL_ATTRIBUTES.filter(({ name }) => name !== "ecs.capability.external"),
+  { name: "ecs.vpc-id", value: "vpc-1" },
+  { name: "ecs.subnet-id", value: "subnet-1" },
+  { name: "ecs.capability.task-eni" },
+  { name: "ecs.capability.task-eni.ipv6" },
+  { name: "ecs.capability.cni-plugin-version", value: "-" },
+  { name: "ecs.capability.task-eni-block-instance-metadata" },
+];
+
+export class EcsAgent {
+  readonly #door: TestDoor;
+  readonly #hasTaskEni: boolean;
+  arn = "";
+  readonly frames: Frame[] = [];
+  #socket: WebSocket | undefined;
+  #onFrame: () => void = () => undefined;
+
+  constructor(door: TestDoor, options: { readonly hasTaskEni?: boolean } = {}) {
+    this.#door = door;
+    this.#hasTaskEni = options.hasTaskEni ?? false;
+  }
+
+  /** With the ARN that its data directory holds, if it has one. Throws when the answer is one the agent ends upon. */
+  async register(): Promise<Json> {
+    const sent = this.#hasTaskEni ? TASK_ENI_ATTRIBUTES : EXTERNAL_ATTRIBUTES;
+    const answer = await this.call("RegisterContainerInstance", {
+      cluster: "lab",
+      clientToken: crypto.randomUUID(),
+      ...(this.arn !== "" && { containerInstanceArn: this.arn }),
+      instanceIdentityDocument: this.#hasTaskEni ? IDENTITY_DOCUMENT : "",
+      instanceIdentityDocumentSignature: this.#hasTaskEni ? "c2lnbmF0dXJl" : "",
+      totalResources: [
+        { name: "CPU", type: "INTEGER", integerValue: 2048 },
+        { name: "MEMORY", type: "INTEGER", integerValue: 3911 },
+        {
+          name: "PORTS",
+          type: "STRINGSET",
+          stringSetValue: ["22", "2375", "2376", "51678", "51679"],
+        },
+        { name: "PORTS_UDP", type: "STRINGSET", stringSetValue: [] },
+      ],
+      attributes: sent,
+      tags: [],
+      platformDevices: [],
+    });
+    const instance = answer.containerInstance as Json;
+    this.arn = String(instance.containerInstanceArn);
+    const echoed = instance.attributes as readonly Json[];
+    for (const { name, value } of sent) {
+      if (value === undefined) continue;
+      assert.ok(
+        echoed.some((one) => one.name === name && one.value === value),
+        `the agent ends for good: ${name} is not echoed`,
+      );
+    }
+    return instance;
+  }
+
+  call(operation: string, input: object): Promise<Json> {
+    return this.#door.json("ecs").call(operation, input) as Promise<Json>;
+  }
+
+  /** Where `DiscoverPollEndpoint` sends it, as a path of the door. */
+  async discover(): Promise<{ readonly acs: string; readonly tcs: string }> {
+    const { endpoint, telemetryEndpoint } = await this.call("DiscoverPollEndpoint", {
+      cluster: "lab",
+      containerInstance: this.arn,
+      zoneId: "",
+    });
+    const pathOf = (url: unknown): string => {
+      const { origin, pathname } = new URL(String(url));
+      assert.equal(origin, this.#door.url);
+      return `${pathname.replace(/\/$/, "")}/ws`;
+    };
+    return { acs: pathOf(endpoint), tcs: pathOf(telemetryEndpoint) };
+  }
+
+  /** The ACS websocket, with the query of §2.1. Rejects with the status and body of a refusal. */
+  async connect(options: { readonly sendCredentials: boolean }): Promise<void> {
+    const { acs } = await this.discover();
+    const query = queryOf({
+      agentHash: "a8b3e7d3",
+      agentVersion: "1.105.1",
+      clusterArn: "lab",
+      containerInstanceArn: this.arn,
+      dockerVersion: "DockerVersion: 20.10.24+dfsg1",
+      protocolVersion: "2",
+      sendCredentials: String(options.sendCredentials),
+      seqNum: "1",
+    });
+    this.frames.length = 0;
+    this.#socket = await this.#open(`${acs}?${query}`, (text) => {
+      this.frames.push(JSON.parse(text) as Frame);
+      this.#onFrame();
+    });
+  }
+
+  async connectTcs(onText: (text: string) => void): Promise<WebSocket> {
+    const { tcs } = await this.discover();
+    const query = queryOf({
+      agentHash: "a8b3e7d3",
+      agentVersion: "1.105.1",
+      cluster: "lab",
+      containerInstance: this.arn,
+      dockerVersion: "20.10.24+dfsg1",
+    });
+    return this.#open(`${tcs}?${query}`, onText);
+  }
+
+  async #open(path: string, onText: (text: string) => void): Promise<WebSocket> {
+    const { url, headers } = this.#door.handshake(path);
+    const socket = new WebSocket(url, { headers });
+    // From the start: the first frames may come with the answer to the handshake.
+    socket.on("message", (data, isBinary) => {
+      assert.equal(isBinary, false);
+      onText(String(data));
+    });
+    const refused = once(socket, "unexpected-response").then(async ([, response]) => {
+      let body = "";
+      for await (const chunk of response as AsyncIterable<Buffer>) body += String(chunk);
+      throw new Error(`${(response as { statusCode: number }).statusCode} ${body}`);
+    });
+    refused.catch(() => undefined);
+    socket.on("error", () => undefined);
+    await Promise.race([once(socket, "open"), refused]);
+    return socket;
+  }
+
+  /** The next frame of a type that `isIt` is true of, of those that came or will come on this connection. */
+  async frame(type: string, isIt: (message: Json) => boolean = () => true): Promise<Json> {
+    for (;;) {
+      const found = this.frames.find((frame) => frame.type === type && isIt(frame.message));
+      if (found) return found.message;
+      await new Promise<void>((resolve) => {
+        this.#onFrame = resolve;
+      });
+    }
+  }
+
+  say(type: string, message: Json): void {
+    this.#socket?.send(JSON.stringify({ type, message }));
+  }
+
+  acknowledge(message: Json): void {
+    const { clusterArn, containerInstanceArn, messageId } = message;
+    this.say("AckRequest", {
+      cluster: clusterArn,
+      containerInstance: containerInstanceArn,
+      messageId,
+    });
+  }
+
+  async submit(task: string, change: Json): Promise<void> {
+    await this.call("SubmitTaskStateChange", { cluster: "lab", task, reason: "", ...change });
+  }
+
+  async disconnect(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = undefined;
+    socket.close(1000);
+    if (socket.readyState !== WebSocket.CLOSED) await once(socket, "close");
+  }
+}
+
+const IDENTITY_DOCUMENT = JSON.stringify({
+  accountId: "000000000000",
+  region: "us-east-1",
+  instanceId: "i-0123456789abcdef0",
+  instanceType: "m5.large",
+  availabilityZone: "us-east-1a",
+  privateIp: "10.0.0.5",
+});
+
+function queryOf(parameters: Readonly<Record<string, string>>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join("&");
+}

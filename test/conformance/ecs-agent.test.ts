@@ -1,0 +1,392 @@
+/** Tier 5: the server towards the unmodified amazon-ecs-agent 1.105, as `ecs-agent-protocol` describes it. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import {
+  CreateClusterCommand,
+  DeregisterContainerInstanceCommand,
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  type RunTaskCommandInput,
+  StopTaskCommand,
+} from "@aws-sdk/client-ecs";
+import { ec2Indexes } from "../../src/ec2/indexes.ts";
+import {
+  openWorld,
+  settle,
+  type World,
+  writeNetwork,
+} from "../../src/ecs/control/control.fixture.ts";
+import { createDispatcher } from "../../src/ecs/control/dispatcher.ts";
+import { createInstancesController } from "../../src/ecs/control/instances.ts";
+import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
+import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
+import { ecsService } from "../../src/ecs/operations/table.ts";
+import { iamIndexes } from "../../src/iam/indexes.ts";
+import { writeRole } from "../../src/iam/model/role.fixture.ts";
+import { runController } from "../../src/store/controller.ts";
+import { Sessions } from "../../src/sts/session.ts";
+import { ACCOUNT_ID, startDoor, type TestDoor } from "../door-kit.ts";
+import { EcsAgent } from "./ecs-agent-kit.ts";
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  return (value ?? {}) as Readonly<Record<string, string>>;
+}
+
+function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return (value ?? []) as readonly Readonly<Record<string, unknown>>[];
+}
+
+const ROLE = `arn:aws:iam::${ACCOUNT_ID}:role/app`;
+
+describe("the unmodified ECS agent", () => {
+  let world: World;
+  let door: TestDoor;
+
+  before(async () => {
+    world = await openWorld({ ...ec2Indexes, ...iamIndexes });
+    const dispatcher = createDispatcher({ ...world, minter: new Sessions(world) });
+    world.run((signal) => dispatcher.run(signal));
+    const limits = { lossAfterMs: undefined, retentionMs: 3_600_000 };
+    for (const controller of [
+      createNetworkInterfacesController(world),
+      createInstancesController(world, limits),
+    ]) {
+      world.run((signal) => runController(controller, world, signal));
+    }
+    door = await startDoor({
+      services: [ecsService(world, ecsAgentOperations(world))],
+      upgrades: dispatcher.routes,
+    });
+    await world.put(
+      writeRole({ accountId: ACCOUNT_ID, roleName: "app" }),
+      ...writeNetwork().map(({ key, value }) => ({
+        key: key.replace("111111111111", ACCOUNT_ID),
+        value: { ...(value as object), accountId: ACCOUNT_ID },
+      })),
+    );
+    await door.ecs.send(new CreateClusterCommand({ clusterName: "lab" }));
+    await door.ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: "web",
+        taskRoleArn: ROLE,
+        containerDefinitions: [
+          { name: "init", image: "lab/busybox:1", essential: false, memory: 32, command: ["true"] },
+          {
+            name: "web",
+            image: "lab/busybox:1",
+            memory: 64,
+            environment: [{ name: "FOO", value: "bar" }],
+            dependsOn: [{ containerName: "init", condition: "SUCCESS" }],
+            portMappings: [
+              { containerPort: 80 },
+              { containerPort: 81, hostPort: 18081, protocol: "udp" },
+            ],
+            healthCheck: { command: ["CMD-SHELL", "true"], interval: 5 },
+          },
+        ],
+      }),
+    );
+    await door.ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: "vpc",
+        networkMode: "awsvpc",
+        containerDefinitions: [
+          {
+            name: "web",
+            image: "lab/busybox:1",
+            memory: 64,
+            portMappings: [{ containerPort: 80 }],
+          },
+        ],
+      }),
+    );
+  });
+  after(async () => {
+    await door[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
+  });
+
+  async function run(input: Partial<RunTaskCommandInput> = {}): Promise<string> {
+    const { tasks, failures } = await door.ecs.send(
+      new RunTaskCommand({ cluster: "lab", taskDefinition: "web", ...input }),
+    );
+    assert.deepEqual(failures, []);
+    await settle();
+    return tasks?.[0]?.taskArn ?? "";
+  }
+
+  async function taskOf(arn: string) {
+    const { tasks } = await door.ecs.send(
+      new DescribeTasksCommand({ cluster: "lab", tasks: [arn] }),
+    );
+    return tasks?.[0] ?? assert.fail();
+  }
+
+  /** An agent that has registered and is connected, out of service when the test is over. */
+  async function withAgent(
+    options: { readonly hasTaskEni?: boolean },
+    use: (agent: EcsAgent) => Promise<void>,
+  ): Promise<void> {
+    const agent = new EcsAgent(door, options);
+    await agent.register();
+    await agent.connect({ sendCredentials: true });
+    await agent.frame("TaskManifestMessage");
+    try {
+      await use(agent);
+    } finally {
+      await agent.disconnect();
+      await door.ecs.send(
+        new DeregisterContainerInstanceCommand({
+          cluster: "lab",
+          containerInstance: agent.arn,
+          force: true,
+        }),
+      );
+    }
+  }
+
+  const tasksIn = (message: { readonly tasks?: unknown }): ReturnType<typeof listOf> =>
+    listOf(message.tasks);
+
+  test("registers with an empty identity document, and comes back under its ARN", async () => {
+    const agent = new EcsAgent(door);
+    const first = await agent.register();
+    assert.match(agent.arn, /^arn:aws:ecs:us-east-1:0{12}:container-instance\/lab\/[0-9a-f]{32}$/);
+    assert.equal((first.attributes as unknown[]).length, 52);
+    const { arn } = agent;
+    await agent.register();
+    assert.equal(agent.arn, arn);
+    await agent.connect({ sendCredentials: true });
+    await settle();
+    const { containerInstances } = await door.ecs.send(
+      new DescribeContainerInstancesCommand({ cluster: "lab", containerInstances: [arn] }),
+    );
+    const [instance] = containerInstances ?? [];
+    assert.equal(instance?.agentConnected, true);
+    assert.deepEqual(instance?.versionInfo, {
+      agentVersion: "1.105.1",
+      agentHash: "a8b3e7d3",
+      dockerVersion: "DockerVersion: 20.10.24+dfsg1",
+    });
+    await agent.disconnect();
+    await door.ecs.send(
+      new DeregisterContainerInstanceCommand({ cluster: "lab", containerInstance: arn }),
+    );
+    // The form that makes it rest for an hour.
+    await assert.rejects(agent.connect({ sendCredentials: false }), {
+      message: /^400 .*"type":"InactiveInstanceException"/,
+    });
+  });
+
+  test("runs a bridge task: credentials, duplicate containers in one report, ports, the stop", async () => {
+    await withAgent({}, async (agent) => {
+      const arn = await run();
+      const payload = await agent.frame("PayloadMessage");
+      const [task, ...others] = tasksIn(payload);
+      assert.deepEqual([task?.arn, others.length, task?.overrides], [arn, 0, "{}"]);
+      const containers = listOf(task?.containers);
+      for (const { dockerConfig, overrides } of containers) {
+        const { hostConfig } = textsOf(dockerConfig);
+        assert.equal(JSON.parse(hostConfig ?? "").NetworkMode, "bridge");
+        assert.equal(overrides, "{}");
+      }
+      const web = containers.find(({ name }) => name === "web");
+      assert.deepEqual(web?.portMappings, [
+        { containerPort: 80, hostPort: 0, protocol: "tcp" },
+        { containerPort: 81, hostPort: 18081, protocol: "udp" },
+      ]);
+      assert.equal(web?.healthCheckType, "docker");
+      assert.deepEqual(web?.environment, { AWS_EXECUTION_ENV: "AWS_ECS_EC2", FOO: "bar" });
+      const { credentialsId, expiration, roleArn } = textsOf(task?.roleCredentials);
+      assert.equal(roleArn, ROLE);
+      const { messageId } = payload;
+      agent.say("IAMRoleCredentialsAckRequest", { credentialsId, expiration, messageId });
+      agent.acknowledge(payload);
+
+      await agent.submit(arn, {
+        status: "PENDING",
+        containers: [{ containerName: "web", status: "PENDING", imageDigest: "sha256:00" }],
+        pullStartedAt: 1_795_376_253.949,
+      });
+      assert.equal((await taskOf(arn)).lastStatus, "PENDING");
+      await agent.submit(arn, {
+        status: "RUNNING",
+        containers: [
+          { containerName: "init", runtimeId: "e42b", status: "RUNNING" },
+          { containerName: "init", runtimeId: "e42b", status: "STOPPED", exitCode: 0 },
+          {
+            containerName: "web",
+            runtimeId: "3a3f",
+            status: "RUNNING",
+            networkBindings: [
+              { bindIP: "0.0.0.0", containerPort: 81, hostPort: 18081, protocol: "udp" },
+              { bindIP: "0.0.0.0", containerPort: 80, hostPort: 32768, protocol: "tcp" },
+            ],
+          },
+        ],
+      });
+      const running = await taskOf(arn);
+      assert.equal(running.lastStatus, "RUNNING");
+      const shown = running.containers?.map((one) => [one.name, one.lastStatus, one.exitCode]);
+      assert.deepEqual(shown, [
+        ["init", "STOPPED", 0],
+        ["web", "RUNNING", undefined],
+      ]);
+      assert.equal(running.containers?.[1]?.networkBindings?.[1]?.hostPort, 32768);
+      assert.equal(running.containers?.[1]?.imageDigest, "sha256:00");
+
+      await door.ecs.send(new StopTaskCommand({ cluster: "lab", task: arn }));
+      const stop = await agent.frame("PayloadMessage", (message) =>
+        tasksIn(message).some(({ desiredStatus }) => desiredStatus === "STOPPED"),
+      );
+      assert.ok(Number(stop.seqNum) > Number(payload.seqNum));
+      agent.acknowledge(stop);
+      await agent.submit(arn, {
+        status: "STOPPED",
+        containers: [{ containerName: "web", runtimeId: "3a3f", status: "STOPPED", exitCode: 137 }],
+        executionStoppedAt: 1_795_376_314.39,
+      });
+      const stopped = await taskOf(arn);
+      assert.deepEqual(
+        [stopped.lastStatus, stopped.stopCode, stopped.containers?.[1]?.exitCode],
+        ["STOPPED", "UserInitiated", 137],
+      );
+    });
+  });
+
+  test("gets its credentials again after a restart, under the same id, and what it has not acknowledged", async () => {
+    await withAgent({}, async (agent) => {
+      const arn = await run();
+      const payload = await agent.frame("PayloadMessage");
+      const { credentialsId } = textsOf(tasksIn(payload)[0]?.roleCredentials);
+      await agent.submit(arn, {
+        status: "RUNNING",
+        containers: [{ containerName: "web", runtimeId: "r", status: "RUNNING" }],
+      });
+      await agent.disconnect();
+      await agent.register();
+      await agent.connect({ sendCredentials: true });
+      const renewed = await agent.frame("IAMRoleCredentialsMessage");
+      assert.deepEqual(
+        [renewed.taskArn, renewed.roleType, textsOf(renewed.roleCredentials).credentialsId],
+        [arn, "TaskApplication", credentialsId],
+      );
+      const again = await agent.frame("PayloadMessage");
+      assert.equal(tasksIn(again)[0]?.arn, arn, "it was not acknowledged");
+      const manifest = await agent.frame("TaskManifestMessage");
+      assert.ok(Number(manifest.timeline) > Number(payload.seqNum), "else it is discarded");
+      assert.deepEqual(
+        tasksIn(manifest).map(({ taskArn, desiredStatus }) => [taskArn, desiredStatus]),
+        [[arn, "RUNNING"]],
+      );
+      const cluster = arn.replace(/:task\/lab\/.*$/, ":cluster/lab");
+      const stranger = `${arn.slice(0, -4)}ffff`;
+      const candidate = (taskArn: string): object => ({
+        taskArn,
+        taskClusterArn: cluster,
+        desiredStatus: "STOPPED",
+      });
+      agent.acknowledge(manifest);
+      agent.say("TaskStopVerificationMessage", {
+        messageId: manifest.messageId,
+        stopCandidates: [candidate(arn), candidate(stranger)],
+      });
+      const verified = await agent.frame("TaskStopVerificationAck");
+      assert.equal(verified.messageId, manifest.messageId);
+      assert.deepEqual(verified.stopTasks, [candidate(stranger)]);
+    });
+  });
+
+  test("may refuse a task, which then has failed to start and is not sent again", async () => {
+    await withAgent({}, async (agent) => {
+      const arn = await run();
+      const payload = await agent.frame("PayloadMessage");
+      agent.say("NackRequest", {
+        cluster: payload.clusterArn,
+        containerInstance: payload.containerInstanceArn,
+        messageId: payload.messageId,
+        reason: "no",
+      });
+      const reason = "UnrecogniedTaskError: Error loading task - json: cannot unmarshal";
+      await agent.submit(arn, { status: "STOPPED", reason, containers: [] });
+      const { lastStatus, stopCode, stoppedReason } = await taskOf(arn);
+      assert.deepEqual(
+        [lastStatus, stopCode, stoppedReason],
+        ["STOPPED", "TaskFailedToStart", reason],
+      );
+      await agent.disconnect();
+      await agent.connect({ sendCredentials: false });
+      await agent.frame("TaskManifestMessage");
+      assert.ok(agent.frames.every(({ type }) => type !== "PayloadMessage"));
+      await assert.rejects(
+        agent.submit(`${arn.slice(0, -4)}ffff`, { status: "STOPPED", containers: [] }),
+        { name: "InvalidParameterException" },
+      );
+    });
+  });
+
+  test("gets the interface of an awsvpc task as the one object that works, and no ports", async () => {
+    await withAgent({ hasTaskEni: true }, async (agent) => {
+      const arn = await run({
+        taskDefinition: "vpc",
+        networkConfiguration: { awsvpcConfiguration: { subnets: ["subnet-1"] } },
+      });
+      const payload = await agent.frame("PayloadMessage");
+      const [task] = tasksIn(payload);
+      assert.equal(task?.networkMode, "awsvpc");
+      const [container] = listOf(task?.containers);
+      assert.deepEqual(container?.portMappings, []);
+      const { hostConfig } = textsOf(container?.dockerConfig);
+      assert.equal(JSON.parse(hostConfig ?? "").NetworkMode, "awsvpc");
+      const { attachments } = await taskOf(arn);
+      const details = new Map(attachments?.[0]?.details?.map(({ name, value }) => [name, value]));
+      const address = details.get("privateIPv4Address");
+      assert.deepEqual(task?.elasticNetworkInterfaces, [
+        {
+          attachmentArn: `${arn.replace(/:task\/lab\/.*$/, ":attachment/lab")}/${attachments?.[0]?.id}`,
+          ec2Id: details.get("networkInterfaceId"),
+          macAddress: details.get("macAddress"),
+          ipv4Addresses: [{ privateAddress: address, primary: true }],
+          ipv6Addresses: [],
+          subnetGatewayIpv4Address: "172.31.0.1/20",
+          domainName: ["ec2.internal"],
+          domainNameServers: ["172.31.0.2"],
+          privateDnsName: `ip-${address?.replaceAll(".", "-")}.ec2.internal`,
+        },
+      ]);
+      const attachment = { attachmentArn: attachments?.[0]?.id, status: "ATTACHED" };
+      const answer = await agent.call("SubmitAttachmentStateChanges", {
+        cluster: "lab",
+        attachments: [attachment],
+      });
+      assert.ok(answer.acknowledgment);
+    });
+  });
+
+  test("is served on TCS, whose frames begin with a signature", async () => {
+    await withAgent({}, async (agent) => {
+      const { promise: answered, resolve } = Promise.withResolvers<string>();
+      const socket = await agent.connectTcs((text) => {
+        if (JSON.parse(text).type !== "HeartbeatMessage") resolve(text);
+      });
+      const body = JSON.stringify({
+        type: "PublishMetricsRequest",
+        message: {
+          metadata: {
+            cluster: "lab",
+            containerInstance: agent.arn,
+            messageId: "m",
+            idle: true,
+            fin: true,
+          },
+          timestamp: 1_795_376_253.9,
+        },
+      });
+      socket.send(`Authorization: AWS4-HMAC-SHA256 x\r\nHost: h\r\nX-Amz-Date: d\r\n\r\n${body}`);
+      assert.equal(JSON.parse(await answered).type, "AckPublishMetric");
+      socket.close();
+    });
+  });
+});
