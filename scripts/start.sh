@@ -16,6 +16,7 @@ for argument in "$@"; do
 done
 
 if [ ! -e "$data_directory/identity.json" ]; then
-  GANTRY_DATA_DIR=$data_directory bash examples/hello/run.sh --wait-for-gantry --keep &
+  # In a subshell of its own: init then reaps it, and not the Gantry that this process becomes.
+  (GANTRY_DATA_DIR=$data_directory bash examples/hello/run.sh --wait-for-gantry=$$ --keep &)
 fi
 exec bin/gantry up "$@"

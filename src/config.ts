@@ -59,6 +59,18 @@ const RUNTIME = /^(?:[A-Za-z0-9][\w.-]{0,99}|\/[^\s,:]{1,100})$/;
 export type Environment = Readonly<Record<string, string | undefined>>;
 type TextOf = (name: SettingName) => string | undefined;
 
+/** What `gantry env` exports beside settings. */
+const OTHER_VARIABLES = ["GANTRY_SUBNETS"];
+
+/** Variables that look like settings and are none: a typing error would otherwise go unnoticed. */
+export function unknownVariables(environment: Environment): readonly string[] {
+  const known = new Set([
+    ...Object.values(SETTINGS).map(({ variable }) => variable),
+    ...OTHER_VARIABLES,
+  ]);
+  return Object.keys(environment).filter((name) => /^GANTRY_/.test(name) && !known.has(name));
+}
+
 /**
  * The settings by flags (their names without dashes → value) and environment. Throws SetupError that names the flag,
  * the variable and what it takes.

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # The README's session: from an image made in a second to a container that answers, every step the AWS CLI command it is.
-#   --wait-for-gantry   wait until Gantry answers; it is the parent process (npm start runs this beside it)
-#   --keep              stop after curl and leave the task running
+#   --wait-for-gantry=PID   wait until Gantry answers; PID is its process (npm start runs this beside it)
+#   --keep                  stop after curl and leave the task running
 set -euo pipefail
 cd "$(dirname "$0")"
 gantry=../../bin/gantry
 keep=no
 for argument in "$@"; do
   case $argument in
-    --wait-for-gantry)
+    --wait-for-gantry=*)
       until "$gantry" env > /dev/null 2>&1; do
-        kill -0 "$PPID" 2> /dev/null || exit 0
+        kill -0 "${argument#*=}" 2> /dev/null || exit 0
         sleep 0.1
       done
       ;;

@@ -1,3 +1,4 @@
+import { unknownVariables } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { LogLevel } from "../lib/log.ts";
 import { createLog, type Log } from "../lib/log.ts";
@@ -11,6 +12,9 @@ export function stderrLog(level: LogLevel): Log {
 /** What a command that stays in the foreground needs: its log, and the signal that a user wants it to end. */
 export function enterForeground(level: LogLevel): { log: Log; stop: AbortSignal } {
   const log = stderrLog(level);
+  for (const name of unknownVariables(process.env)) {
+    log.warn(`${name} is not a setting: it has no effect (see 'gantry up --help')`);
+  }
   for (const stream of [process.stdout, process.stderr]) outliveReader(stream);
   const exit = (): never => process.exit(1);
   return { log, stop: stopSignal({ signals: process, clock: systemClock, log, exit }) };

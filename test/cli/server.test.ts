@@ -46,6 +46,13 @@ test("a server needs no root", { skip: isRoot ? false : "runs without root anywa
   assert.equal(code, 0, stderr);
 });
 
+test("a variable that is no setting is named", async () => {
+  using directory = temporaryDirectory();
+  const program = ["env", "GANTRY_LISTN=127.0.0.1:1", "bin/gantry"];
+  await using server = await startServer(join(directory.path, "data"), { program });
+  assert.match(server.output(), /warn.*GANTRY_LISTN is not a setting/);
+});
+
 test("status tells what runs, and by its exit code whether", async () => {
   using directory = temporaryDirectory();
   const data = join(directory.path, "data");
