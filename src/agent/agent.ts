@@ -26,6 +26,7 @@ import { RegistryAuth } from "./registry-auth.ts";
 import { Reporter } from "./reporter.ts";
 import { RoleCredentialsCache } from "./role-credentials.ts";
 import { runSession } from "./session.ts";
+import { storageKey } from "./steps/storage.ts";
 import { TaskController } from "./task-controller.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import {
@@ -145,6 +146,7 @@ class AgentRun {
       taskCredentials: (taskArn) => this.#roleCredentials.get(taskArn, "TaskApplication"),
       instanceArn: () => this.#instanceArn,
       stats: (containerId) => this.#telemetry.latest(containerId),
+      taskStorage: (taskArn) => deps.runtime.taskStorageUsage(storageKey(config, taskArn)),
       ecs: this.#ecs,
       ecsAs: (credentials) => deps.api(ecsTarget, () => credentials),
     };

@@ -3,6 +3,7 @@
  * is about and checks that it comes from there. No I/O: the simulator's agents have hubs without a server.
  */
 import type { RoleCredentials } from "../../protocol/acs.ts";
+import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
 import type { AgentConfig, ApiClient, Credentials } from "../agent-deps.ts";
 import { networkModeOf, type TaskRecord } from "../task-record.ts";
 import type { StatsPair } from "../telemetry/usage.ts";
@@ -20,6 +21,8 @@ export interface EndpointAgent {
   readonly instanceArn: () => string | undefined;
   /** The latest two samples of a container; undefined when it does not run. */
   readonly stats: (containerId: string) => Promise<StatsPair | undefined>;
+  /** How full a task's own disk is; undefined when it has none. */
+  readonly taskStorage: (taskArn: string) => Promise<TaskStorageUsage | undefined>;
   /** The ECS API in the node's name. */
   readonly ecs: ApiClient;
   /** The ECS API in another's name. */

@@ -104,6 +104,16 @@ test("version 4 describes container and task, members in the ECS agent's order",
   assertSame(await world.ask(`${path}/task`), V4_TASK);
 });
 
+test("version 4 shows how full the task's own disk is, and when its images were pulled", async () => {
+  await using world = await openEndpointRig();
+  await world.run("a1", { ephemeralStorage: { sizeInGiB: 21 } });
+  const path = pathOf(world.variable("a1-web", "ECS_CONTAINER_METADATA_URI_V4"));
+  const { body } = await world.ask(`${path}/task`);
+  const { EphemeralStorageMetrics, PullStartedAt } = body as Record<string, unknown>;
+  assert.deepEqual(EphemeralStorageMetrics, { Utilized: 0, Reserved: 21 * 1024 });
+  assert.equal(PullStartedAt, undefined, "its image was loaded");
+});
+
 test("version 3 says less", async () => {
   await using world = await openWebTask();
   const path = pathOf(world.variable("a1-web", "ECS_CONTAINER_METADATA_URI"));

@@ -1,3 +1,4 @@
+import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { type Answer, json } from "./answer.ts";
 import type { EndpointTask } from "./hub.ts";
@@ -31,9 +32,15 @@ export async function answerMetadata(
     question.dockerId === undefined ? subject.name : containerNamed(task.record, question.dockerId);
   switch (about) {
     case "task":
-      return json(200, taskDocument(task, version));
+      return json(200, taskDocument(task, version, { storage: await storageOf(task, version) }));
     case "taskWithTags":
-      return json(200, taskDocument(task, version, await tagsOf(task)));
+      return json(
+        200,
+        taskDocument(task, version, {
+          storage: await storageOf(task, version),
+          ...(await tagsOf(task)),
+        }),
+      );
     case "container": {
       const document = name === undefined ? undefined : containerDocument(task, name, version);
       return document === undefined
@@ -52,6 +59,14 @@ export async function answerMetadata(
     case "association":
       return unknown("the container has no such association");
   }
+}
+
+/** Only version 4 shows it, and only of a task that has a disk of its own. */
+async function storageOf(
+  { agent, arn, record }: EndpointTask,
+  version: MetadataVersion,
+): Promise<TaskStorageUsage | undefined> {
+  return version === 4 && record.taskStorage !== undefined ? agent.taskStorage(arn) : undefined;
 }
 
 /** By runtime id. */

@@ -3,6 +3,7 @@
  * (`ecs-agent-protocol` §5.6). Pure.
  */
 import { createHash } from "node:crypto";
+import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
 import { ecsLabels } from "../ecs-labels.ts";
@@ -26,11 +27,17 @@ export interface TagDocuments {
   readonly Errors?: readonly object[];
 }
 
+/** What is not in a task's record. */
+export interface TaskNews extends TagDocuments {
+  /** How full its own disk is. */
+  readonly storage?: TaskStorageUsage | undefined;
+}
+
 /** A task with its containers. */
 export function taskDocument(
   task: EndpointTask,
   version: MetadataVersion,
-  tags: TagDocuments = {},
+  news: TaskNews = {},
 ): object {
   const { record } = task;
   const assigned = record.task;
@@ -43,17 +50,20 @@ export function taskDocument(
     DesiredStatus: shallRun(record) ? "RUNNING" : "STOPPED",
     KnownStatus: knownStatusOf(record),
     Limits: cpu || memory ? { CPU: cpu || undefined, Memory: memory || undefined } : undefined,
+    PullStartedAt: timestamp(record.pullStartedAt),
+    PullStoppedAt: timestamp(record.pullStoppedAt),
     ExecutionStoppedAt: timestamp(executionStoppedAt(record)),
     AvailabilityZone: task.agent.config.availabilityZone || undefined,
-    TaskTags: tags.TaskTags,
-    ContainerInstanceTags: tags.ContainerInstanceTags,
+    TaskTags: news.TaskTags,
+    ContainerInstanceTags: news.ContainerInstanceTags,
     LaunchType: version === 4 ? assigned.launchType : undefined,
     Containers: record.containers.map((container) => containerOf(task, container, version)),
     ...(version === 4 && {
       ServiceName: assigned.serviceName || undefined,
       Group: assigned.group || undefined,
+      EphemeralStorageMetrics: storageMetrics(news.storage),
       FaultInjectionEnabled: false,
-      Errors: tags.Errors,
+      Errors: news.Errors,
     }),
   };
 }
@@ -165,4 +175,12 @@ function sorted(map: Readonly<Record<string, string>>): Record<string, string> |
   const names = Object.keys(map).toSorted();
   if (names.length === 0) return undefined;
   return Object.fromEntries(names.map((name) => [name, map[name] ?? ""]));
+}
+
+/** In MiB. */
+function storageMetrics(usage: TaskStorageUsage | undefined): object | undefined {
+  if (usage === undefined) return undefined;
+  const { reservedBytes, utilizedBytes } = usage;
+  const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
+  return { Utilized: mebibytes(utilizedBytes), Reserved: mebibytes(reservedBytes) };
 }
