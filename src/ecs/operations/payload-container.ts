@@ -18,6 +18,7 @@ export function toPayloadContainer(
   task: Task,
   definition: TaskDefinition,
   record: Container,
+  logDriverMode?: string,
 ): PayloadContainer {
   const container = mergedDefinition(task, definition, record.name);
   const { healthCheck, logConfiguration } = container;
@@ -32,7 +33,12 @@ export function toPayloadContainer(
     overrides: "{}",
     environment: environmentOf(task, container),
     portMappings: portMappingsOf(task, container),
-    dockerConfig: toDockerConfig({ container, networkMode: task.networkMode, taskId: task.id }),
+    dockerConfig: toDockerConfig({
+      container,
+      networkMode: task.networkMode,
+      taskId: task.id,
+      logDriverMode,
+    }),
     ...defined({
       command: container.command,
       entryPoint: container.entryPoint,

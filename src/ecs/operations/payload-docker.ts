@@ -16,6 +16,8 @@ export interface DockerTranslation {
   readonly container: ContainerDefinition;
   readonly networkMode: string;
   readonly taskId: string;
+  /** For awslogs, where the definition does not say. */
+  readonly logDriverMode?: string | undefined;
 }
 
 /** Docker's two JSON documents for one container, and the API version they need. */
@@ -40,7 +42,8 @@ function toConfig(container: ContainerDefinition): DockerConfig {
   });
 }
 
-function toHostConfig({ container, networkMode, taskId }: DockerTranslation): DockerHostConfig {
+function toHostConfig(translation: DockerTranslation): DockerHostConfig {
+  const { container, networkMode } = translation;
   return defined({
     NetworkMode: networkMode,
     MemoryReservation: times(container.memoryReservation, MIB),
@@ -57,7 +60,7 @@ function toHostConfig({ container, networkMode, taskId }: DockerTranslation): Do
     DnsSearch: container.dnsSearchDomains,
     ExtraHosts: container.extraHosts?.map(({ hostname, ipAddress }) => `${hostname}:${ipAddress}`),
     SecurityOpt: container.dockerSecurityOptions,
-    LogConfig: toLogConfig(container, taskId),
+    LogConfig: toLogConfig(translation),
   });
 }
 
@@ -112,18 +115,24 @@ function toHealthcheck(check: HealthCheck): DockerConfig["Healthcheck"] {
 }
 
 /** Docker knows streams, not ECS's prefixes: `awslogs-stream-prefix` becomes `<prefix>/<container>/<task id>`. */
-function toLogConfig(
-  container: ContainerDefinition,
-  taskId: string,
-): DockerHostConfig["LogConfig"] {
+function toLogConfig({
+  container,
+  taskId,
+  logDriverMode,
+}: DockerTranslation): DockerHostConfig["LogConfig"] {
   const log = container.logConfiguration;
   if (!log?.logDriver) return undefined;
   const { "awslogs-stream-prefix": streamPrefix, ...options } = log.options ?? {};
-  const stream =
-    log.logDriver === "awslogs" && streamPrefix !== undefined
-      ? { "awslogs-stream": `${streamPrefix}/${container.name}/${taskId}` }
-      : {};
-  return { Type: log.logDriver, Config: { ...options, ...stream } };
+  if (log.logDriver !== "awslogs") return { Type: log.logDriver, Config: options };
+  const stream = streamPrefix && `${streamPrefix}/${container.name}/${taskId}`;
+  return {
+    Type: log.logDriver,
+    Config: {
+      ...(logDriverMode && { mode: logDriverMode }),
+      ...options,
+      ...(stream && { "awslogs-stream": stream }),
+    },
+  };
 }
 
 /** The oldest Docker API version that knows what the container asks for; 1.21 is ECS's baseline for task roles. */

@@ -309,6 +309,20 @@ test("an awsvpc task carries its network interface", () => {
   ]);
 });
 
+test("awslogs has the account's mode where its definition does not say", () => {
+  const modeOf = (options: Record<string, string>): string | undefined => {
+    const logConfiguration = { logDriver: "awslogs" as const, options };
+    const [container] = toPayloadTask({
+      task: buildTask({ containers: [buildContainer()] }),
+      definition: definitionOf({ logConfiguration }, {}),
+      logDriverMode: "blocking",
+    }).containers;
+    return JSON.parse(container?.dockerConfig?.hostConfig ?? "{}").LogConfig.Config.mode;
+  };
+  assert.equal(modeOf({ "awslogs-group": "/g" }), "blocking");
+  assert.equal(modeOf({ "awslogs-group": "/g", mode: "non-blocking" }), "non-blocking");
+});
+
 function definitionOf(
   container: ContainerDefinition,
   document: Partial<TaskDefinitionDocument>,

@@ -18,6 +18,8 @@ import { toPayloadContainer } from "./payload-container.ts";
 export interface PayloadSource {
   readonly task: Task;
   readonly definition: TaskDefinition;
+  /** The account's `defaultLogDriverMode`. */
+  readonly logDriverMode?: string;
   /** awsvpc only. */
   readonly network?: {
     readonly interface: NetworkInterface;
@@ -47,7 +49,9 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
     overrides: "{}",
     networkMode: task.networkMode,
     launchType: task.launchType,
-    containers: task.containers.map((record) => toPayloadContainer(task, definition, record)),
+    containers: task.containers.map((record) =>
+      toPayloadContainer(task, definition, record, source.logDriverMode),
+    ),
     volumes: (document.volumes ?? []).map(toPayloadVolume),
     ...defined({
       serviceName: task.group.startsWith(SERVICE_GROUP)
