@@ -107,6 +107,19 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
     containerDefinitions: [container({ portMappings: [{ containerPort: 8080 }] })],
   },
   { family: "vpc", networkMode: "awsvpc", containerDefinitions: [container(), SIDECAR] },
+  {
+    family: "bridge",
+    containerDefinitions: [
+      container({
+        links: ["backend:store"],
+        portMappings: [{ containerPort: 80, hostPort: 9090 }, { containerPort: 81 }],
+      }),
+      container({
+        name: "backend",
+        portMappings: [{ containerPortRange: "7000-7002", protocol: "udp" }, { containerPort: 80 }],
+      }),
+    ],
+  },
   { family: "none", networkMode: "none", containerDefinitions: [container()] },
   {
     family: "together",
@@ -220,12 +233,12 @@ export const NEEDS: ReadonlyMap<
     {
       cpuUnits: Number(cpu ?? sum(containerDefinitions.map((one) => one.cpu ?? 0))),
       memoryMiB: Number(memory ?? sum(containerDefinitions.map((one) => one.memory ?? 0))),
-      ports:
-        networkMode === "host"
-          ? containerDefinitions.flatMap(({ portMappings = [] }) =>
-              portMappings.flatMap(({ containerPort }) => containerPort ?? []),
-            )
-          : [],
+      ports: containerDefinitions.flatMap(({ portMappings = [] }) =>
+        portMappings.flatMap(({ containerPort, hostPort }) => {
+          const fixed = networkMode === "host" ? containerPort : hostPort;
+          return networkMode === "awsvpc" || fixed === undefined ? [] : [fixed];
+        }),
+      ),
     },
   ]),
 );

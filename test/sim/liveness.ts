@@ -28,6 +28,7 @@ export async function findUnrest(
     restlessContainer(machines) ??
     (await misplacedDisk(wanted, machines)) ??
     misplacedNamespace(wanted, machines) ??
+    misplacedOnBridge(wanted, machines) ??
     strayInterface(records, wanted) ??
     unfollowedFeed(records, machines) ??
     forgottenRecord(wanted, machines) ??
@@ -152,9 +153,51 @@ function misplacedNamespace(
   }
   const lost = [...wanted.values()].find((task) => {
     const machine = machines.find(({ id }) => id === task.placement.ec2InstanceId);
-    return task.networkMode !== "host" && machine?.kernel.namespaces.has(task.id) !== true;
+    const hasOne = task.networkMode === "awsvpc" || task.networkMode === "none";
+    return hasOne && machine?.kernel.namespaces.has(task.id) !== true;
   });
   return lost && { invariant: "L1", what: `task ${lost.id} runs without a network` };
+}
+
+/** The bridge of a machine holds the containers that run there, with the ports that are on record, and no others. */
+function misplacedOnBridge(
+  wanted: ReadonlyMap<string, Task>,
+  machines: readonly SimMachine[],
+): Unrest | undefined {
+  const missing = new Map<string, readonly number[]>();
+  for (const { containers, id, networkMode, placement } of wanted.values()) {
+    if (networkMode !== "bridge") continue;
+    for (const { lastStatus, name, networkBindings } of containers)
+      if (lastStatus === "RUNNING")
+        missing.set(`${placement.ec2InstanceId} ${id}-${name}`, hostPortsOf(networkBindings));
+  }
+  for (const { id: machineId, kernel } of machines) {
+    for (const [containerId, { bindings }] of kernel.bridged) {
+      const key = `${machineId} ${containerId}`;
+      const known = missing.get(key);
+      missing.delete(key);
+      if (known === undefined && !kernel.unclaimedOnBridge.has(containerId)) {
+        return {
+          invariant: "L3",
+          what: `${containerId} is on the bridge of ${machineId} for nothing`,
+        };
+      }
+      const has = bindings.map(({ hostPorts }) => hostPorts.first);
+      if (known !== undefined && known.join() !== has.join()) {
+        return { invariant: "L1", what: `${containerId} has ports ${has}, on record are ${known}` };
+      }
+    }
+  }
+  const [left] = missing.keys();
+  return left === undefined
+    ? undefined
+    : { invariant: "L1", what: `container ${left} is not on the bridge` };
+}
+
+function hostPortsOf(bindings: Task["containers"][number]["networkBindings"]): readonly number[] {
+  return bindings.map(
+    ({ hostPort, hostPortRange }) => hostPort ?? Number.parseInt(hostPortRange ?? "", 10),
+  );
 }
 
 function strayInterface(

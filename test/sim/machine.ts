@@ -123,6 +123,9 @@ export class SimMachine implements Disposable {
     for (const taskId of this.kernel.namespaces.keys()) {
       if (!claimed.has(taskId)) this.kernel.unclaimed.add(taskId);
     }
+    for (const id of this.kernel.bridged.keys()) {
+      if (!this.runtime.containers.has(id)) this.kernel.unclaimedOnBridge.add(id);
+    }
     this.disk.lose(directoryOf(label));
   }
 

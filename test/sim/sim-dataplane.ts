@@ -23,6 +23,8 @@ export class Kernel {
   readonly unclaimed: Set<string> = new Set();
   /** Ids of the interfaces that the feed has named. */
   readonly interfaces: Set<string> = new Set();
+  /** The same, of containers on the bridge. */
+  readonly unclaimedOnBridge: Set<string> = new Set();
   /** By container id: what it has of the machine's bridge network. */
   readonly bridged: Map<string, BridgeAttachment> = new Map();
 
@@ -31,6 +33,7 @@ export class Kernel {
     this.bridged.clear();
     this.interfaces.clear();
     this.unclaimed.clear();
+    this.unclaimedOnBridge.clear();
   }
 
   /** Joins a container to the bridge network, as a kernel keeps it: once, whoever asks again. Throws PortUnavailableError. */
