@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { NO_NETWORK } from "../protocol/node-feed.ts";
 import { createCommandRunner } from "./commands.ts";
 import type { PortMap } from "./dataplane.ts";
 import { readHostRoutes } from "./host-routes.ts";
@@ -136,7 +137,7 @@ describe("the bridge network", { skip: unmetNeed() }, () => {
     await world.serve(before.path);
     await dataplane.close();
     dataplane = world.start({ systemId });
-    await dataplane.apply({ vpcs: [], interfaces: [] });
+    await dataplane.apply(NO_NETWORK);
     assert.equal(await call(world.neighbour, world.host.address, 8081), NEIGHBOUR);
     assert.deepEqual(await dataplane.attachBridge("stays", maps), before);
     const next = await dataplane.attachBridge("next", [tcp(80)]);

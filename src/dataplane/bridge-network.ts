@@ -10,13 +10,12 @@ import { type CommandRunner, NETNS_DIRECTORY } from "./commands.ts";
 import type { BridgeAttachment, PortBinding, PortMap } from "./dataplane.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
-import type { Endpoints } from "./link-local.ts";
 import type { Names } from "./names.ts";
 import { namespaceState, observeMtuBytes } from "./observe.ts";
 import { type MappedPort, observeBridge } from "./observe-bridge.ts";
 import { PortLedger } from "./port-ledger.ts";
 import type { Router } from "./router-plan.ts";
-import { mapPorts, unmapPorts } from "./rules.ts";
+import { type HostSettings, mapPorts, unmapPorts } from "./rules.ts";
 import { takeSeat } from "./seat.ts";
 import { chooseBridgeCidr } from "./vpc-cidr.ts";
 
@@ -24,7 +23,7 @@ export interface BridgeNetworkDeps {
   readonly names: Names;
   readonly runner: CommandRunner;
   readonly hostPorts: HostPorts;
-  readonly endpoints: Endpoints;
+  readonly settings: HostSettings;
   readonly permits: Permits;
   /** Runs what chooses networks while nobody else does. */
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
@@ -178,14 +177,14 @@ export class BridgeNetwork {
   }
 
   async #make(): Promise<OpenNetwork> {
-    const { endpoints, hostPorts, log, names, runner } = this.#deps;
+    const { hostPorts, log, names, runner, settings } = this.#deps;
     const [observed, mtuBytes] = await Promise.all([
       observeBridge(runner, names),
       observeMtuBytes(runner),
     ]);
     const cidr = observed.cidr ?? chooseBridgeCidr(await readHostRoutes(runner));
     const router = plan.bridgeRouter(names, cidr);
-    await runner.run(plan.planBridge(names, router, { ...observed, mtuBytes }, endpoints));
+    await runner.run(plan.planBridge(names, router, { ...observed, mtuBytes }, settings));
     const ledger = new PortLedger(hostPorts);
     const places = new Map<string, Place>();
     for (const [link, address] of observed.addresses) {

@@ -2,7 +2,6 @@
 import { type Cidr, formatAddress, parseAddress, parseCidr, sizeOf } from "../lib/cidr.ts";
 import type { Command } from "./commands.ts";
 import { DataplaneError, type PortBinding, type PortMap } from "./dataplane.ts";
-import type { Endpoints } from "./link-local.ts";
 import type { Names } from "./names.ts";
 import type { MappedPort, ObservedBridge } from "./observe-bridge.ts";
 import {
@@ -13,7 +12,7 @@ import {
   routerAddress,
   type Seat,
 } from "./router-plan.ts";
-import { bridgeRules, unmapPorts } from "./rules.ts";
+import { bridgeRules, type HostSettings, unmapPorts } from "./rules.ts";
 
 /** The router of the bridge network. */
 export function bridgeRouter(names: Names, cidr: string): Router {
@@ -29,14 +28,14 @@ export function planBridge(
   names: Names,
   router: Router,
   observed: ObservedBridge & { readonly mtuBytes: number },
-  endpoints: Endpoints,
+  settings: HostSettings,
 ): readonly Command[] {
   const stale = observed.ports.filter(
     ({ address }) => ![...observed.addresses.values()].includes(address),
   );
   return [
     // Before the link is there: it is never open to the neighbours.
-    nft(bridgeRules(names, router, endpoints)),
+    nft(bridgeRules(names, router, settings)),
     ...stale.map((port) => nft(unmapPorts(names, port.address, [toBinding(port)]))),
     ...planRouterParts(router, observed),
     ...planRouterSettings(router),

@@ -13,7 +13,8 @@ import { DataplaneError } from "./dataplane.ts";
 export type Command = IpCommand | NftCommand | SysctlCommand;
 
 export interface IpCommand {
-  readonly tool: "ip";
+  /** `bridge` is iproute2's second tool: forwarding tables. */
+  readonly tool: "ip" | "bridge";
   readonly namespace: string | undefined;
   readonly args: readonly string[];
   /** For deletions: what is gone already is a success. */
@@ -52,7 +53,13 @@ const COMMAND_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The Debian package of each tool. */
-const TOOLS = { ip: "iproute2", nft: "nftables", nsenter: "util-linux", sh: "dash" } as const;
+const TOOLS = {
+  ip: "iproute2",
+  bridge: "iproute2",
+  nft: "nftables",
+  nsenter: "util-linux",
+  sh: "dash",
+} as const;
 type Tool = keyof typeof TOOLS;
 
 /** Writes what is not so yet: rewriting `ip_forward` would reset other settings, and /proc/sys may be read-only. */
@@ -120,9 +127,8 @@ export function batches(commands: readonly Command[]): readonly Batch[] {
 }
 
 function batchable(a: Command, b: Command): boolean {
-  if (a.namespace !== b.namespace || a.tool === "nft") return false;
-  if (a.tool === "ip") return b.tool === "ip" && a.absentIsFine === b.absentIsFine;
-  return b.tool === "sysctl";
+  if (a.namespace !== b.namespace || a.tool !== b.tool || a.tool === "nft") return false;
+  return a.tool === "sysctl" || a.absentIsFine === (b as IpCommand).absentIsFine;
 }
 
 function invocation(batch: Batch): { tool: Tool; args: readonly string[]; input: string } {
@@ -134,8 +140,9 @@ function invocation(batch: Batch): { tool: Tool; args: readonly string[]; input:
   const input = `${batch.map(textOf).join("\n")}\n`;
   switch (first.tool) {
     case "ip":
+    case "bridge":
       return {
-        tool: "ip",
+        tool: first.tool,
         args: first.absentIsFine === true ? ["-force", "-batch", "-"] : ["-batch", "-"],
         input,
       };
@@ -150,8 +157,9 @@ function invocation(batch: Batch): { tool: Tool; args: readonly string[]; input:
 function textOf(command: Command): string {
   switch (command.tool) {
     case "ip":
+    case "bridge":
       for (const arg of command.args)
-        assert(/^[\w.:/+-]+$/.test(arg), `argument ${JSON.stringify(arg)} of ip`);
+        assert(/^[\w.:/+-]+$/.test(arg), `argument ${JSON.stringify(arg)} of ${command.tool}`);
       return command.args.join(" ");
     case "nft":
       return command.script;
@@ -189,8 +197,8 @@ const ABSENT = /Cannot find device|No such file or directory|No such device|No s
 
 function failureOf(batch: Batch, output: Output): string | undefined {
   const [first] = batch;
-  if (output.failure === undefined || first.tool !== "ip" || first.absentIsFine !== true)
-    return output.failure;
+  const isRemoval = "absentIsFine" in first && first.absentIsFine === true;
+  if (output.failure === undefined || !isRemoval) return output.failure;
   const rest = output.failure
     .split("\n")
     .filter((line) => !ABSENT.test(line) && !line.startsWith("Command failed"));
@@ -224,7 +232,13 @@ export function findTools(directories: readonly string[]): Readonly<Record<Tool,
       `the network needs the program ${tool}, which is not installed: apt-get install ${TOOLS[tool]}`,
     );
   };
-  return { ip: find("ip"), nft: find("nft"), nsenter: find("nsenter"), sh: find("sh") };
+  return {
+    ip: find("ip"),
+    bridge: find("bridge"),
+    nft: find("nft"),
+    nsenter: find("nsenter"),
+    sh: find("sh"),
+  };
 }
 
 function isExecutable(path: string): boolean {

@@ -4,15 +4,19 @@ import type { Clock } from "../lib/clock.ts";
 import { silentLog } from "../lib/log.ts";
 import type { MessageSocket } from "../lib/message-socket.ts";
 import { systemRandom } from "../lib/random.ts";
-import type { FeedMessage, NodeNetwork } from "../protocol/node-feed.ts";
+import { type FeedMessage, NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
 import { DataplaneError } from "./dataplane.ts";
 import { mergeChange, runNodeFeed } from "./feed.ts";
 
-const EMPTY: NodeNetwork = { vpcs: [], interfaces: [] };
-const ONE: NodeNetwork = { vpcs: [{ vpcId: "vpc-1", cidr: "172.31.0.0/16" }], interfaces: [] };
-const TWO: NodeNetwork = {
-  vpcs: [...ONE.vpcs, { vpcId: "vpc-2", cidr: "172.30.0.0/16" }],
+const EMPTY = NO_NETWORK;
+const ONE: NodeNetwork = {
+  ...NO_NETWORK,
+  vpcs: [{ vpcId: "vpc-1", cidr: "172.31.0.0/16" }],
   interfaces: [],
+};
+const TWO: NodeNetwork = {
+  ...NO_NETWORK,
+  vpcs: [...ONE.vpcs, { vpcId: "vpc-2", cidr: "172.30.0.0/16" }],
 };
 const CHANGE_TO_TWO: FeedMessage = {
   type: "change",
@@ -91,8 +95,13 @@ test("runNodeFeed() closes a connection whose messages make no sense", async () 
 
 test("mergeChange() replaces by id and removes what is deleted", () => {
   const moved = { vpcId: "vpc-1", cidr: "10.0.0.0/16" };
-  const change = { type: "change" as const, put: { vpcs: [moved] }, deleted: { vpcs: ["vpc-2"] } };
-  assert.deepEqual(mergeChange(TWO, change), { vpcs: [moved], interfaces: [] });
+  const peer = { ec2InstanceId: "i-2", address: "10.0.0.2" };
+  const change = {
+    type: "change" as const,
+    put: { vpcs: [moved], peers: [peer] },
+    deleted: { vpcs: ["vpc-2"] },
+  };
+  assert.deepEqual(mergeChange(TWO, change), { ...NO_NETWORK, vpcs: [moved], peers: [peer] });
 });
 
 interface PeerSocket extends MessageSocket {

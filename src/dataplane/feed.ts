@@ -8,7 +8,13 @@ import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Random } from "../lib/random.ts";
-import type { FeedMessage, FeedReply, NodeNetwork } from "../protocol/node-feed.ts";
+import {
+  FEED_ID_MEMBERS,
+  type FeedMessage,
+  type FeedReply,
+  NO_NETWORK,
+  type NodeNetwork,
+} from "../protocol/node-feed.ts";
 import type { Dataplane } from "./dataplane.ts";
 
 export interface NodeFeedDeps {
@@ -40,27 +46,16 @@ export function mergeChange(
   network: NodeNetwork,
   { put, deleted }: Extract<FeedMessage, { type: "change" }>,
 ): NodeNetwork {
-  return {
-    vpcs: mergeById(network.vpcs, put.vpcs, deleted.vpcs, (vpc) => vpc.vpcId),
-    interfaces: mergeById(
-      network.interfaces,
-      put.interfaces,
-      deleted.interfaces,
-      (eni) => eni.interfaceId,
-    ),
+  const merge = (list: keyof NodeNetwork): readonly unknown[] => {
+    const idOf = (item: object): string => Reflect.get(item, FEED_ID_MEMBERS[list]) as string;
+    const byId = new Map<string, object>(network[list].map((item) => [idOf(item), item]));
+    for (const id of deleted[list] ?? []) byId.delete(id);
+    for (const item of put[list] ?? []) byId.set(idOf(item), item);
+    return [...byId.values()];
   };
-}
-
-function mergeById<T>(
-  present: readonly T[],
-  put: readonly T[] = [],
-  deleted: readonly string[] = [],
-  idOf: (item: T) => string,
-): readonly T[] {
-  const byId = new Map(present.map((item) => [idOf(item), item]));
-  for (const id of deleted) byId.delete(id);
-  for (const item of put) byId.set(idOf(item), item);
-  return [...byId.values()];
+  const lists = Object.keys(FEED_ID_MEMBERS) as (keyof NodeNetwork)[];
+  // Each list keeps the type of its items.
+  return Object.fromEntries(lists.map((list) => [list, merge(list)])) as unknown as NodeNetwork;
 }
 
 async function follow(
@@ -110,7 +105,8 @@ async function converse(
       const message = JSON.parse(text) as FeedMessage;
       if (message.type === "heartbeat")
         socket.send(JSON.stringify({ type: "heartbeat" } satisfies FeedReply));
-      else if (message.type === "list") network = message.network;
+      // A server of an older version leaves lists out.
+      else if (message.type === "list") network = { ...NO_NETWORK, ...message.network };
       else if (message.type === "change" && network !== undefined)
         network = mergeChange(network, message);
       else throw new Error(`unexpected message ${message.type}`);

@@ -1,6 +1,7 @@
 /** ECS's link-local endpoints against the real kernel: who reaches them, and what nobody reaches by them. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { NO_NETWORK } from "../protocol/node-feed.ts";
 import type { NodeDataplane } from "./linux-dataplane.ts";
 import {
   call,
@@ -39,7 +40,7 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
       endpointPort: ENDPOINT_PORT,
       apiForward: { address: NEIGHBOUR, port: 4570 },
     });
-    await dataplane.apply({ vpcs: [VPC], interfaces: [ENI] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [ENI] });
     const inVpc = await dataplane.attach("a", ENI.interfaceId, TIMEOUT_MS);
     const onBridge = await dataplane.attachBridge("b", []);
     tasks = [{ path: inVpc, address: ENI.privateIpv4Address }, onBridge];

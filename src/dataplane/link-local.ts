@@ -8,15 +8,13 @@ const API_PORT = 4566;
 /** EC2 and most other clouds: the machine's metadata, and with it the machine's own credentials. */
 const CLOUD_METADATA_ADDRESS = "169.254.169.254";
 
-/** What is reached at {@link LINK_LOCAL_ADDRESS}. */
+/** What is reached at {@link LINK_LOCAL_ADDRESS}. Undefined members are not reached. */
 export interface Endpoints {
   /** TCP port on the host's 127.0.0.1. */
   readonly port: number | undefined;
   /** The AWS endpoint as the host reaches it. */
   readonly api: { readonly address: string; readonly port: number } | undefined;
 }
-
-export const NO_ENDPOINTS: Endpoints = { port: undefined, api: undefined };
 
 /** Rules of a nat chain that lead to the endpoints. Sources stay as they are: they tell the tasks apart. */
 export function endpointRules({ api, port }: Endpoints): readonly string[] {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import type { FeedInterface, NodeNetwork } from "../protocol/node-feed.ts";
+import { type FeedInterface, NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
 import { hostRoutes } from "./host-routes.ts";
 import type { NodeDataplane } from "./linux-dataplane.ts";
 import {
@@ -49,7 +49,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
   test("carries traffic between tasks, host and outside, and lets nobody in", async () => {
     const dataplane = start(newSystemId());
     const far = eni(9, { subnetCidr: "172.31.16.0/20", privateIpv4Address: "172.31.16.9" });
-    await dataplane.apply({ vpcs: [VPC], interfaces: [eni(4), eni(5), far] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4), eni(5), far] });
     const [a, b, c] = await Promise.all([
       dataplane.attach("task-a", eni(4).interfaceId, TIMEOUT_MS),
       dataplane.attach("task-b", eni(5).interfaceId, TIMEOUT_MS),
@@ -93,7 +93,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
 
   test("adopts a running network after a restart and keeps its connections", async () => {
     const systemId = newSystemId();
-    const network = { vpcs: [VPC], interfaces: [eni(4)] };
+    const network = { ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4)] };
     const first = start(systemId);
     await first.apply(network);
     const before = await first.attach("task-a", eni(4).interfaceId, TIMEOUT_MS);
@@ -104,7 +104,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     assert.equal(await second.attach("task-a", eni(4).interfaceId, TIMEOUT_MS), before);
     assert.equal(await call(host, "172.31.0.4"), "172.31.0.3");
     await second.detach("task-a");
-    await second.apply({ vpcs: [VPC], interfaces: [] });
+    await second.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [] });
     assert.equal(existsSync(before), false);
   });
 
@@ -115,7 +115,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     ip(`netns add ${prefix}task-a`);
     writeFileSync(`/run/netns/${prefix}task-b`, "");
     const dataplane = start(systemId);
-    await dataplane.apply({ vpcs: [VPC], interfaces: [eni(4), eni(5), eni(6)] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4), eni(5), eni(6)] });
     // One end of task c's pair is left of a namespace that is going away.
     ip(
       `-n ${prefix}vpc-00000000000000001 link add eni-${"6".padStart(11, "0")} type veth peer name gone`,
@@ -138,8 +138,8 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
       subnetCidr: "172.30.0.0/20",
       privateIpv4Address: "172.30.0.4",
     });
-    await one.apply({ vpcs: [VPC], interfaces: [eni(4)] });
-    await two.apply({ vpcs: [vpc], interfaces: [other] });
+    await one.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4)] });
+    await two.apply({ ...NO_NETWORK, vpcs: [vpc], interfaces: [other] });
     const a = await one.attach("a", eni(4).interfaceId, TIMEOUT_MS);
     const b = await two.attach("a", other.interfaceId, TIMEOUT_MS);
     await Promise.all([a, b].map((each) => world.serve(each)));
@@ -154,6 +154,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     const dataplane = start(newSystemId());
     const vpc = { vpcId: "vpc-00000000000000002", cidr: "10.77.0.0/16" };
     const network: NodeNetwork = {
+      ...NO_NETWORK,
       vpcs: [vpc, VPC],
       interfaces: [eni(4), eni(5, { vpcId: vpc.vpcId })],
     };
@@ -169,12 +170,12 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
   test("removes what the feed no longer names, and everything at the end", async () => {
     const systemId = newSystemId();
     const dataplane = start(systemId);
-    await dataplane.apply({ vpcs: [VPC], interfaces: [eni(4)] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4)] });
     const a = await dataplane.attach("a", eni(4).interfaceId, TIMEOUT_MS);
-    await dataplane.apply({ vpcs: [VPC], interfaces: [] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [] });
     assert.deepEqual(linksOf(a), ["lo"]);
-    await dataplane.apply({ vpcs: [], interfaces: [] });
-    await dataplane.apply({ vpcs: [VPC], interfaces: [] });
+    await dataplane.apply(NO_NETWORK);
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [] });
     const alone = await dataplane.isolate("alone");
     assert.equal(await dataplane.isolate("alone"), alone);
     assert.deepEqual(linksOf(alone), ["lo"]);
@@ -194,7 +195,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     const given = dataplane.attach("b", eni(4).interfaceId, TIMEOUT_MS);
     const waiting = dataplane.attach("a", eni(4).interfaceId, TIMEOUT_MS);
     await Promise.all([assert.rejects(given, /gave up/), dataplane.detach("b")]);
-    await dataplane.apply({ vpcs: [VPC], interfaces: [eni(4)] });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4)] });
     assert.ok(existsSync(await waiting));
   });
 });

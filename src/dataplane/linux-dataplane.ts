@@ -7,7 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { KeyedTurns, Permits } from "../lib/turns.ts";
-import type { NodeNetwork } from "../protocol/node-feed.ts";
+import { NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
 import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
@@ -19,10 +19,12 @@ import {
 } from "./dataplane.ts";
 import { createHostPorts, type HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
-import type { Endpoints } from "./link-local.ts";
 import { type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
+import { Overlays, VXLAN_UDP_PORT } from "./overlay.ts";
+import { vniOf } from "./overlay-plan.ts";
 import * as plan from "./plan.ts";
+import type { HostSettings } from "./rules.ts";
 import { takeSeat } from "./seat.ts";
 import { chooseVpcCidr, findCollision } from "./vpc-cidr.ts";
 
@@ -35,6 +37,13 @@ export interface DataplaneOptions {
   readonly endpointPort?: number | undefined;
   /** The AWS endpoint as this machine reaches it, which every task reaches as `169.254.170.2:4566`. */
   readonly apiForward?: { readonly address: string; readonly port: number } | undefined;
+  /**
+   * The IPv4 address by which other machines reach this one; absent: it has no others. What they send there to the UDP port is
+   * believed by its source address: the network between machines must be their own.
+   */
+  readonly underlayAddress?: string | undefined;
+  /** UDP port of the overlays between machines, the same on all; default {@link VXLAN_UDP_PORT}. */
+  readonly overlayPort?: number | undefined;
   /** The network namespace that stands for the host; absent: the one of this process. */
   readonly hostNamespacePath?: string | undefined;
   /** The ports of that namespace; absent: those of this process's. */
@@ -64,9 +73,10 @@ class LinuxDataplane implements NodeDataplane {
   readonly #networkTurns = new KeyedTurns();
   readonly #taskTurns = new KeyedTurns();
   readonly #permits = new Permits(TASK_CHANGES_MAX);
-  readonly #endpoints: Endpoints;
+  readonly #settings: HostSettings;
   readonly #hostPorts: HostPorts;
   readonly #bridge: BridgeNetwork;
+  readonly #overlays: Overlays;
   /** Undefined: look before the next change. */
   #observed: plan.ObservedHost | undefined;
   /** VPC namespace of each task link that may exist. Holding one too many only costs a deletion that finds nothing. */
@@ -82,16 +92,26 @@ class LinuxDataplane implements NodeDataplane {
     this.#names = namesOf(options.systemId);
     this.#runner = createCommandRunner({ hostNamespacePath: options.hostNamespacePath });
     this.#applied = new AppliedNetwork(options.clock);
-    this.#endpoints = { port: options.endpointPort, api: options.apiForward };
+    this.#settings = {
+      endpoints: { port: options.endpointPort, api: options.apiForward },
+      localAddress: options.underlayAddress,
+      overlayPort: options.overlayPort ?? VXLAN_UDP_PORT,
+    };
     this.#hostPorts = options.hostPorts ?? createHostPorts();
     this.#bridge = new BridgeNetwork({
       names: this.#names,
       runner: this.#runner,
       hostPorts: this.#hostPorts,
-      endpoints: this.#endpoints,
+      settings: this.#settings,
       permits: this.#permits,
       exclusive: (work) => this.#networkTurns.take("", work),
       log: this.#log,
+    });
+    this.#overlays = new Overlays({
+      names: this.#names,
+      runner: this.#runner,
+      localAddress: this.#settings.localAddress,
+      udpPort: this.#settings.overlayPort,
     });
   }
 
@@ -158,9 +178,10 @@ class LinuxDataplane implements NodeDataplane {
     await this.#runner.run(plan.planRemoveAll(this.#names, observed));
     this.#observed = undefined;
     this.#bridge.forget();
+    this.#overlays.forget();
     this.#links.clear();
     this.#attached.clear();
-    this.#applied.put({ vpcs: [], interfaces: [] }, new Map());
+    this.#applied.put(NO_NETWORK, new Map());
   }
 
   async #apply(network: NodeNetwork): Promise<void> {
@@ -169,12 +190,14 @@ class LinuxDataplane implements NodeDataplane {
     const possible = { ...network, vpcs: network.vpcs.filter((vpc) => !refusals.has(vpc.vpcId)) };
     this.#applied.retain(possible);
     const removals = plan.planRemovedInterfaces(this.#names, possible, this.#links);
-    const { commands, after } = plan.planNetwork(this.#names, possible, observed, this.#endpoints);
+    const { commands, after } = plan.planNetwork(this.#names, possible, observed, this.#settings);
     this.#observed = undefined;
     await this.#runner.run([...removals, ...commands]);
     this.#observed = after;
     this.#forgetLinks(possible);
     this.#applied.put(network, refusals);
+    // Last, so that trouble between machines is none within this one.
+    await this.#overlays.apply(possible, this.#mtuBytes);
     for (const refusal of refusals.values()) throw refusal;
   }
 
@@ -184,6 +207,7 @@ class LinuxDataplane implements NodeDataplane {
     const links = await observe.observeInterfaceLinks(this.#runner, this.#names, observed);
     for (const [link, namespace] of links) this.#links.set(link, namespace);
     this.#mtuBytes = observed.mtuBytes;
+    this.#overlays.forget();
     await this.#warnOfFirewall();
     return observed;
   }
@@ -211,6 +235,14 @@ class LinuxDataplane implements NodeDataplane {
     if (fresh.length === 0) return refusals;
     const routes = [...(await readHostRoutes(this.#runner))];
     for (const vpc of fresh) {
+      const twin = network.vpcs.find(
+        (other) => other !== vpc && vniOf(other.vpcId) === vniOf(vpc.vpcId),
+      );
+      if (twin !== undefined && !refusals.has(twin.vpcId)) {
+        const reason = `${vpc.vpcId} and ${twin.vpcId} cannot be told apart between machines: only one of them can be on this one`;
+        refusals.set(vpc.vpcId, new DataplaneError(reason));
+        continue;
+      }
       const device = this.#names.hostLink(vpc.vpcId);
       const route = findCollision(vpc.cidr, routes, device);
       if (route === undefined) routes.push({ cidr: vpc.cidr, device });

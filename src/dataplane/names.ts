@@ -31,6 +31,8 @@ export interface Names {
 
 /** The VPC's end of the pair between host and VPC. */
 export const UPLINK = "uplink";
+/** The VXLAN device in a VPC's namespace. */
+export const OVERLAY_LINK = "overlay";
 /** In front of every link that {@link Names.interfaceLink} names. */
 export const INTERFACE_LINK_PREFIX = "eni-";
 /** In front of every link that {@link Names.containerLink} names. */

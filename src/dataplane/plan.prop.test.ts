@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
+import {
+  type FeedInterface,
+  type FeedVpc,
+  NO_NETWORK,
+  type NodeNetwork,
+} from "../protocol/node-feed.ts";
 import type { Command } from "./commands.ts";
 import { namesOf, TASK_LINK, UPLINK } from "./names.ts";
 import * as plan from "./plan.ts";
@@ -10,6 +15,11 @@ import { type ObservedTask, planSeat } from "./router-plan.ts";
 
 const names = namesOf("a1b2c3");
 const MTU_BYTES = 1500;
+const SETTINGS = {
+  endpoints: { port: 40_000, api: { address: "10.0.0.1", port: 4566 } },
+  localAddress: "10.0.0.2",
+  overlayPort: 4789,
+};
 
 interface ModelNamespace {
   isMounted: boolean;
@@ -163,12 +173,14 @@ const interfaces: readonly FeedInterface[] = vpcs.flatMap((vpc, which) =>
 const network: fc.Arbitrary<NodeNetwork> = fc.record({
   vpcs: fc.subarray([...vpcs]),
   interfaces: fc.subarray([...interfaces]),
+  peers: fc.constant([]),
+  remoteInterfaces: fc.constant([]),
 });
 
 /** A kernel in which a fresh process has made `desired`. */
 function made(desired: NodeNetwork): ModelKernel {
   const kernel = new ModelKernel();
-  kernel.run(plan.planNetwork(names, desired, kernel.observe()).commands);
+  kernel.run(plan.planNetwork(names, desired, kernel.observe(), SETTINGS).commands);
   return kernel;
 }
 
@@ -187,9 +199,9 @@ test("planNetwork() applied twice does nothing the second time", () => {
       const kernel = new ModelKernel();
       let observed = kernel.observe();
       for (const each of desired) {
-        const { commands, after } = plan.planNetwork(names, each, observed);
+        const { commands, after } = plan.planNetwork(names, each, observed, SETTINGS);
         kernel.run(commands);
-        assert.deepEqual(plan.planNetwork(names, each, after).commands, []);
+        assert.deepEqual(plan.planNetwork(names, each, after, SETTINGS).commands, []);
         assert.deepEqual(kernel.observe().links, after.links);
         assert.deepEqual(
           new Set(kernel.observe().namespaces.keys()),
@@ -205,9 +217,9 @@ test("planNetwork() reaches the same network from whatever a killed process left
   fc.assert(
     fc.property(network, network, fc.nat(200), (before, desired, killedAfter) => {
       const kernel = made(before);
-      const interrupted = plan.planNetwork(names, desired, kernel.observe());
+      const interrupted = plan.planNetwork(names, desired, kernel.observe(), SETTINGS);
       runUntilKilled(kernel, interrupted.commands, killedAfter);
-      kernel.run(plan.planNetwork(names, desired, kernel.observe()).commands);
+      kernel.run(plan.planNetwork(names, desired, kernel.observe(), SETTINGS).commands);
       const wanted = made(desired);
       assert.deepEqual(
         [...kernel.observe().namespaces].sort(),
@@ -225,7 +237,7 @@ test("planNetwork() reaches the same network from whatever a killed process left
 test("planSeat() reaches the same namespace from whatever a killed process left", () => {
   const [vpc, eni] = [vpcs[0], interfaces[0]];
   assert.ok(vpc !== undefined && eni !== undefined);
-  const desired = { vpcs: [vpc], interfaces: [eni] };
+  const desired = { ...NO_NETWORK, vpcs: [vpc], interfaces: [eni] };
   const task = names.taskNamespace("t1");
   const [router, link] = [names.vpcNamespace(vpc.vpcId), names.interfaceLink(eni.interfaceId)];
   const attach = (kernel: ModelKernel): readonly Command[] =>
@@ -266,7 +278,7 @@ test("planRemovedInterfaces() removes just what is not named, and planRemoveAll(
       }
       kernel.run([
         ...plan.planRemovedInterfaces(names, desired, links),
-        ...plan.planNetwork(names, desired, kernel.observe()).commands,
+        ...plan.planNetwork(names, desired, kernel.observe(), SETTINGS).commands,
       ]);
       const left = [...kernel.namespaces.keys()]
         .filter((name) => name.startsWith(names.vpcNamespacePrefix))

@@ -7,7 +7,6 @@ import { type Cidr, readCidr } from "../lib/cidr.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
 import type { Command } from "./commands.ts";
 import { DataplaneError } from "./dataplane.ts";
-import { type Endpoints, NO_ENDPOINTS } from "./link-local.ts";
 import type { Names } from "./names.ts";
 import {
   ip,
@@ -21,7 +20,7 @@ import {
   routerAddress,
   type Seat,
 } from "./router-plan.ts";
-import { hostRules, removeTable, vpcRules } from "./rules.ts";
+import { type HostSettings, hostRules, removeTable, vpcRules } from "./rules.ts";
 
 /** What is known of this system's things on the host. Immutable. */
 export interface ObservedHost {
@@ -48,13 +47,13 @@ export function planNetwork(
   names: Names,
   desired: NodeNetwork,
   observed: ObservedHost,
-  endpoints: Endpoints = NO_ENDPOINTS,
+  settings: HostSettings,
 ): NetworkPlan {
   const commands: Command[] = [];
   const namespaces = new Map(observed.namespaces);
   const links = new Set(observed.links);
   const routers = new Map(observed.routers);
-  const rules = hostRules(names, desired.vpcs, endpoints);
+  const rules = hostRules(names, desired, settings);
   // Before any VPC is connected, so that it is never open to the neighbours.
   if (rules !== observed.rules) commands.push({ tool: "nft", namespace: undefined, script: rules });
 
@@ -71,7 +70,7 @@ export function planNetwork(
       };
       commands.push(
         ...planRouterParts(router, parts),
-        { tool: "nft", namespace, script: vpcRules(names) },
+        { tool: "nft", namespace, script: vpcRules(names, router, settings.localAddress) },
         ...planRouterSettings(router),
       );
       namespaces.set(namespace, "mounted");

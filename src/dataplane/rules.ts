@@ -1,20 +1,34 @@
 /** The nftables scripts. Each takes effect in one kernel transaction, so loading it again disturbs no traffic. */
 import { formatCidr } from "../lib/cidr.ts";
-import type { FeedVpc } from "../protocol/node-feed.ts";
+import type { FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
 import type { PortBinding, PortRange } from "./dataplane.ts";
 import { type Endpoints, endpointRules, guardRules, LINK_LOCAL_ADDRESS } from "./link-local.ts";
-import type { Names } from "./names.ts";
-import type { Router } from "./router-plan.ts";
+import { type Names, OVERLAY_LINK } from "./names.ts";
+import { overlayAddressOf, vniOf } from "./overlay-plan.ts";
+import { hostAddressIn, type Router } from "./router-plan.ts";
 
 /** The bridge network's map from ports of the machine to ports of containers. */
 export const PORTS_MAP = "ports";
+
+/** What a machine's rules are made from besides its network. */
+export interface HostSettings {
+  readonly endpoints: Endpoints;
+  /** By which address other machines reach this one; undefined: there are none. */
+  readonly localAddress: string | undefined;
+  /** UDP port of the overlays. */
+  readonly overlayPort: number;
+}
 
 /**
  * The script of the host's namespace for VPCs: tasks go out under the host's address, nobody comes in, and the link-local
  * endpoints are where they should be, for the host's own processes too. Neither VPCs nor endpoints: no table.
  */
-export function hostRules(names: Names, vpcs: readonly FeedVpc[], endpoints: Endpoints): string {
-  const translations = endpointRules(endpoints);
+export function hostRules(
+  names: Names,
+  { peers, vpcs }: Pick<NodeNetwork, "vpcs" | "peers">,
+  settings: HostSettings,
+): string {
+  const translations = endpointRules(settings.endpoints);
   if (vpcs.length === 0 && translations.length === 0) return removeTable(names.table);
   const links = anyOf(vpcs.map((vpc) => names.hostLink(vpc.vpcId)));
   const masquerade = vpcs.map(
@@ -24,7 +38,16 @@ export function hostRules(names: Names, vpcs: readonly FeedVpc[], endpoints: End
     vpcs.length === 0
       ? []
       : [
-          chain("guard", "filter hook prerouting priority raw", guardRules(links, endpoints)),
+          chain("guard", "filter hook prerouting priority raw", [
+            ...vpcs.map((vpc) =>
+              overlayGuard(
+                vpc,
+                peers.map(({ address }) => address),
+                settings.overlayPort,
+              ),
+            ),
+            ...guard(links, settings),
+          ]),
           chain("forward", "filter hook forward priority filter", forwardRules(links)),
           chain("prerouting", "nat hook prerouting priority dstnat", [
             `iifname != ${links} accept`,
@@ -48,7 +71,7 @@ ${[
  * The script of the host's namespace for the bridge network: its containers go out under the host's address, and come in
  * where a port of the machine is mapped to one of theirs. Leaves the mapped ports as they are.
  */
-export function bridgeRules(names: Names, router: Router, endpoints: Endpoints): string {
+export function bridgeRules(names: Names, router: Router, settings: HostSettings): string {
   const link = `"${router.hostLink}"`;
   const mapped = `meta l4proto { tcp, udp } fib daddr type local dnat ip to meta l4proto . th dport map @${PORTS_MAP}`;
   const table = names.bridgeTable;
@@ -59,10 +82,10 @@ table ip ${table} {
     type inet_proto . inet_service : ipv4_addr . inet_service
   }
 ${[
-  chain("guard", "filter hook prerouting priority raw", guardRules(link, endpoints)),
+  chain("guard", "filter hook prerouting priority raw", guard(link, settings)),
   chain("forward", "filter hook forward priority filter", forwardRules(link)),
   chain("prerouting", "nat hook prerouting priority dstnat", [
-    ...endpointRules(endpoints).map((rule) => `iifname ${link} ${rule}`),
+    ...endpointRules(settings.endpoints).map((rule) => `iifname ${link} ${rule}`),
     mapped,
   ]),
   chain("output", "nat hook output priority -100", [mapped]),
@@ -108,18 +131,51 @@ function changeElements(names: Names, verb: string, elements: readonly string[])
  * The script of a VPC's namespace. `security_groups` leads from a destination address to the chain of its
  * security groups; an address that is not in it is open.
  */
-export function vpcRules(names: Names): string {
+export function vpcRules(
+  names: Names,
+  { block }: Router,
+  localAddress: string | undefined,
+): string {
+  const overlay =
+    localAddress === undefined
+      ? []
+      : [
+          // Machines are told apart on the way, since each stands in the VPC under the same address.
+          chain("postrouting", "nat hook postrouting priority srcnat", [
+            `oifname "${OVERLAY_LINK}" ip saddr ${hostAddressIn(block)} snat to ${overlayAddressOf(localAddress)}`,
+          ]),
+        ];
   return `${removeTable(names.table)}table ip ${names.table} {
   map security_groups {
     type ipv4_addr : verdict
   }
-${chain("forward", "filter hook forward priority filter", ["ip daddr vmap @security_groups"])}}
+${[
+  chain("forward", "filter hook forward priority filter", ["ip daddr vmap @security_groups"]),
+  // The overlay carries less than a task's own link, and not everybody heeds the ICMP that says so.
+  chain("segments", "filter hook forward priority mangle", [
+    `oifname "${OVERLAY_LINK}" tcp flags syn tcp option maxseg size set rt mtu`,
+  ]),
+  ...overlay,
+].join("")}}
 `;
 }
 
 /** The script that leaves no table. Naming it first makes the deletion succeed when there is none. */
 export function removeTable(table: string): string {
   return `table ip ${table}\ndelete table ip ${table}\n`;
+}
+
+/** Rules for what comes from tasks. Who could send an overlay's datagrams could be any task of any VPC. */
+function guard(links: string, { endpoints, overlayPort }: HostSettings): readonly string[] {
+  return [...guardRules(links, endpoints), `udp dport ${overlayPort} drop`];
+}
+
+/** Only known machines put packets into a VPC. Of others' networks on the same port it says nothing. */
+function overlayGuard({ vpcId }: FeedVpc, peers: readonly string[], overlayPort: number): string {
+  // VXLAN's network identifier lies 96 bits behind the start of the UDP header.
+  const own = `udp dport ${overlayPort} @th,96,24 ${vniOf(vpcId)}`;
+  const strangers = peers.length === 0 ? "" : ` ip saddr != { ${[...new Set(peers)].join(", ")} }`;
+  return `${own}${strangers} drop`;
 }
 
 /** Forwarding makes the host a router: without this, its neighbours and other VPCs could address tasks directly. */

@@ -3,7 +3,10 @@
  * The agent protocol does not carry this: as in AWS, the network is not the agent's business.
  */
 
-/** Websocket path; query parameter `ec2InstanceId` names the machine. IAM action `gantry:NodeFeed`. */
+/**
+ * Websocket path; query parameter `ec2InstanceId` names the machine. IAM action `gantry:NodeFeed`. By which address other
+ * machines reach this one is in its registration: `privateIp` of its identity document.
+ */
 export const NODE_FEED_PATH = "/node-feed/ws";
 
 /** Server → node: first one `list`, then `change`s in order. A node that reconnects gets a new `list`. */
@@ -13,10 +16,7 @@ export type FeedMessage =
       readonly type: "change";
       readonly put: Partial<NodeNetwork>;
       /** Ids that are gone. */
-      readonly deleted: {
-        readonly vpcs?: readonly string[];
-        readonly interfaces?: readonly string[];
-      };
+      readonly deleted: Partial<Readonly<Record<keyof NodeNetwork, readonly string[]>>>;
     }
   | { readonly type: "heartbeat" };
 
@@ -27,7 +27,26 @@ export type FeedReply = { readonly type: "heartbeat" };
 export interface NodeNetwork {
   readonly vpcs: readonly FeedVpc[];
   readonly interfaces: readonly FeedInterface[];
+  /** The other machines of the region. */
+  readonly peers: readonly FeedPeer[];
+  /** Interfaces on them, in the VPCs above. */
+  readonly remoteInterfaces: readonly FeedRemoteInterface[];
 }
+
+export const NO_NETWORK: NodeNetwork = {
+  vpcs: [],
+  interfaces: [],
+  peers: [],
+  remoteInterfaces: [],
+};
+
+/** What identifies the members of each list. */
+export const FEED_ID_MEMBERS: Readonly<Record<keyof NodeNetwork, string>> = {
+  vpcs: "vpcId",
+  interfaces: "interfaceId",
+  peers: "ec2InstanceId",
+  remoteInterfaces: "interfaceId",
+};
 
 export interface FeedVpc {
   readonly vpcId: string;
@@ -44,4 +63,19 @@ export interface FeedInterface {
   readonly subnetCidr: string;
   readonly macAddress: string;
   readonly privateIpv4Address: string;
+}
+
+/** Another machine. */
+export interface FeedPeer {
+  readonly ec2InstanceId: string;
+  /** IPv4, by which this machine reaches it. */
+  readonly address: string;
+}
+
+/** A network interface on another machine. */
+export interface FeedRemoteInterface {
+  readonly interfaceId: string;
+  readonly vpcId: string;
+  readonly privateIpv4Address: string;
+  readonly ec2InstanceId: string;
 }

@@ -16,14 +16,23 @@ const MTU_BYTES = 1420;
 /** How long a client waits before it is out of luck. */
 const CLIENT_SECONDS = 1;
 
-/** Answers each TCP connection and each datagram, to any of its ports, with the address that it comes from. */
+/** Port that sends back what it gets, as RFC 862; port that sends much. */
+export const ECHO_PORT = 7;
+export const BULK_PORT = 19;
+export const BULK_BYTES: number = 2 ** 20;
+
+/** Answers each TCP connection and each datagram, to any of its other ports, with the address that it comes from. */
 const SERVER = `
 const ports = process.argv.slice(1).map(Number);
 const plain = (address) => address.replace(/^::ffff:/, "");
 let left = ports.length * 2;
 const ready = () => { if (--left === 0) console.log("ready"); };
 for (const port of ports) {
-  require("net").createServer((s) => { s.on("error", () => {}); s.end(plain(s.remoteAddress)); }).listen(port, process.env.ADDRESS, ready);
+  require("net").createServer((s) => { 
+    s.on("error", () => {});
+    if (port === ${ECHO_PORT}) s.pipe(s);
+    else s.end(port === ${BULK_PORT} ? Buffer.alloc(${BULK_BYTES}) : plain(s.remoteAddress));
+  }).listen(port, process.env.ADDRESS, ready);
   const udp = require("dgram").createSocket("udp4");
   udp.on("message", (_, from) => udp.send(from.address, from.port, from.address)).bind(port, process.env.ADDRESS, ready);
 }`;
@@ -142,15 +151,45 @@ export function call(namespace: string, address: string, port = 80): Promise<str
   return client(namespace, `cat < /dev/tcp/${address}/${port}`);
 }
 
-/** What a UDP server answers to a client in `namespace`, or `timeout`. */
+/** What a UDP server answers to a client in `namespace` that sends it so many bytes, or `timeout`. */
 export function callUdp(
   namespace: string,
   address: string,
   port: number,
-  sourceScript = "",
+  bytes = 1,
 ): Promise<string> {
-  const script = `exec 3<>/dev/udp/${address}/${port}; ${sourceScript} echo ? >&3; dd bs=64 count=1 status=none <&3`;
+  const script = `exec 3<>/dev/udp/${address}/${port}; dd if=/dev/zero bs=${bytes} count=1 status=none >&3; dd bs=64 count=1 status=none <&3`;
   return client(namespace, script);
+}
+
+/** How many bytes a client in `namespace` gets of {@link BULK_BYTES}. */
+export async function callBulk(namespace: string, address: string): Promise<number> {
+  return Number(await client(namespace, `cat < /dev/tcp/${address}/${BULK_PORT} | wc -c`));
+}
+
+/** A connection to an echo server that is used for as long as `work` takes. Resolves with what went wrong with it, or `ok`. */
+export async function connected(
+  namespace: string,
+  address: string,
+  work: () => Promise<void>,
+): Promise<string> {
+  const script = `exec 3<>/dev/tcp/${address}/${ECHO_PORT} || exit 1
+while read -t 0.05 -r line || [ $? -gt 128 ]; do
+  [ "$line" = end ] && echo ok && exit
+  echo ping >&3; read -t 5 -r answer <&3 || { echo broken; exit 1; }
+done`;
+  const child = spawn("nsenter", [`--net=${namespace}`, "bash", "-c", script]);
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  try {
+    await work();
+  } finally {
+    child.stdin.end("end\n");
+    if (child.exitCode === null) await once(child, "exit");
+  }
+  return output.trim();
 }
 
 function client(namespace: string, script: string): Promise<string> {
@@ -174,7 +213,12 @@ function batch(namespace: string, lines: readonly string[]): void {
 
 /** Runs a command in a namespace and returns what it prints. */
 export function nsenter(namespace: string, line: string): string {
-  return execFileSync("nsenter", [`--net=${namespace}`, ...line.split(" ")]).toString();
+  return nsenterArgs(namespace, line.split(" "));
+}
+
+/** {@link nsenter} with arguments that have spaces in them. */
+export function nsenterArgs(namespace: string, args: readonly string[]): string {
+  return execFileSync("nsenter", [`--net=${namespace}`, ...args]).toString();
 }
 
 /** Names of the links in a namespace, but for those the kernel puts into every one. */

@@ -59,6 +59,8 @@ export const ecsIndexes: IndexDefinitions = {
     /** `<region>/<clientToken>` → the instances that were last registered with that token. */
     instancesByToken: ({ region, registration }) =>
       registration?.clientToken === undefined ? [] : [`${region}/${registration.clientToken}`],
+    /** Region → its container instances that are not INACTIVE, of all accounts. */
+    instancesByRegion: ({ region, status }) => (status === "INACTIVE" ? [] : [region]),
     /** `all` → instances that are recorded as connected. */
     connectedInstances: ({ agentConnected }) => (agentConnected ? ["all"] : []),
   }),

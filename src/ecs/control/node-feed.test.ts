@@ -4,7 +4,7 @@ import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
 import { ec2Indexes } from "../../ec2/indexes.ts";
 import { interfaceKey, type NetworkInterface } from "../../ec2/model.ts";
 import { nodePrincipalArn } from "../../iam/model/access-key.ts";
-import type { FeedMessage } from "../../protocol/node-feed.ts";
+import { type FeedMessage, NO_NETWORK } from "../../protocol/node-feed.ts";
 import type { Write } from "../../store/store.ts";
 import {
   connectPeer,
@@ -12,6 +12,7 @@ import {
   type Peer,
   settle,
   type World,
+  writeInstance,
   writeNetwork,
 } from "./control.fixture.ts";
 import { createNodeFeed, type NodeFeed } from "./node-feed.ts";
@@ -24,7 +25,7 @@ test("a node is told its interfaces of all accounts, and the default VPC before 
   await world.put(...writeNetwork());
   const node = await world.connect();
   assert.deepEqual(node.received, [
-    { type: "list", network: { vpcs: [DEFAULT_VPC], interfaces: [] } },
+    { type: "list", network: { ...NO_NETWORK, vpcs: [DEFAULT_VPC] } },
   ]);
   await world.put(writeInterface("eni-1"), writeInterface("eni-2", { ec2InstanceId: "i-2" }));
   await world.put({ ...writeInterface("eni-1"), value: undefined });
@@ -32,7 +33,6 @@ test("a node is told its interfaces of all accounts, and the default VPC before 
     {
       type: "change",
       put: {
-        vpcs: [],
         interfaces: [
           {
             interfaceId: "eni-1",
@@ -44,13 +44,56 @@ test("a node is told its interfaces of all accounts, and the default VPC before 
           },
         ],
       },
-      deleted: { vpcs: [], interfaces: [] },
+      deleted: {},
     },
     {
       type: "change",
-      put: { vpcs: [], interfaces: [] },
-      deleted: { vpcs: [], interfaces: ["eni-1"] },
+      put: {},
+      deleted: { interfaces: ["eni-1"] },
     },
+  ]);
+});
+
+test("a node is told where the other machines are, and what is on them in its VPCs, a moment later", async () => {
+  await using world = await openFeedWorld();
+  await world.put(...writeNetwork());
+  await world.put(
+    writeInstance({ id: "1", ec2InstanceId: MACHINE, privateIpAddress: "10.0.0.1" }),
+    writeInstance({ id: "2", ec2InstanceId: "i-2", privateIpAddress: "10.0.0.2" }),
+    writeInstance({ id: "3", ec2InstanceId: "i-3", privateIpAddress: "127.0.0.1" }),
+  );
+  const node = await world.connect();
+  const peer = { ec2InstanceId: "i-2", address: "10.0.0.2" };
+  assert.deepEqual(node.received, [
+    { type: "list", network: { ...NO_NETWORK, vpcs: [DEFAULT_VPC], peers: [peer] } },
+  ]);
+  const there = { ec2InstanceId: "i-2", privateIpv4Address: "172.31.0.7" };
+  await world.put(writeInterface("eni-2", there));
+  await world.put(writeInterface("eni-3", { ...there, vpcId: "vpc-9" }));
+  assert.equal(node.received.length, 1, "not for each change");
+  await world.clock.advance(100);
+  await settle();
+  const remote = { interfaceId: "eni-2", vpcId: "vpc-1", ...there };
+  assert.deepEqual(node.received.slice(1), [
+    { type: "change", put: { remoteInterfaces: [remote] }, deleted: {} },
+  ]);
+  const again = await world.connect();
+  assert.deepEqual(again.received, [
+    {
+      type: "list",
+      network: { ...NO_NETWORK, vpcs: [DEFAULT_VPC], peers: [peer], remoteInterfaces: [remote] },
+    },
+  ]);
+  const moved = { ...peer, address: "10.0.0.9" };
+  await world.put(
+    { ...writeInterface("eni-2"), value: undefined },
+    writeInstance({ id: "2", ec2InstanceId: "i-2", privateIpAddress: moved.address }),
+  );
+  await world.clock.advance(100);
+  await settle();
+  assert.deepEqual(node.received.slice(2), [
+    { type: "change", put: { peers: [moved] }, deleted: {} },
+    { type: "change", put: {}, deleted: { remoteInterfaces: ["eni-2"] } },
   ]);
 });
 

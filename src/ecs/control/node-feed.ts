@@ -3,30 +3,41 @@
  * gateway: each round compares what the node has been told with the records, so no change can be missed.
  */
 import type { UpgradeCall, UpgradeDecision, UpgradeRoute } from "../../door/upgrade.ts";
-import {
-  ec2Kind,
-  type NetworkInterface,
-  type Subnet,
-  subnetKey,
-  type Vpc,
-  vpcKey,
-} from "../../ec2/model.ts";
+import { ec2Kind, type NetworkInterface } from "../../ec2/model.ts";
 import { machineOf } from "../../iam/model/access-key.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import {
-  type FeedInterface,
   type FeedMessage,
-  type FeedVpc,
+  type FeedRemoteInterface,
   NODE_FEED_PATH,
 } from "../../protocol/node-feed.ts";
 import type { Cache, CacheChange } from "../../store/cache.ts";
+import type { Instance } from "../model/instance.ts";
+import { ecsKind } from "../model/keys.ts";
 import { Alarm } from "./alarm.ts";
 import { Connections } from "./connections.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import {
+  isSame,
+  type ListChange,
+  type Lists,
+  listChange,
+  type Machine,
+  ownNetworkOf,
+  peersOf,
+  remoteInterfacesOf,
+  toMessage,
+  toRemoteInterface,
+} from "./node-network.ts";
 
 /** A reader that leaves more than this lying is not reading. */
 const BUFFERED_BYTES_MAX = 8 * 2 ** 20;
+/**
+ * Chosen: what changes on other machines is told together, at most this often, or each task's start would be work for all of
+ * them. Less than it takes a task to start.
+ */
+const REMOTE_CHANGES_MS = 100;
 
 export interface NodeFeedDeps {
   readonly cache: Cache;
@@ -50,9 +61,9 @@ export function createNodeFeed(deps: NodeFeedDeps): NodeFeed {
     }
     const { signal } = connections;
     if (!signal) return { refuse: { status: 503, body: "the server is not ready" } };
-    const host = `${call.region}/${machine}`;
     const accept = (socket: MessageSocket): void => {
-      const session = new FeedSession(deps, { region: call.region, host, socket });
+      const place = { region: call.region, ec2InstanceId: machine };
+      const session = new FeedSession(deps, place, socket);
       sessions.add(session);
       connections.keep(session.run(signal).finally(() => sessions.delete(session)));
     };
@@ -60,10 +71,7 @@ export function createNodeFeed(deps: NodeFeedDeps): NodeFeed {
   };
   const run = async (signal: AbortSignal): Promise<void> => {
     const unsubscribe = deps.cache.subscribe((changes) => {
-      const hosts = new Set(changes.flatMap(hostsOf));
-      for (const session of sessions) {
-        if (hosts.has(session.host) || hosts.has(EVERY_HOST)) session.wake();
-      }
+      for (const session of sessions) for (const change of changes) session.see(change);
     });
     await connections.run(signal);
     unsubscribe();
@@ -71,51 +79,28 @@ export function createNodeFeed(deps: NodeFeedDeps): NodeFeed {
   return { route: { path: NODE_FEED_PATH, action: "gantry:NodeFeed", open }, run };
 }
 
-const EVERY_HOST = "*";
-
-/** The machines that a change concerns. */
-function hostsOf({ key, before, after }: CacheChange): readonly string[] {
-  switch (ec2Kind(key)) {
-    case "network-interfaces":
-      return [before, after].flatMap((record) => {
-        if (!record) return [];
-        const { region, ec2InstanceId } = record.value as NetworkInterface;
-        return [`${region}/${ec2InstanceId}`];
-      });
-    case "vpcs":
-    case "subnets":
-      return [EVERY_HOST];
-    default:
-      return [];
-  }
-}
-
-/** By id: what a node has been told, or should be. */
-interface Network {
-  readonly vpcs: ReadonlyMap<string, FeedVpc>;
-  readonly interfaces: ReadonlyMap<string, FeedInterface>;
-}
+/** What a node has been told, but for the interfaces elsewhere. */
+type Told = Pick<Lists, "vpcs" | "interfaces" | "peers">;
 
 class FeedSession {
   readonly #deps: NodeFeedDeps;
-  /** `<region>/<ec2InstanceId>`. */
-  readonly host: string;
-  readonly #region: string;
+  readonly #machine: Machine;
   readonly #socket: MessageSocket;
   readonly #alarm: Alarm;
   readonly #heartbeat: Heartbeat;
-  #told: Network | undefined;
+  #told: Told | undefined;
+  /** There may be thousands, so only those that have changed are looked at. */
+  #toldRemotes = new Map<string, FeedRemoteInterface>();
+  /** Keys of interfaces elsewhere to look at, once `#remotesDueAt` has come. */
+  readonly #staleRemotes = new Set<string>();
+  #remotesDueAt = Number.POSITIVE_INFINITY;
+  #arePeersStale = true;
   #isClosed = false;
 
   /** Must be called in the tick in which the socket was received. */
-  constructor(
-    deps: NodeFeedDeps,
-    options: { region: string; host: string; socket: MessageSocket },
-  ) {
-    const { region, host, socket } = options;
+  constructor(deps: NodeFeedDeps, machine: Machine, socket: MessageSocket) {
     this.#deps = deps;
-    this.host = host;
-    this.#region = region;
+    this.#machine = machine;
     this.#socket = socket;
     this.#alarm = new Alarm(deps.clock);
     this.#heartbeat = new Heartbeat(deps.clock.now());
@@ -123,12 +108,32 @@ class FeedSession {
     socket.onMessage(() => this.#heartbeat.answered(deps.clock.now()));
     socket.onClose(() => {
       this.#isClosed = true;
-      this.wake();
+      this.#alarm.ring();
     });
   }
 
-  wake(): void {
-    this.#alarm.ring();
+  /** Notes what a change of the records may mean for this node. */
+  see({ key, before, after }: CacheChange): void {
+    const kind = ec2Kind(key);
+    if (kind === "vpcs" || kind === "subnets") this.#alarm.ring();
+    else if (kind === "network-interfaces") this.#seeInterface(key, [before?.value, after?.value]);
+    else if (ecsKind(key) === "instances" && hasMoved(before?.value, after?.value)) {
+      this.#arePeersStale = true;
+      this.#alarm.ring();
+    }
+  }
+
+  #seeInterface(key: string, versions: readonly unknown[]): void {
+    for (const version of versions) {
+      const eni = version as NetworkInterface | undefined;
+      if (eni?.region !== this.#machine.region) continue;
+      if (eni.ec2InstanceId === this.#machine.ec2InstanceId) this.#alarm.ring();
+      if (this.#told?.vpcs.has(eni.vpcId) !== true) continue;
+      this.#staleRemotes.add(key);
+      if (this.#remotesDueAt !== Number.POSITIVE_INFINITY) continue;
+      this.#remotesDueAt = this.#deps.clock.now() + REMOTE_CHANGES_MS;
+      this.#alarm.ring();
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -139,26 +144,76 @@ class FeedSession {
       this.#tell();
       this.#beat();
       if (!this.#isClosed) {
-        await this.#alarm.rest(this.#heartbeat.untilNextMs(this.#deps.clock.now()));
+        const now = this.#deps.clock.now();
+        const untilDueMs = Math.max(0, this.#remotesDueAt - now);
+        await this.#alarm.rest(Math.min(this.#heartbeat.untilNextMs(now), untilDueMs));
       }
     }
     signal.removeEventListener("abort", stop);
   }
 
   #tell(): void {
-    const wanted = networkOf(this.#deps.cache, this.#region, this.host);
+    const { cache } = this.#deps;
     const told = this.#told;
-    this.#told = wanted;
+    const own = ownNetworkOf(cache, this.#machine);
+    const peers = told && !this.#arePeersStale ? told.peers : peersOf(cache, this.#machine);
+    this.#arePeersStale = false;
+    this.#told = { ...own, peers };
     if (!told) {
-      const network = {
-        vpcs: [...wanted.vpcs.values()],
-        interfaces: [...wanted.interfaces.values()],
-      };
-      this.#send({ type: "list", network });
+      this.#tellAll(this.#told);
       return;
     }
-    const change = difference(told, wanted);
-    if (change) this.#send(change);
+    const areVpcsSame = isSame([...told.vpcs.keys()], [...own.vpcs.keys()]);
+    const message = toMessage([
+      listChange("vpcs", told.vpcs, own.vpcs),
+      listChange("interfaces", told.interfaces, own.interfaces),
+      listChange("peers", told.peers, peers),
+      areVpcsSame ? this.#takeStaleRemotes() : this.#takeRemotes(),
+    ]);
+    if (message) this.#send(message);
+  }
+
+  #tellAll({ interfaces, peers, vpcs }: Told): void {
+    this.#takeRemotes();
+    const network = {
+      vpcs: [...vpcs.values()],
+      interfaces: [...interfaces.values()],
+      peers: [...peers.values()],
+      remoteInterfaces: [...this.#toldRemotes.values()],
+    };
+    this.#send({ type: "list", network });
+  }
+
+  /** The change of all interfaces elsewhere. */
+  #takeRemotes(): ListChange {
+    const told = this.#toldRemotes;
+    const vpcIds = this.#told?.vpcs.keys() ?? [];
+    this.#toldRemotes = remoteInterfacesOf(this.#deps.cache, this.#machine, vpcIds);
+    this.#staleRemotes.clear();
+    this.#remotesDueAt = Number.POSITIVE_INFINITY;
+    return listChange("remoteInterfaces", told, this.#toldRemotes);
+  }
+
+  /** The change of those that may have changed, if it is time. */
+  #takeStaleRemotes(): ListChange {
+    if (this.#deps.clock.now() < this.#remotesDueAt) return { put: {}, deleted: {} };
+    const [before, after] = [new Map(), new Map()] as [
+      Map<string, FeedRemoteInterface>,
+      Map<string, FeedRemoteInterface>,
+    ];
+    for (const key of this.#staleRemotes) {
+      const id = key.slice(key.lastIndexOf("/") + 1);
+      const record = this.#deps.cache.get(key)?.value as NetworkInterface | undefined;
+      const remote = record && toRemoteInterface(record, this.#machine);
+      const told = this.#toldRemotes.get(id);
+      if (told) before.set(id, told);
+      if (remote) after.set(id, remote);
+      if (remote) this.#toldRemotes.set(id, remote);
+      else this.#toldRemotes.delete(id);
+    }
+    this.#staleRemotes.clear();
+    this.#remotesDueAt = Number.POSITIVE_INFINITY;
+    return listChange("remoteInterfaces", before, after);
   }
 
   #beat(): void {
@@ -179,48 +234,17 @@ class FeedSession {
   #close(reason: string): void {
     this.#isClosed = true;
     this.#socket.close(1001, reason);
-    this.wake();
+    this.#alarm.ring();
   }
 }
 
-/** The interfaces on a machine with their VPCs, and every default VPC, so that it is there before its first task. */
-function networkOf(cache: Cache, region: string, host: string): Network {
-  const vpcs = new Map<string, FeedVpc>();
-  for (const { value } of cache.lookup("defaultVpcs", region)) {
-    const { vpcId, cidr } = value as Vpc;
-    vpcs.set(vpcId, { vpcId, cidr });
-  }
-  const interfaces = new Map<string, FeedInterface>();
-  for (const { value } of cache.lookup("interfacesByHost", host)) {
-    const record = value as NetworkInterface;
-    const { interfaceId, vpcId, subnetId, macAddress, privateIpv4Address } = record;
-    const vpc = cache.get(vpcKey(record, vpcId))?.value as Vpc | undefined;
-    const subnet = cache.get(subnetKey(record, subnetId))?.value as Subnet | undefined;
-    if (!vpc || !subnet) continue;
-    vpcs.set(vpcId, { vpcId, cidr: vpc.cidr });
-    const place = { interfaceId, vpcId, subnetId, subnetCidr: subnet.cidr };
-    interfaces.set(interfaceId, { ...place, macAddress, privateIpv4Address });
-  }
-  return { vpcs, interfaces };
-}
-
-function difference(told: Network, wanted: Network): FeedMessage | undefined {
-  const put = {
-    vpcs: changed(told.vpcs, wanted.vpcs),
-    interfaces: changed(told.interfaces, wanted.interfaces),
-  };
-  const deleted = {
-    vpcs: [...told.vpcs.keys()].filter((id) => !wanted.vpcs.has(id)),
-    interfaces: [...told.interfaces.keys()].filter((id) => !wanted.interfaces.has(id)),
-  };
-  const isEmpty = [put.vpcs, put.interfaces, deleted.vpcs, deleted.interfaces].every(
-    (list) => list.length === 0,
-  );
-  return isEmpty ? undefined : { type: "change", put, deleted };
-}
-
-function changed<T>(told: ReadonlyMap<string, T>, wanted: ReadonlyMap<string, T>): T[] {
-  return [...wanted].flatMap(([id, value]) =>
-    JSON.stringify(told.get(id)) === JSON.stringify(value) ? [] : [value],
-  );
+/** Whether a container instance came or went, or is now reached by another address. */
+function hasMoved(before: unknown, after: unknown): boolean {
+  const [was, is] = [before, after].map((value) => {
+    const instance = value as Instance | undefined;
+    return instance && instance.status !== "INACTIVE"
+      ? [instance.ec2InstanceId, instance.privateIpAddress]
+      : undefined;
+  });
+  return !isSame(was, is);
 }
