@@ -103,6 +103,8 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
     log,
     endpointPort: endpointServer.port,
     apiForward,
+    // A machine that was told no other address has no others beside it.
+    underlayAddress: options.address.startsWith("127.") ? undefined : options.address,
   });
   starting.defer(() => dataplane.close());
 

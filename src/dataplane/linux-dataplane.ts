@@ -197,7 +197,7 @@ class LinuxDataplane implements NodeDataplane {
     this.#forgetLinks(possible);
     this.#applied.put(network, refusals);
     // Last, so that trouble between machines is none within this one.
-    await this.#overlays.apply(possible, this.#mtuBytes);
+    await this.#overlays.apply(possible);
     for (const refusal of refusals.values()) throw refusal;
   }
 

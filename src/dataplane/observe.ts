@@ -39,6 +39,13 @@ export async function observeMtuBytes(runner: CommandRunner): Promise<number> {
   return Math.min(mtu, MTU_BYTES_MAX);
 }
 
+/** What fits through the device that has this address of the host, at most 1500. */
+export async function observeMtuOf(runner: CommandRunner, address: string): Promise<number> {
+  const links = await runner.queryIp(undefined, ["-4", "address", "show", "to", address]);
+  const [link] = links as readonly LinkJson[];
+  return Math.min(link?.mtu ?? MTU_BYTES_MAX, MTU_BYTES_MAX);
+}
+
 /** The task links in the VPC namespaces that `observed` has, each with its namespace. */
 export async function observeInterfaceLinks(
   runner: CommandRunner,

@@ -4,6 +4,7 @@ import type { FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
 import type { CommandRunner } from "./commands.ts";
 import type { RouteJson } from "./host-routes.ts";
 import { type Names, OVERLAY_LINK } from "./names.ts";
+import { observeMtuOf } from "./observe.ts";
 import {
   NO_OVERLAY,
   type Overlay,
@@ -16,7 +17,7 @@ import {
 /** IANA: VXLAN. */
 export const VXLAN_UDP_PORT = 4789;
 /** RFC 7348 over IPv4: outer IP 20, UDP 8, VXLAN 8, inner Ethernet 14. */
-export const VXLAN_OVERHEAD_BYTES = 50;
+const VXLAN_OVERHEAD_BYTES = 50;
 
 export interface OverlaysDeps {
   readonly names: Names;
@@ -28,6 +29,8 @@ export interface OverlaysDeps {
 
 export class Overlays {
   readonly #deps: OverlaysDeps;
+  /** Of the device that the overlays' packets go through; undefined: look. */
+  #underlayMtuBytes: number | undefined;
   /** By VPC, as this process has last made or seen it. */
   readonly #seen = new Map<string, Overlay>();
 
@@ -35,14 +38,16 @@ export class Overlays {
     this.#deps = deps;
   }
 
-  /** Makes the overlays of the VPCs of `network`, which are there. `mtuBytes`: of the host's own way to the others. */
-  async apply(network: NodeNetwork, mtuBytes: number): Promise<void> {
+  /** Makes the overlays of the VPCs of `network`, which are there. */
+  async apply(network: NodeNetwork): Promise<void> {
     const { localAddress, names, runner, udpPort } = this.#deps;
     const ids = new Set(network.vpcs.map(({ vpcId }) => vpcId));
     // With its router, an overlay is gone too.
     for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
     if (localAddress === undefined) return;
-    const settings = { localAddress, udpPort, mtuBytes: mtuBytes - VXLAN_OVERHEAD_BYTES };
+    this.#underlayMtuBytes ??= await observeMtuOf(runner, localAddress);
+    const mtuBytes = this.#underlayMtuBytes - VXLAN_OVERHEAD_BYTES;
+    const settings = { localAddress, udpPort, mtuBytes };
     for (const vpc of network.vpcs) {
       const seen = this.#seen.get(vpc.vpcId) ?? (await this.#look(vpc));
       const wanted = wantedOverlay(network, vpc, settings);
@@ -55,6 +60,7 @@ export class Overlays {
   /** Looks again before the next change. */
   forget(): void {
     this.#seen.clear();
+    this.#underlayMtuBytes = undefined;
   }
 
   #look({ vpcId }: FeedVpc): Promise<Overlay> {

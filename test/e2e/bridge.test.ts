@@ -19,7 +19,7 @@ const skip = await skipReason();
 
 /** Fails unless the container finds itself at the metadata endpoint, and nothing where a cloud has the machine's. */
 const ASK_METADATA = `wget -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task" | grep -q "$TASK_FAMILY" || exit 3
-wget -q -T 2 -O - http://169.254.169.254/ && exit 4
+timeout 2 wget -q -O - http://169.254.169.254/ && exit 4
 exit 0`;
 
 describe("the bridge", { skip, concurrency: false }, () => {

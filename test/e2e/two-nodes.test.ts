@@ -42,14 +42,13 @@ describe("two machines", { skip, concurrency: false }, () => {
       lastStatus: string;
       stoppedReason?: string;
       availabilityZone: string;
-      containers: { networkInterfaces: { privateIpv4Address: string }[] }[];
+      containers: { exitCode?: number; networkInterfaces: { privateIpv4Address: string }[] }[];
     }[];
     failures: unknown[];
   }
 
-  /** A FARGATE task in the zone of one of the machines, once it runs: its address. */
-  async function runIn(zone: number, container: object): Promise<string> {
-    const family = `zone-${zone}`;
+  /** Starts a FARGATE task in the zone of one of the machines: its ARN. */
+  async function start(zone: number, container: object, family: string): Promise<string> {
     const definition = {
       family,
       networkMode: "awsvpc",
@@ -63,12 +62,37 @@ describe("two machines", { skip, concurrency: false }, () => {
     const run = ["run-task", "--launch-type", "FARGATE", "--task-definition", family];
     const { tasks, failures } = await aws<Tasks>(...run, "--network-configuration", subnets);
     assert.deepEqual(failures, []);
-    const arn = tasks[0]?.taskArn ?? "";
+    return tasks[0]?.taskArn ?? "";
+  }
+
+  const describeTask = async (arn: string): Promise<Tasks["tasks"][number] | undefined> =>
+    (await aws<Tasks>("describe-tasks", "--tasks", arn)).tasks[0];
+
+  /** A web server in the zone of one of the machines, once it runs: its address. */
+  async function runIn(zone: number, family = `zone-${zone}`): Promise<string> {
+    const arn = await start(zone, {}, family);
     return until(`${arn} runs`, async () => {
-      const [task] = (await aws<Tasks>("describe-tasks", "--tasks", arn)).tasks;
+      const task = await describeTask(arn);
       assert.notEqual(task?.lastStatus, "STOPPED", task?.stoppedReason);
       const address = task?.containers[0]?.networkInterfaces[0]?.privateIpv4Address;
       return task?.lastStatus === "RUNNING" && address;
+    });
+  }
+
+  /** The exit code of a shell script that runs as a task in the zone of one of the machines. */
+  async function runScript(zone: number, script: string): Promise<number | undefined> {
+    const arn = await start(zone, { entryPoint: ["sh", "-c"], command: [script] }, "script");
+    return until(`${arn} ends`, async () => {
+      const task = await describeTask(arn);
+      return task?.lastStatus === "STOPPED" && (task.containers[0]?.exitCode ?? -1);
+    });
+  }
+
+  function fetchFrom({ enter }: Host, address: string): Promise<string> {
+    const [program = "", ...words] = [...enter, "curl", "-s", "--max-time", "2"];
+    return until(`${address} answers`, async () => {
+      const { code, stdout } = await command(program, [...words, `http://${address}/`]);
+      return code === 0 && stdout;
     });
   }
 
@@ -109,20 +133,17 @@ describe("two machines", { skip, concurrency: false }, () => {
   });
 
   test("a task lands on the machine of its zone and answers there", async () => {
-    const address = await runIn(1, {});
-    const [program = "", ...enter] = host(1).enter;
-    const fetched = await until("it answers", async () => {
-      const { code, stdout } = await command(program, [
-        ...enter,
-        "curl",
-        "-s",
-        "--max-time",
-        "2",
-        `http://${address}/`,
-      ]);
-      return code === 0 && stdout;
-    });
-    assert.match(fetched, /hello/i);
+    assert.match(await fetchFrom(host(1), await runIn(1)), /hello/i);
+  });
+
+  test("tasks of one VPC on both machines reach each other, and each machine reaches both", async () => {
+    const addresses = [await runIn(0, "pair"), await runIn(1, "pair")];
+    for (const zone of [0, 1])
+      for (const address of addresses) assert.match(await fetchFrom(host(zone), address), /hello/i);
+    for (const zone of [0, 1]) {
+      const script = `timeout 5 wget -q -O - http://${addresses[1 - zone]}/ | grep -qi hello`;
+      assert.equal(await runScript(zone, script), 0);
+    }
   });
 
   test("a machine that starts again needs no token, and has its tasks", async () => {

@@ -223,15 +223,26 @@ function unfollowedFeed(
   records: SafetyChecker,
   machines: readonly SimMachine[],
 ): Unrest | undefined {
+  const all = records.list<NetworkInterface>("network-interfaces");
+  const idsOf = (enis: readonly NetworkInterface[]): string =>
+    enis
+      .map(({ interfaceId }) => interfaceId)
+      .toSorted()
+      .join();
   for (const { id, kernel } of machines) {
-    const told = records
-      .list<NetworkInterface>("network-interfaces")
-      .filter(({ ec2InstanceId }) => ec2InstanceId === id)
-      .map(({ interfaceId }) => interfaceId);
-    const made = [...kernel.interfaces];
-    if (told.toSorted().join() === made.toSorted().join()) continue;
-    const what = `${id} has interfaces ${made.join()} and should have ${told.join()}`;
-    return { invariant: "L3", what };
+    const lists = [
+      ["", all.filter(({ ec2InstanceId }) => ec2InstanceId === id), kernel.interfaces],
+      [
+        " elsewhere",
+        all.filter(({ ec2InstanceId }) => ec2InstanceId !== id),
+        kernel.remoteInterfaces,
+      ],
+    ] as const;
+    for (const [where, told, made] of lists) {
+      if (idsOf(told) === [...made].toSorted().join()) continue;
+      const what = `${id} has interfaces${where} ${[...made].join()} and should have ${idsOf(told)}`;
+      return { invariant: "L3", what };
+    }
   }
   return undefined;
 }

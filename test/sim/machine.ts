@@ -216,7 +216,7 @@ function agentConfig(
     region: REGION,
     ec2InstanceId: id,
     instanceType: "gantry.sim",
-    privateIp: "10.0.0.1",
+    privateIp: `10.0.0.${Number(id.slice("i-".length)) + 1}`,
     architecture: "x64",
     reservedPorts: [22],
     runtime: "runc",

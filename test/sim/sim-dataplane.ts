@@ -23,6 +23,8 @@ export class Kernel {
   readonly unclaimed: Set<string> = new Set();
   /** Ids of the interfaces that the feed has named. */
   readonly interfaces: Set<string> = new Set();
+  /** The same, on machines whose address it has named. */
+  readonly remoteInterfaces: Set<string> = new Set();
   /** The same, of containers on the bridge. */
   readonly unclaimedOnBridge: Set<string> = new Set();
   /** By container id: what it has of the machine's bridge network. */
@@ -32,6 +34,7 @@ export class Kernel {
     this.namespaces.clear();
     this.bridged.clear();
     this.interfaces.clear();
+    this.remoteInterfaces.clear();
     this.unclaimed.clear();
     this.unclaimedOnBridge.clear();
   }
@@ -78,7 +81,11 @@ export function createSimDataplane(deps: {
     try {
       await effects.command("apply", () => {
         kernel.interfaces.clear();
+        kernel.remoteInterfaces.clear();
+        const machines = new Set(network.peers.map((peer) => peer.ec2InstanceId));
         for (const { interfaceId } of network.interfaces) kernel.interfaces.add(interfaceId);
+        for (const { ec2InstanceId, interfaceId } of network.remoteInterfaces)
+          if (machines.has(ec2InstanceId)) kernel.remoteInterfaces.add(interfaceId);
       });
     } catch (error) {
       applied.recordFailure(String(error));
