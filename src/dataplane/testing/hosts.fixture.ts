@@ -174,8 +174,9 @@ export async function connected(
   work: () => Promise<void>,
 ): Promise<string> {
   const script = `exec 3<>/dev/tcp/${address}/${ECHO_PORT} || exit 1
-while read -t 0.05 -r line || [ $? -gt 128 ]; do
-  [ "$line" = end ] && echo ok && exit
+while :; do
+  read -t 0.05 -r
+  [ $? -gt 128 ] || { echo ok; exit; }
   echo ping >&3; read -t 5 -r answer <&3 || { echo broken; exit 1; }
 done`;
   const child = spawn("nsenter", [`--net=${namespace}`, "bash", "-c", script]);
@@ -183,11 +184,12 @@ done`;
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk.toString();
   });
+  const closed = once(child, "close");
   try {
     await work();
   } finally {
-    child.stdin.end("end\n");
-    if (child.exitCode === null) await once(child, "exit");
+    child.stdin.end();
+    await closed;
   }
   return output.trim();
 }
