@@ -3,7 +3,8 @@ import type { Clock } from "./clock.ts";
 /** A clock that only moves when told: for tests, where waiting would be slow and guessing flaky. */
 export class VirtualClock implements Clock {
   #now: number;
-  #sleepers: Sleeper[] = [];
+  /** In the order in which they began, which decides between those that are due together. */
+  readonly #sleepers = new Set<Sleeper>();
 
   constructor(now = 0) {
     this.#now = now;
@@ -15,7 +16,7 @@ export class VirtualClock implements Clock {
 
   /** How many sleeps have not ended. */
   get sleeperCount(): number {
-    return this.#sleepers.length;
+    return this.#sleepers.size;
   }
 
   /** When the earliest sleep ends (epoch milliseconds); undefined when nobody sleeps. */
@@ -27,12 +28,12 @@ export class VirtualClock implements Clock {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
       const end = (): void => {
-        this.#sleepers = this.#sleepers.filter((one) => one !== sleeper);
+        this.#sleepers.delete(sleeper);
         signal?.removeEventListener("abort", end);
         resolve();
       };
       const sleeper = { dueAt: this.#now + ms, end };
-      this.#sleepers.push(sleeper);
+      this.#sleepers.add(sleeper);
       signal?.addEventListener("abort", end, { once: true });
     });
   }

@@ -179,6 +179,10 @@ test("settings that make no sense are named with flag, variable and form, and ch
     [["--region", "Mars"], /--region \(GANTRY_REGION\) .* a region name/],
     [["--vpc-cidr", "10.0.0.0/8"], /--vpc-cidr \(GANTRY_VPC_CIDR\) .* \/16/],
     [["--task-retention", "10m"], /--task-retention \(GANTRY_TASK_RETENTION\) .* from 1h to 3650d/],
+    [
+      ["--node-loss-after", "5"],
+      /--node-loss-after \(GANTRY_NODE_LOSS_AFTER\) .* from 30s to 24h, or never/,
+    ],
     [["--log-level", "loud"], /--log-level .* debug, info, warn or error/],
     [["--endpoint-host", "a b"], /--endpoint-host .* host name or an IP address/],
     [["--tls", "on"], /--tls \(GANTRY_TLS\) is "on", but must be off, or generate/],
