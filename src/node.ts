@@ -194,6 +194,7 @@ async function removeContainersAndNetwork(place: NodePlace, directory: string): 
   stack.defer(() => containerd.stop());
   const runtime = stack.use(await connectRuntime(place));
   for (const { id } of await runtime.list()) await runtime.remove(id);
+  for (const key of await runtime.listTaskStorage()) await runtime.removeTaskStorage(key);
   await dataplane.removeAll();
 }
 
