@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, SetupError } from "../lib/errors.ts";
@@ -14,10 +15,11 @@ export interface Membership extends NodeKeys {
 /** The membership of a data directory; undefined when it has not joined. Throws SetupError when it is damaged. */
 export async function readMembership(dataDirectory: string): Promise<Membership | undefined> {
   const path = membershipPath(dataDirectory);
+  // A place that cannot be looked into is named by whoever opens the directory.
+  if (!existsSync(path)) return undefined;
   try {
     return JSON.parse(await readFile(path, "utf8")) as Membership;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new SetupError(
       `cannot read ${path}: ${messageOf(cause)}; restore it, or join anew with an empty data directory`,
       { cause },

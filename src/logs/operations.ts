@@ -26,7 +26,7 @@ import {
   untagLogGroup,
   untagResource,
 } from "./tags.ts";
-import { testMetricFilter } from "./test-metric-filter.ts";
+import { testMetricFilter } from "./try-pattern.ts";
 
 type LogsOperations = Operations<typeof import("@aws-sdk/client-cloudwatch-logs")>;
 
