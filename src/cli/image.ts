@@ -8,7 +8,7 @@ import { connectRuntime } from "../node.ts";
 import type { ImageSummary } from "../runtime/image-catalogue.ts";
 import { ImageError, type Runtime } from "../runtime/runtime.ts";
 import { neverStarted } from "./client-file.ts";
-import { readIdentity } from "./data-directory.ts";
+import { type Identity, readIdentity } from "./data-directory.ts";
 import { stderrLog } from "./foreground.ts";
 import { START_COMMAND } from "./program.ts";
 import { mebibytes, ProgressLine, progressText } from "./progress.ts";
@@ -31,8 +31,10 @@ export async function image(settings: Settings, words: readonly string[]): Promi
     const usage = ["gantry image", name, action?.needs].filter(Boolean).join(" ");
     throw new SetupError(`usage: ${usage}. See 'gantry image --help'.`);
   }
+  const identity = await readIdentity(settings.dataDirectory);
+  if (identity === undefined) throw neverStarted(settings.dataDirectory);
   if (action.needs === "FILE") await requireReadable(subject ?? "");
-  await using runtime = await connect(settings);
+  await using runtime = await connect(settings, identity);
   try {
     await action.run(runtime, subject ?? "");
     return 0;
@@ -52,10 +54,10 @@ async function requireReadable(file: string): Promise<void> {
   }
 }
 
-async function connect(settings: Settings): ReturnType<typeof connectRuntime> {
-  const { dataDirectory, images } = settings;
-  const identity = await readIdentity(dataDirectory);
-  if (identity === undefined) throw neverStarted(dataDirectory);
+async function connect(
+  { dataDirectory, images }: Settings,
+  identity: Identity,
+): ReturnType<typeof connectRuntime> {
   const directory = join(dataDirectory, "node");
   const log = stderrLog("warn");
   return connectRuntime({ directory, identity, images, clock: systemClock, log }).catch(
