@@ -65,7 +65,7 @@ export class LogShipper {
   /** Everything before it is shipped or given up. */
   #offset: number;
   #releasedOffset: number;
-  #endedAt: number | undefined;
+  #hasEnded = false;
 
   constructor(deps: LogShipperDeps) {
     this.#deps = deps;
@@ -76,7 +76,7 @@ export class LogShipper {
 
   /** Nothing more will be written to the file. */
   end(): void {
-    this.#endedAt ??= this.#deps.clock.now();
+    this.#hasEnded = true;
     this.#wake.notify();
   }
 
@@ -110,7 +110,7 @@ export class LogShipper {
       if (clock.now() >= dueAt) return batch;
       // Both before the read: growth or an end that comes during it must not be missed.
       const change = this.#wake.next();
-      const ended = this.#endedAt !== undefined;
+      const ended = this.#hasEnded;
       if (await reader.read()) continue;
       if (ended) {
         reader.finish();
@@ -130,6 +130,8 @@ export class LogShipper {
 
   async #ship(events: readonly LogEvent[], to: number, signal: AbortSignal): Promise<Outcome> {
     const { clock, log, random } = this.#deps;
+    // By what was waited, not by the clock: one that is set forward uses up no patience.
+    let triedMs = 0;
     for (let failures = 1; ; failures++) {
       try {
         const range = { from: this.#offset, to };
@@ -148,14 +150,16 @@ export class LogShipper {
           return { shipped: to };
         }
         const patienceMs = error instanceof ApiError ? REFUSED_AFTER_END_MS : AFTER_END_MS;
-        if (this.#endedAt !== undefined && clock.now() > this.#endedAt + patienceMs) {
+        if (triedMs > patienceMs) {
           log.error("gave up shipping the output of an ended container", fields);
           return "over";
         }
         if (failures === 1) log.warn("cannot ship output yet", fields);
         const dropped = await this.#findDrop(this.#deps.spoolBytesMax);
         if (dropped !== undefined) return { dropped };
-        await clock.sleep(backoffMs(RETRY_BACKOFF, failures, random), signal);
+        const pauseMs = backoffMs(RETRY_BACKOFF, failures, random);
+        if (this.#hasEnded) triedMs += pauseMs;
+        await clock.sleep(pauseMs, signal);
       }
     }
   }
