@@ -74,7 +74,7 @@ export function buildKey(
   owner: Pick<AccessKey, "accountId" | "principalArn" | "kind">,
 ): AccessKey {
   return {
-    accessKeyId: formatAccessKeyId("AKIA", deps.random.bytes(16)),
+    accessKeyId: formatAccessKeyId(deps.random.bytes(16)),
     secretAccessKey: formatSecretAccessKey(deps.random.bytes(30)),
     ...owner,
     status: "Active",

@@ -1,6 +1,6 @@
 import type { GetCallerIdentityResponse } from "@aws-sdk/client-sts";
 import type { Call, Operations, Principal, Service } from "../door/service.ts";
-import { type AccessKey, accessKeyKey } from "../iam/model/access-key.ts";
+import { type AccessKey, accessKeyKey, accountOfSessionKeyId } from "../iam/model/access-key.ts";
 import { ApiError } from "../lib/errors.ts";
 import { assumeRoleOperation } from "./assume-role.ts";
 import type { StsDeps } from "./deps.ts";
@@ -41,8 +41,7 @@ export function stsService(deps: StsDeps): Service {
       }),
     },
     GetAccessKeyInfo: {
-      support: "partial",
-      missing: "temporary keys",
+      support: "full",
       action: "sts:GetAccessKeyInfo",
       resources: () => ["*"],
       handle: async ({ AccessKeyId }) => ({
@@ -96,7 +95,8 @@ function decoded({ sessions }: StsDeps, encoded: string, { accountId }: Principa
 
 function accountOfKey({ cache }: StsDeps, accessKeyId: string): string {
   const key = cache.get(accessKeyKey(accessKeyId))?.value as AccessKey | undefined;
-  if (key !== undefined) return key.accountId;
+  const accountId = key?.accountId ?? accountOfSessionKeyId(accessKeyId);
+  if (accountId !== undefined) return accountId;
   throw validationError(`Access key ${accessKeyId} is not known here.`);
 }
 

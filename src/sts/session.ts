@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Identity } from "../door/authorize.ts";
-import { formatAccessKeyId, formatSecretAccessKey } from "../iam/model/access-key.ts";
+import { formatSecretAccessKey, formatSessionKeyId } from "../iam/model/access-key.ts";
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
@@ -51,7 +51,7 @@ export class Sessions {
   /** New credentials for a principal. Throws UnavailableError when the store cannot take a new sealing key. */
   async mintSession(request: SessionRequest): Promise<Session> {
     const { clock, random } = this.#deps;
-    const accessKeyId = formatAccessKeyId("ASIA", random.bytes(16));
+    const accessKeyId = formatSessionKeyId(request.principal.accountId, random.bytes(16));
     const secretAccessKey = formatSecretAccessKey(random.bytes(30));
     const durationSeconds = Math.min(request.durationSeconds, DURATION_SECONDS_MAX);
     const expiresAt = clock.now() + durationSeconds * 1000;

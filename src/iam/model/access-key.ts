@@ -47,9 +47,34 @@ export function machineOf(principal: { arn: string; kind: PrincipalKind }): stri
 /** RFC 4648 base32: the alphabet of AWS's key ids. */
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/** A key id from 16 random bytes: `AKIA…` lasts until withdrawn, `ASIA…` belongs to a session. */
-export function formatAccessKeyId(prefix: "AKIA" | "ASIA", random: Uint8Array): string {
-  return prefix + formatBase32(random.subarray(0, 16));
+/** A key id from 16 random bytes: `AKIA…` lasts until withdrawn. */
+export function formatAccessKeyId(random: Uint8Array): string {
+  return `AKIA${formatBase32(random.subarray(0, 16))}`;
+}
+
+/** Characters of a session's key id that hold its account, and as many random ones: 40 bits each. */
+const ACCOUNT_CHARACTERS = 8;
+
+/**
+ * A session's key id from 16 random bytes, `ASIA…`. Nothing remembers sessions, so the id itself says whose it is; what
+ * nobody may guess is the secret.
+ */
+export function formatSessionKeyId(accountId: string, random: Uint8Array): string {
+  let rest = Number(accountId);
+  let account = "";
+  for (let i = 0; i < ACCOUNT_CHARACTERS; i++) {
+    account = BASE32.charAt(rest % 32) + account;
+    rest = Math.floor(rest / 32);
+  }
+  return `ASIA${account}${formatBase32(random.subarray(ACCOUNT_CHARACTERS, 16))}`;
+}
+
+/** The account that a session's key id names; undefined for what is none. */
+export function accountOfSessionKeyId(accessKeyId: string): string | undefined {
+  const [, account] = /^ASIA([A-Z2-7]{8})[A-Z2-7]{8}$/.exec(accessKeyId) ?? [];
+  if (account === undefined) return undefined;
+  const number = [...account].reduce((sum, letter) => sum * 32 + BASE32.indexOf(letter), 0);
+  return number < 1e12 ? String(number).padStart(12, "0") : undefined;
 }
 
 /** A character for each byte. */

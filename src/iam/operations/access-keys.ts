@@ -46,7 +46,7 @@ export async function createAccessKey(
       throw quotaExceeded("AccessKeysPerUser", ACCESS_KEYS_PER_USER_MAX);
     }
     const made: AccessKey = {
-      accessKeyId: formatAccessKeyId("AKIA", deps.random.bytes(16)),
+      accessKeyId: formatAccessKeyId(deps.random.bytes(16)),
       secretAccessKey: formatSecretAccessKey(deps.random.bytes(30)),
       accountId,
       principalArn: userArn(user),
