@@ -1,3 +1,4 @@
+import { rowsOf } from "../door/row.ts";
 import type { Call, Operations, Service } from "../door/service.ts";
 import type { SsmDeps } from "./deps.ts";
 import { describeParameters, labelParameterVersion, unlabelParameterVersion } from "./describe.ts";
@@ -17,41 +18,42 @@ type SsmOperations = Operations<typeof import("@aws-sdk/client-ssm")>;
 
 /** Systems Manager as the door serves it: Parameter Store. */
 export function ssmService(deps: SsmDeps): Service {
+  const row = rowsOf("ssm", deps);
   const operations: SsmOperations = {
-    PutParameter: row(deps, "PutParameter", putParameter, {
+    PutParameter: row("PutParameter", putParameter, {
       resources: byName,
       missing:
         "Policies, DataType other than text; KeyId is kept and shown, a SecureString is sealed with the server's own key",
     }),
-    GetParameter: row(deps, "GetParameter", getParameter, { resources: byName }),
-    GetParameters: row(deps, "GetParameters", getParameters, { resources: byNames }),
-    GetParametersByPath: row(deps, "GetParametersByPath", getParametersByPath, {
+    GetParameter: row("GetParameter", getParameter, { resources: byName }),
+    GetParameters: row("GetParameters", getParameters, { resources: byNames }),
+    GetParametersByPath: row("GetParametersByPath", getParametersByPath, {
       resources: ({ Path }, call) => resourceOf(Path, call),
     }),
-    GetParameterHistory: row(deps, "GetParameterHistory", getParameterHistory, {
+    GetParameterHistory: row("GetParameterHistory", getParameterHistory, {
       resources: byName,
     }),
-    DeleteParameter: row(deps, "DeleteParameter", deleteParameter, { resources: byName }),
-    DeleteParameters: row(deps, "DeleteParameters", deleteParameters, { resources: byNames }),
-    DescribeParameters: row(deps, "DescribeParameters", describeParameters, {
+    DeleteParameter: row("DeleteParameter", deleteParameter, { resources: byName }),
+    DeleteParameters: row("DeleteParameters", deleteParameters, { resources: byNames }),
+    DescribeParameters: row("DescribeParameters", describeParameters, {
       resources: () => ["*"],
       missing: "Shared",
     }),
-    LabelParameterVersion: row(deps, "LabelParameterVersion", labelParameterVersion, {
+    LabelParameterVersion: row("LabelParameterVersion", labelParameterVersion, {
       resources: byName,
     }),
-    UnlabelParameterVersion: row(deps, "UnlabelParameterVersion", unlabelParameterVersion, {
+    UnlabelParameterVersion: row("UnlabelParameterVersion", unlabelParameterVersion, {
       resources: byName,
     }),
-    AddTagsToResource: row(deps, "AddTagsToResource", addTagsToResource, {
+    AddTagsToResource: row("AddTagsToResource", addTagsToResource, {
       resources: byResourceId,
       missing: "resources other than parameters",
     }),
-    RemoveTagsFromResource: row(deps, "RemoveTagsFromResource", removeTagsFromResource, {
+    RemoveTagsFromResource: row("RemoveTagsFromResource", removeTagsFromResource, {
       resources: byResourceId,
       missing: "resources other than parameters",
     }),
-    ListTagsForResource: row(deps, "ListTagsForResource", listTagsForResource, {
+    ListTagsForResource: row("ListTagsForResource", listTagsForResource, {
       resources: byResourceId,
       missing: "resources other than parameters",
     }),
@@ -73,24 +75,4 @@ function byResourceId(
   call: Call,
 ): readonly string[] {
   return resourceOf(ResourceId, call);
-}
-
-function row<I, O>(
-  deps: SsmDeps,
-  action: string,
-  handle: (deps: SsmDeps, input: I, call: Call) => Promise<O>,
-  about: {
-    readonly resources: (input: I, call: Call) => readonly string[];
-    readonly missing?: string;
-  },
-) {
-  const { missing, resources } = about;
-  return {
-    ...(missing === undefined
-      ? { support: "full" as const }
-      : { support: "partial" as const, missing }),
-    action: `ssm:${action}`,
-    resources,
-    handle: (input: I, call: Call) => handle(deps, input, call),
-  };
 }
