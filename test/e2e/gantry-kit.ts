@@ -30,6 +30,9 @@ export async function skipReason(): Promise<string | false> {
   return failed.map((check) => `${check.name}: ${check.problem ?? "failed"}`).join("; ");
 }
 
+/** Chosen: what a task may take to start or to fail on a busy machine. */
+const TASK_MS_MAX = 90_000;
+
 export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
@@ -224,7 +227,7 @@ export class GantryKit {
   /** Waits until the task's lastStatus is `status` and returns it. Fails at once if it is STOPPED instead. */
   async taskIs(cluster: string, arn: string | undefined, status: string): Promise<Task> {
     assert.ok(arn !== undefined, "no task was started");
-    return until(`${arn} is ${status}`, async () => {
+    const look = async (): Promise<Task | undefined> => {
       const { tasks } = await this.ecs.send(new DescribeTasksCommand({ cluster, tasks: [arn] }));
       const task = tasks?.[0];
       if (task?.lastStatus === status) return task;
@@ -234,7 +237,9 @@ export class GantryKit {
         );
       }
       return undefined;
-    });
+    };
+    // An agent tries a registry that does not answer for half a minute.
+    return until(`${arn} is ${status}`, look, TASK_MS_MAX);
   }
 
   /** Stops everything, removes the directory, and fails if anything is left of this system. */
