@@ -85,5 +85,9 @@ test("aws logs tail --follow prints each event once, as it comes", { skip }, asy
     if (line.endsWith("three")) child.kill("SIGINT");
   }
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-  assert.deepEqual(lines, ["one", "two", "three"]);
+  // An interrupted CLI ends its output with an empty line, if it still comes to that.
+  assert.deepEqual(
+    lines.filter((line) => line !== ""),
+    ["one", "two", "three"],
+  );
 });
