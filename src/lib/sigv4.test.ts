@@ -126,11 +126,12 @@ test("timestamps go there and back, and what is none is refused", () => {
   }
 });
 
-test("a plus sign in a query is a plus sign, a broken escape stays as it is", () => {
-  assert.deepEqual(parseQuery("a=1+2&b=%20&c&d=%zz"), [
-    ["a", "1+2"],
+test("a plus sign in a query is a space, a broken escape stays as it is", () => {
+  assert.deepEqual(parseQuery("a=1+2&b=%20&c&d=%zz&e=%2B"), [
+    ["a", "1 2"],
     ["b", " "],
     ["c", ""],
     ["d", "%zz"],
+    ["e", "+"],
   ]);
 });

@@ -158,7 +158,10 @@ export function parseAmzTimestamp(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** The decoded name-value pairs of a query string, in order. `+` is a plus sign: SigV4 sends spaces as `%20`. */
+/**
+ * The decoded name-value pairs of a query string, in order. `+` is a space: who writes queries as forms (Go's `url.Values`, and
+ * with it the ECS agent) sends one so, and signs it as the `%20` of SigV4. A plus sign is sent as `%2B` by everybody.
+ */
 export function parseQuery(query: string): [name: string, value: string][] {
   if (query === "") return [];
   return query.split("&").map((pair) => {
@@ -216,11 +219,12 @@ function hmacKey(secret: Uint8Array): SigningKey {
 }
 
 function decodePercent(text: string): string {
-  if (!text.includes("%")) return text;
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
+  if (!spaced.includes("%")) return spaced;
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(spaced);
   } catch {
     // Not UTF-8: kept as it is. The signature then covers the text with its percent signs encoded.
-    return text;
+    return spaced;
   }
 }

@@ -39,6 +39,7 @@ export interface PayloadMessage {
   readonly clusterArn: string;
   readonly containerInstanceArn: string;
   readonly messageId: string;
+  /** Of 32 bits: the published agent's newer versions read no more. */
   readonly seqNum: number;
   readonly generatedAt: number;
   readonly tasks: readonly PayloadTask[];
@@ -63,7 +64,7 @@ export interface TaskManifestMessage {
   readonly clusterArn: string;
   readonly containerInstanceArn: string;
   readonly generatedAt: number;
-  /** Same counter as `seqNum` of payloads; the agent discards a manifest that is not newer. */
+  /** Of 64 bits. The agent discards a manifest that is not above every `timeline` and `seqNum` that it has seen. */
   readonly timeline: number;
   readonly tasks: readonly ManifestTask[];
 }

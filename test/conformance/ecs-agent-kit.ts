@@ -3,12 +3,19 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import type { TestDoor } from "../door-kit.ts";
+import { checkServerMessage } from "./ecs-agent-model.ts";
+import { encodeQuery, signedHandshake, telemetryFrame } from "./ecs-agent-wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface Frame {
   readonly type: string;
   readonly message: Json;
+}
+
+export interface AgentTelemetry {
+  publish(type: string, message: object): Promise<string>;
+  close(): void;
 }
 
 const DOCKER_APIS = [
@@ -77,6 +84,7 @@ export class EcsAgent {
   readonly frames: Frame[] = [];
   #socket: WebSocket | undefined;
   #onFrame: () => void = () => undefined;
+  #unreadable: Error | undefined;
 
   constructor(door: TestDoor, options: { readonly hasTaskEni?: boolean } = {}) {
     this.#door = door;
@@ -141,7 +149,7 @@ export class EcsAgent {
   /** The ACS websocket, with the query of §2.1. Rejects with the status and body of a refusal. */
   async connect(options: { readonly sendCredentials: boolean }): Promise<void> {
     const { acs } = await this.discover();
-    const query = queryOf({
+    const query = encodeQuery({
       agentHash: "a8b3e7d3",
       agentVersion: "1.105.1",
       clusterArn: "lab",
@@ -152,26 +160,50 @@ export class EcsAgent {
       seqNum: "1",
     });
     this.frames.length = 0;
-    this.#socket = await this.#open(`${acs}?${query}`, (text) => {
-      this.frames.push(JSON.parse(text) as Frame);
-      this.#onFrame();
-    });
+    this.#socket = await this.#open(`${acs}?${query}`, (text) => this.#read(text));
   }
 
-  async connectTcs(onText: (text: string) => void): Promise<WebSocket> {
+  /** As the agent's decoder does; what that would drop fails whoever waits for a frame. */
+  #read(text: string): void {
+    const frame = JSON.parse(text) as Frame;
+    try {
+      checkServerMessage(frame.type, frame.message);
+      this.frames.push(frame);
+    } catch (error) {
+      this.#unreadable ??= error as Error;
+    }
+    this.#onFrame();
+  }
+
+  /** The TCS websocket. `publish` sends a frame and returns the type of what acknowledges it. */
+  async connectTcs(): Promise<AgentTelemetry> {
     const { tcs } = await this.discover();
-    const query = queryOf({
+    const query = encodeQuery({
       agentHash: "a8b3e7d3",
       agentVersion: "1.105.1",
       cluster: "lab",
       containerInstance: this.arn,
       dockerVersion: "20.10.24+dfsg1",
     });
-    return this.#open(`${tcs}?${query}`, onText);
+    const path = `${tcs}?${query}`;
+    const { url } = signedHandshake(this.#door.url, path);
+    let onAnswer: (text: string) => void = () => undefined;
+    const socket = await this.#open(path, (text) => {
+      if (JSON.parse(text).type !== "HeartbeatMessage") onAnswer(text);
+    });
+    return {
+      publish: async (type, message) => {
+        const { promise, resolve } = Promise.withResolvers<string>();
+        onAnswer = resolve;
+        socket.send(telemetryFrame(url, { type, message }));
+        return JSON.parse(await promise).type;
+      },
+      close: () => socket.close(),
+    };
   }
 
   async #open(path: string, onText: (text: string) => void): Promise<WebSocket> {
-    const { url, headers } = this.#door.handshake(path);
+    const { url, headers } = signedHandshake(this.#door.url, path);
     const socket = new WebSocket(url, { headers });
     // From the start: the first frames may come with the answer to the handshake.
     socket.on("message", (data, isBinary) => {
@@ -192,6 +224,7 @@ export class EcsAgent {
   /** The next frame of a type that `isIt` is true of, of those that came or will come on this connection. */
   async frame(type: string, isIt: (message: Json) => boolean = () => true): Promise<Json> {
     for (;;) {
+      if (this.#unreadable) throw this.#unreadable;
       const found = this.frames.find((frame) => frame.type === type && isIt(frame.message));
       if (found) return found.message;
       await new Promise<void>((resolve) => {
@@ -234,9 +267,3 @@ const IDENTITY_DOCUMENT = JSON.stringify({
   availabilityZone: "us-east-1a",
   privateIp: "10.0.0.5",
 });
-
-function queryOf(parameters: Readonly<Record<string, string>>): string {
-  return Object.entries(parameters)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join("&");
-}

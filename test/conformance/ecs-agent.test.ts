@@ -367,26 +367,65 @@ describe("the unmodified ECS agent", () => {
 
   test("is served on TCS, whose frames begin with a signature", async () => {
     await withAgent({}, async (agent) => {
-      const { promise: answered, resolve } = Promise.withResolvers<string>();
-      const socket = await agent.connectTcs((text) => {
-        if (JSON.parse(text).type !== "HeartbeatMessage") resolve(text);
+      const arn = await run();
+      agent.acknowledge(await agent.frame("PayloadMessage"));
+      await agent.submit(arn, {
+        status: "RUNNING",
+        containers: [{ containerName: "web", runtimeId: "3a3f", status: "RUNNING" }],
       });
-      const body = JSON.stringify({
-        type: "PublishMetricsRequest",
-        message: {
-          metadata: {
-            cluster: "lab",
-            containerInstance: agent.arn,
-            messageId: "m",
-            idle: true,
-            fin: true,
-          },
-          timestamp: 1_795_376_253.9,
-        },
-      });
-      socket.send(`Authorization: AWS4-HMAC-SHA256 x\r\nHost: h\r\nX-Amz-Date: d\r\n\r\n${body}`);
-      assert.equal(JSON.parse(await answered).type, "AckPublishMetric");
-      socket.close();
+      const telemetry = await agent.connectTcs();
+      const metadata = { cluster: "lab", containerInstance: agent.arn, messageId: "m", fin: true };
+      const timestamp = 1_795_376_253.9;
+      const task = { taskArn: arn, taskDefinitionFamily: "web", taskDefinitionVersion: "1" };
+      const gauge = { min: 0.25, max: 1.5, sampleCount: 20, sum: 12.5 };
+      const counter = { ...gauge, min: 0, overflowMin: 0, overflowMax: 0, overflowSum: 0 };
+      assert.equal(
+        await telemetry.publish("PublishMetricsRequest", {
+          metadata: { ...metadata, idle: false },
+          timestamp,
+          instanceMetrics: { storage: { rootFilesystem: 41.2, dataFilesystem: 41.2 } },
+          taskMetrics: [
+            {
+              ...task,
+              containerMetrics: [
+                {
+                  containerName: "web",
+                  cpuStatsSet: gauge,
+                  memoryStatsSet: gauge,
+                  networkStatsSet: {
+                    ...{ rxBytes: counter, rxDropped: counter, rxErrors: counter },
+                    ...{ rxPackets: counter, txBytes: counter, txDropped: counter },
+                    ...{ txErrors: counter, txPackets: counter },
+                    ...{ rxBytesPerSecond: gauge, txBytesPerSecond: gauge },
+                  },
+                  storageStatsSet: { readSizeBytes: counter, writeSizeBytes: counter },
+                  restartStatsSet: { restartCount: 0 },
+                },
+              ],
+            },
+          ],
+        }),
+        "AckPublishMetric",
+      );
+      const container = { containerName: "web", healthStatus: "HEALTHY", statusSince: timestamp };
+      assert.equal(
+        await telemetry.publish("PublishHealthRequest", {
+          metadata,
+          timestamp,
+          tasks: [{ ...task, containers: [container] }],
+        }),
+        "AckPublishHealth",
+      );
+      const status = { status: "OK", lastUpdated: timestamp, lastStatusChange: timestamp };
+      assert.equal(
+        await telemetry.publish("PublishInstanceStatusRequest", {
+          metadata: { cluster: "lab", containerInstance: agent.arn, requestId: "r" },
+          timestamp,
+          statuses: [{ type: "ContainerRuntime", ...status }],
+        }),
+        "AckPublishInstanceStatus",
+      );
+      telemetry.close();
     });
   });
 });

@@ -1,22 +1,32 @@
 import type { Task } from "../model/task.ts";
 import type { MintedCredentials, RoleType } from "./task-credentials.ts";
 
+/** The agent reads a payload's number into 32 bits, a manifest's into 64. */
+const SEQ_NUM_MAX = 2 ** 31 - 1;
+
 /**
  * What one container instance has been told and has acknowledged. It outlives the instance's connections (an agent
  * reconnects every half hour) but not the server: after a restart everything is told again, which agents expect.
  */
 export class DeliveryLedger {
   #lastSeqNum = 0;
+  #lastTimeline = 0;
   readonly #acknowledged = new Map<string, Task["desiredStatus"]>();
   readonly #credentials = new Map<string, MintedCredentials & { isHeld: boolean }>();
 
-  /**
-   * A number greater than all before it, of payloads and manifests alike: the agent keeps the greatest it has seen,
-   * through restarts of its own and of ours, and discards a manifest that is not above. Hence the clock as its floor.
-   */
-  nextSeqNum(now: number): number {
-    this.#lastSeqNum = Math.max(this.#lastSeqNum + 1, now);
+  /** Of a payload. Agents only keep the greatest of these and of manifests' numbers, which are far above. */
+  nextSeqNum(): number {
+    this.#lastSeqNum = (this.#lastSeqNum % SEQ_NUM_MAX) + 1;
     return this.#lastSeqNum;
+  }
+
+  /**
+   * Of a manifest: greater than every number before it. The agent keeps the greatest it has seen, through restarts of its own
+   * and of ours, and discards a manifest that is not above. Hence the clock as its floor.
+   */
+  nextTimeline(now: number): number {
+    this.#lastTimeline = Math.max(this.#lastTimeline + 1, now);
+    return this.#lastTimeline;
   }
 
   /** A new agent process may have lost what the old one acknowledged, and has lost all credentials. */

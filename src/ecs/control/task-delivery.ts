@@ -254,7 +254,7 @@ export class TaskDelivery {
       message: {
         ...this.#arns,
         messageId,
-        seqNum: this.#ledger.nextSeqNum(now),
+        seqNum: this.#ledger.nextSeqNum(),
         generatedAt: now,
         // One task per message, so that an acknowledgement is about exactly one.
         tasks: [payload],
@@ -331,7 +331,7 @@ export class TaskDelivery {
         ...this.#arns,
         messageId: this.#deps.random.uuid(),
         generatedAt: now,
-        timeline: this.#ledger.nextSeqNum(now),
+        timeline: this.#ledger.nextTimeline(now),
         tasks,
       },
     });
