@@ -77,6 +77,11 @@ const TASK_ENI_ATTRIBUTES: readonly Json[] = [
   { name: "ecs.capability.task-eni-block-instance-metadata" },
 ];
 
+export interface EcsAgentOptions {
+  /** It is not external and runs with ECS_ENABLE_TASK_ENI. */
+  readonly hasTaskEni?: boolean;
+}
+
 export class EcsAgent {
   readonly #door: TestDoor;
   readonly #hasTaskEni: boolean;
@@ -86,7 +91,7 @@ export class EcsAgent {
   #onFrame: () => void = () => undefined;
   #unreadable: Error | undefined;
 
-  constructor(door: TestDoor, options: { readonly hasTaskEni?: boolean } = {}) {
+  constructor(door: TestDoor, options: EcsAgentOptions = {}) {
     this.#door = door;
     this.#hasTaskEni = options.hasTaskEni ?? false;
   }

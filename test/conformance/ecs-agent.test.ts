@@ -2,33 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
-  CreateClusterCommand,
   DeregisterContainerInstanceCommand,
   DescribeContainerInstancesCommand,
-  DescribeTasksCommand,
-  RegisterTaskDefinitionCommand,
-  RunTaskCommand,
-  type RunTaskCommandInput,
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
-import { ec2Indexes } from "../../src/ec2/indexes.ts";
-import {
-  openWorld,
-  settle,
-  type World,
-  writeNetwork,
-} from "../../src/ecs/control/control.fixture.ts";
-import { createDispatcher } from "../../src/ecs/control/dispatcher.ts";
-import { createInstancesController } from "../../src/ecs/control/instances.ts";
-import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
-import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
-import { ecsService } from "../../src/ecs/operations/table.ts";
-import { iamIndexes } from "../../src/iam/indexes.ts";
-import { writeRole } from "../../src/iam/model/role.fixture.ts";
-import { runController } from "../../src/store/controller.ts";
-import { Sessions } from "../../src/sts/session.ts";
-import { ACCOUNT_ID, startDoor, type TestDoor } from "../door-kit.ts";
+import { settle } from "../../src/ecs/control/control.fixture.ts";
+import type { TestDoor } from "../door-kit.ts";
 import { EcsAgent } from "./ecs-agent-kit.ts";
+import { type Lab, openLab, ROLE } from "./ecs-agent-lab.ts";
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
   return (value ?? {}) as Readonly<Record<string, string>>;
@@ -38,114 +19,15 @@ function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return (value ?? []) as readonly Readonly<Record<string, unknown>>[];
 }
 
-const ROLE = `arn:aws:iam::${ACCOUNT_ID}:role/app`;
-
 describe("the unmodified ECS agent", () => {
-  let world: World;
+  let lab: Lab;
   let door: TestDoor;
 
   before(async () => {
-    world = await openWorld({ ...ec2Indexes, ...iamIndexes });
-    const dispatcher = createDispatcher({ ...world, minter: new Sessions(world) });
-    world.run((signal) => dispatcher.run(signal));
-    const limits = { lossAfterMs: undefined, retentionMs: 3_600_000 };
-    for (const controller of [
-      createNetworkInterfacesController(world),
-      createInstancesController(world, limits),
-    ]) {
-      world.run((signal) => runController(controller, world, signal));
-    }
-    door = await startDoor({
-      services: [ecsService(world, ecsAgentOperations(world))],
-      upgrades: dispatcher.routes,
-    });
-    await world.put(
-      writeRole({ accountId: ACCOUNT_ID, roleName: "app" }),
-      ...writeNetwork().map(({ key, value }) => ({
-        key: key.replace("111111111111", ACCOUNT_ID),
-        value: { ...(value as object), accountId: ACCOUNT_ID },
-      })),
-    );
-    await door.ecs.send(new CreateClusterCommand({ clusterName: "lab" }));
-    await door.ecs.send(
-      new RegisterTaskDefinitionCommand({
-        family: "web",
-        taskRoleArn: ROLE,
-        containerDefinitions: [
-          { name: "init", image: "lab/busybox:1", essential: false, memory: 32, command: ["true"] },
-          {
-            name: "web",
-            image: "lab/busybox:1",
-            memory: 64,
-            environment: [{ name: "FOO", value: "bar" }],
-            dependsOn: [{ containerName: "init", condition: "SUCCESS" }],
-            portMappings: [
-              { containerPort: 80 },
-              { containerPort: 81, hostPort: 18081, protocol: "udp" },
-            ],
-            healthCheck: { command: ["CMD-SHELL", "true"], interval: 5 },
-          },
-        ],
-      }),
-    );
-    await door.ecs.send(
-      new RegisterTaskDefinitionCommand({
-        family: "vpc",
-        networkMode: "awsvpc",
-        containerDefinitions: [
-          {
-            name: "web",
-            image: "lab/busybox:1",
-            memory: 64,
-            portMappings: [{ containerPort: 80 }],
-          },
-        ],
-      }),
-    );
+    lab = await openLab();
+    ({ door } = lab);
   });
-  after(async () => {
-    await door[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
-  });
-
-  async function run(input: Partial<RunTaskCommandInput> = {}): Promise<string> {
-    const { tasks, failures } = await door.ecs.send(
-      new RunTaskCommand({ cluster: "lab", taskDefinition: "web", ...input }),
-    );
-    assert.deepEqual(failures, []);
-    await settle();
-    return tasks?.[0]?.taskArn ?? "";
-  }
-
-  async function taskOf(arn: string) {
-    const { tasks } = await door.ecs.send(
-      new DescribeTasksCommand({ cluster: "lab", tasks: [arn] }),
-    );
-    return tasks?.[0] ?? assert.fail();
-  }
-
-  /** An agent that has registered and is connected, out of service when the test is over. */
-  async function withAgent(
-    options: { readonly hasTaskEni?: boolean },
-    use: (agent: EcsAgent) => Promise<void>,
-  ): Promise<void> {
-    const agent = new EcsAgent(door, options);
-    await agent.register();
-    await agent.connect({ sendCredentials: true });
-    await agent.frame("TaskManifestMessage");
-    try {
-      await use(agent);
-    } finally {
-      await agent.disconnect();
-      await door.ecs.send(
-        new DeregisterContainerInstanceCommand({
-          cluster: "lab",
-          containerInstance: agent.arn,
-          force: true,
-        }),
-      );
-    }
-  }
+  after(() => lab[Symbol.asyncDispose]());
 
   const tasksIn = (message: { readonly tasks?: unknown }): ReturnType<typeof listOf> =>
     listOf(message.tasks);
@@ -181,8 +63,8 @@ describe("the unmodified ECS agent", () => {
   });
 
   test("runs a bridge task: credentials, duplicate containers in one report, ports, the stop", async () => {
-    await withAgent({}, async (agent) => {
-      const arn = await run();
+    await lab.withAgent({}, async (agent) => {
+      const arn = await lab.run();
       const payload = await agent.frame("PayloadMessage");
       const [task, ...others] = tasksIn(payload);
       assert.deepEqual([task?.arn, others.length, task?.overrides], [arn, 0, "{}"]);
@@ -210,7 +92,7 @@ describe("the unmodified ECS agent", () => {
         containers: [{ containerName: "web", status: "PENDING", imageDigest: "sha256:00" }],
         pullStartedAt: 1_795_376_253.949,
       });
-      assert.equal((await taskOf(arn)).lastStatus, "PENDING");
+      assert.equal((await lab.taskOf(arn)).lastStatus, "PENDING");
       await agent.submit(arn, {
         status: "RUNNING",
         containers: [
@@ -227,7 +109,7 @@ describe("the unmodified ECS agent", () => {
           },
         ],
       });
-      const running = await taskOf(arn);
+      const running = await lab.taskOf(arn);
       assert.equal(running.lastStatus, "RUNNING");
       const shown = running.containers?.map((one) => [one.name, one.lastStatus, one.exitCode]);
       assert.deepEqual(shown, [
@@ -248,7 +130,7 @@ describe("the unmodified ECS agent", () => {
         containers: [{ containerName: "web", runtimeId: "3a3f", status: "STOPPED", exitCode: 137 }],
         executionStoppedAt: 1_795_376_314.39,
       });
-      const stopped = await taskOf(arn);
+      const stopped = await lab.taskOf(arn);
       assert.deepEqual(
         [stopped.lastStatus, stopped.stopCode, stopped.containers?.[1]?.exitCode],
         ["STOPPED", "UserInitiated", 137],
@@ -257,8 +139,8 @@ describe("the unmodified ECS agent", () => {
   });
 
   test("gets its credentials again after a restart, under the same id, and what it has not acknowledged", async () => {
-    await withAgent({}, async (agent) => {
-      const arn = await run();
+    await lab.withAgent({}, async (agent) => {
+      const arn = await lab.run();
       const payload = await agent.frame("PayloadMessage");
       const { credentialsId } = textsOf(tasksIn(payload)[0]?.roleCredentials);
       await agent.submit(arn, {
@@ -300,8 +182,8 @@ describe("the unmodified ECS agent", () => {
   });
 
   test("may refuse a task, which then has failed to start and is not sent again", async () => {
-    await withAgent({}, async (agent) => {
-      const arn = await run();
+    await lab.withAgent({}, async (agent) => {
+      const arn = await lab.run();
       const payload = await agent.frame("PayloadMessage");
       agent.say("NackRequest", {
         cluster: payload.clusterArn,
@@ -311,7 +193,7 @@ describe("the unmodified ECS agent", () => {
       });
       const reason = "UnrecogniedTaskError: Error loading task - json: cannot unmarshal";
       await agent.submit(arn, { status: "STOPPED", reason, containers: [] });
-      const { lastStatus, stopCode, stoppedReason } = await taskOf(arn);
+      const { lastStatus, stopCode, stoppedReason } = await lab.taskOf(arn);
       assert.deepEqual(
         [lastStatus, stopCode, stoppedReason],
         ["STOPPED", "TaskFailedToStart", reason],
@@ -328,8 +210,8 @@ describe("the unmodified ECS agent", () => {
   });
 
   test("gets the interface of an awsvpc task as the one object that works, and no ports", async () => {
-    await withAgent({ hasTaskEni: true }, async (agent) => {
-      const arn = await run({
+    await lab.withAgent({ hasTaskEni: true }, async (agent) => {
+      const arn = await lab.run({
         taskDefinition: "vpc",
         networkConfiguration: { awsvpcConfiguration: { subnets: ["subnet-1"] } },
       });
@@ -340,7 +222,7 @@ describe("the unmodified ECS agent", () => {
       assert.deepEqual(container?.portMappings, []);
       const { hostConfig } = textsOf(container?.dockerConfig);
       assert.equal(JSON.parse(hostConfig ?? "").NetworkMode, "awsvpc");
-      const { attachments } = await taskOf(arn);
+      const { attachments } = await lab.taskOf(arn);
       const details = new Map(attachments?.[0]?.details?.map(({ name, value }) => [name, value]));
       const address = details.get("privateIPv4Address");
       assert.deepEqual(task?.elasticNetworkInterfaces, [
@@ -366,8 +248,8 @@ describe("the unmodified ECS agent", () => {
   });
 
   test("is served on TCS, whose frames begin with a signature", async () => {
-    await withAgent({}, async (agent) => {
-      const arn = await run();
+    await lab.withAgent({}, async (agent) => {
+      const arn = await lab.run();
       agent.acknowledge(await agent.frame("PayloadMessage"));
       await agent.submit(arn, {
         status: "RUNNING",
