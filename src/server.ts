@@ -3,10 +3,8 @@ import { join } from "node:path";
 import type { Settings } from "./config.ts";
 import { createGateway } from "./door/gateway.ts";
 import { serveHttp } from "./door/http.ts";
-import type { Service } from "./door/service.ts";
 import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
 import { ec2Indexes } from "./ec2/indexes.ts";
-import { ec2Service } from "./ec2/operations.ts";
 import type { EcsDeps } from "./ecs/control/deps.ts";
 import { createDispatcher } from "./ecs/control/dispatcher.ts";
 import { ensureFleetCluster } from "./ecs/control/fleet.ts";
@@ -19,15 +17,12 @@ import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
 import { TelemetryBook } from "./ecs/control/telemetry-book.ts";
 import { FLEET_ACCOUNT_ID } from "./ecs/model/keys.ts";
-import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
-import { ecsService } from "./ecs/operations/table.ts";
-import { type Access, createAccess } from "./iam/access.ts";
+import { createAccess } from "./iam/access.ts";
 import { createNodeKey, ensureRootKey } from "./iam/access-keys.ts";
-import { createIam, type Iam } from "./iam/create-iam.ts";
+import { createIam } from "./iam/create-iam.ts";
 import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
 import { nodeJoinRoutes } from "./iam/node-join.ts";
-import { withServiceLinkedRole } from "./iam/on-demand-role.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import { openMasterKey } from "./lib/master-key.ts";
@@ -35,19 +30,14 @@ import type { Random } from "./lib/random.ts";
 import { Sealer } from "./lib/sealer.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { logsIndexes } from "./logs/indexes.ts";
-import { logsService } from "./logs/operations.ts";
 import { runLogReaper } from "./logs/reaper.ts";
-import { secretsService } from "./secrets/operations.ts";
 import { createSecretReaper } from "./secrets/reaper.ts";
-import { ssmService } from "./ssm/operations.ts";
+import { servicesOf } from "./services.ts";
 import { createCache } from "./store/cache.ts";
 import { type Controller, runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
-import { stsService } from "./sts/operations.ts";
-import { createFindProviderKeys, fetchJson } from "./sts/provider-keys.ts";
 import { Sessions } from "./sts/session.ts";
-import type { LogStore } from "./telemetry/log-store.ts";
 import { openLogStore } from "./telemetry/segment-log-store.ts";
 
 export interface ServerOptions {
@@ -183,37 +173,6 @@ function controllersOf(
     createTaskDefinitionReaper(deps),
     createTaskReaper(deps, { retentionMs: taskRetentionMs }),
     createSecretReaper({ ...deps, sealer }),
-  ];
-}
-
-/** What the door serves. */
-function servicesOf(parts: {
-  readonly deps: EcsDeps;
-  readonly logStore: LogStore;
-  readonly access: Access;
-  readonly iam: Iam;
-  readonly sessions: Sessions;
-  readonly sealer: Sealer;
-  readonly directory: string;
-}): readonly Service[] {
-  const { deps, logStore, access, iam, sealer, sessions } = parts;
-  const findProviderKeys = createFindProviderKeys({
-    clock: deps.clock,
-    directory: join(parts.directory, "oidc-keys"),
-    fetchJson,
-  });
-  return [
-    withServiceLinkedRole(
-      ecsService(deps, ecsAgentOperations(deps)),
-      { principal: "ecs.amazonaws.com", operations: ["CreateCluster"] },
-      iam.ensureServiceLinkedRole,
-    ),
-    ec2Service(deps),
-    logsService({ ...deps, logStore }),
-    iam.service,
-    secretsService({ ...deps, sealer }),
-    ssmService({ ...deps, sealer }),
-    stsService({ ...deps, ...access, sessions, findProviderKeys }),
   ];
 }
 

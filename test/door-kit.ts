@@ -5,7 +5,7 @@ import type { Authorize, FindIdentity, Identity } from "../src/door/authorize.ts
 import { createGateway, type Gateway } from "../src/door/gateway.ts";
 import { type Patience, serveHttp } from "../src/door/http.ts";
 import type { RawReply, RawRequest } from "../src/door/raw.ts";
-import type { Operation, Principal, Service } from "../src/door/service.ts";
+import type { LateService, Operation, Principal, Service } from "../src/door/service.ts";
 import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
 import type { UpgradeRoute } from "../src/door/upgrade.ts";
 import { type AwsJsonClient, createAwsJsonClient } from "../src/lib/aws-json-client.ts";
@@ -55,7 +55,7 @@ export const UNSIGNED_OPERATIONS: ReadonlySet<string> = new Set([
 ]);
 
 export interface DoorOptions {
-  readonly services?: readonly Service[];
+  readonly services?: readonly (Service | LateService)[];
   readonly upgrades?: readonly UpgradeRoute[];
   /** Default: everything is allowed. */
   readonly authorize?: Authorize;

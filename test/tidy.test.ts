@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "settings.ts": ["lib"],
   "main.ts": ["*"],
   "server.ts": ["*"],
+  "services.ts": ["*"],
   "node.ts": ["*"],
   ...Object.fromEntries(
     SERVICES.map((service) => [
@@ -53,9 +54,10 @@ interface Import {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, "utf8");
-  const pattern = /^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"/gms;
+  const pattern =
+    /^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|await import\("([^"]+)"\)/gms;
   return [...text.matchAll(pattern)].map((match) => {
-    const target = match[2] ?? match[3] ?? "";
+    const target = match[2] ?? match[3] ?? match[4] ?? "";
     const isRelative = target.startsWith(".");
     return {
       from: file.slice("src/".length),

@@ -38,6 +38,42 @@ const runTask: Service = ecs({
   },
 });
 
+describe("a service that loads late", () => {
+  test("is loaded once, by the first of its calls", async () => {
+    let loads = 0;
+    const load = async (): Promise<Service> => {
+      loads++;
+      return runTask;
+    };
+    const gateway = testGateway({ services: [{ name: "ecs", load }] });
+    assert.equal(loads, 0);
+    const body = '{"taskDefinition":"web"}';
+    const replies = await Promise.all(
+      Array.from({ length: 3 }, () => gateway.handle(rawRequest({ operation: "RunTask", body }))),
+    );
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [200, 200, 200],
+    );
+    assert.equal(loads, 1);
+  });
+
+  test("answers 500 when it cannot be loaded, and is tried again by the next call", async () => {
+    let isBroken = true;
+    const load = async (): Promise<Service> => {
+      if (isBroken) throw new Error("no such file");
+      return runTask;
+    };
+    const gateway = testGateway({ services: [{ name: "ecs", load }] });
+    const body = '{"taskDefinition":"web"}';
+    const call = async (): Promise<number> =>
+      (await gateway.handle(rawRequest({ operation: "RunTask", body }))).status;
+    assert.equal(await call(), 500);
+    isBroken = false;
+    assert.equal(await call(), 200);
+  });
+});
+
 describe("gateway.handle()", () => {
   test("answers in JSON, with times as epoch seconds and the request's id", async () => {
     const body = '{"taskDefinition":"web","count":3,"unheardOf":1,"cluster":null}';

@@ -23,7 +23,7 @@ import {
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { type RawReply, type RawRequest, splitTarget } from "./raw.ts";
 import { type Caller, checkScope, type Dialect, type Route, Router } from "./route.ts";
-import type { Call, Principal, Service } from "./service.ts";
+import type { Call, LateService, Principal, Service } from "./service.ts";
 import { isSigned, SignatureVerifier } from "./sigv4.ts";
 import type { UpgradeCall, UpgradeRoute } from "./upgrade.ts";
 import { coralText, ec2Error, findViolations } from "./validate.ts";
@@ -45,7 +45,7 @@ const ANONYMOUS: Caller = {
 };
 
 export interface GatewayDeps extends AccessDeps {
-  readonly services: readonly Service[];
+  readonly services: readonly (Service | LateService)[];
   readonly findIdentity: FindIdentity;
   readonly clock: Clock;
   readonly random: Random;
@@ -121,7 +121,7 @@ export class Gateway {
 
   async #invoke({ service, shape, readInput }: Route, call: GatewayCall): Promise<unknown> {
     const { row } = service;
-    const operation = service.operation(shape.name);
+    const operation = await service.operation(shape.name);
     if (operation === undefined) throw notImplemented(row.name, shape.name);
     if (operation.support === "refused") {
       throw refusedOperation(row.name, shape.name, operation.why);

@@ -8,9 +8,9 @@ import {
   unknownOperation,
 } from "./errors.ts";
 import { ANONYMOUS_BODY_BYTES_MAX } from "./limits.ts";
-import { LoadedService } from "./loaded-service.ts";
+import { anonymousOperations, LoadedService } from "./loaded-service.ts";
 import { type RawRequest, splitTarget } from "./raw.ts";
-import type { Service } from "./service.ts";
+import type { LateService, Service } from "./service.ts";
 import { SERVICE_TABLE } from "./service-table.ts";
 import type { OperationShape } from "./shape.ts";
 import { claimedService, type Verified } from "./sigv4.ts";
@@ -69,7 +69,7 @@ export class Router {
   /** By the names of operations that need no signature. */
   readonly #unsigned = new Map<string, LoadedService>();
 
-  constructor(services: readonly Service[]) {
+  constructor(services: readonly (Service | LateService)[]) {
     for (const { name } of services) {
       const isKnown = SERVICE_TABLE.some((row) => row.name === name);
       assert(isKnown, `no row in the service table for ${name}`);
@@ -79,11 +79,8 @@ export class Router {
       const loaded = new LoadedService(row, service);
       this.#byTarget.set(row.target, loaded);
       this.#bySigningName.set(row.signingName, loaded);
-      for (const [name, operation] of Object.entries(service?.operations ?? {})) {
-        if (operation !== undefined && "access" in operation && operation.access === "anonymous") {
-          this.#unsigned.set(name, loaded);
-        }
-      }
+      if (service === undefined) continue;
+      for (const name of anonymousOperations(service)) this.#unsigned.set(name, loaded);
     }
   }
 

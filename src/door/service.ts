@@ -136,5 +136,16 @@ export type Operations<M> = {
 export interface Service {
   /** The AWS CLI's name for it: `ecs`, `elbv2`, … */
   readonly name: string;
-  readonly operations: Readonly<Record<string, Operation | Refusal | undefined>>;
+  readonly operations: OperationTable;
+}
+
+export type OperationTable = Readonly<Record<string, Operation | Refusal | undefined>>;
+
+/** A service whose code is loaded by the first call for it: a start should not wait for what nobody asks yet. */
+export interface LateService {
+  readonly name: string;
+  /** Its operations whose `access` is `anonymous`: a caller who does not sign names no service. */
+  readonly anonymous?: readonly string[];
+  /** Asked again by the next call when it rejects. */
+  readonly load: () => Promise<Service>;
 }

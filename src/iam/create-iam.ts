@@ -1,16 +1,15 @@
 import type { Authorize } from "../door/authorize.ts";
-import type { Service } from "../door/service.ts";
+import type { LateService } from "../door/service.ts";
 import type { IamDeps } from "./deps.ts";
 import { LastUses } from "./last-uses.ts";
 import type { EnsureServiceLinkedRole } from "./model/service-linked-roles.ts";
 import { createEnsureServiceLinkedRole } from "./operations/service-linked-roles.ts";
 import { createPoliciesOf, type PoliciesOf } from "./policies-of.ts";
 import { createUsageOf } from "./role-usage.ts";
-import { iamService } from "./service.ts";
 
 /** IAM as a server has it. */
 export interface Iam {
-  readonly service: Service;
+  readonly service: LateService;
   /** For the services that have such roles. */
   readonly ensureServiceLinkedRole: EnsureServiceLinkedRole;
   /** `authorize`, and each request noted as the last use of its key or role. */
@@ -27,7 +26,13 @@ export function createIam(
   const lastUses = new LastUses(deps);
   const usageOf = createUsageOf(deps.cache);
   return {
-    service: iamService({ ...deps, policiesOf, lastUses, usageOf }),
+    service: {
+      name: "iam",
+      load: async () => {
+        const { iamService } = await import("./service.ts");
+        return iamService({ ...deps, policiesOf, lastUses, usageOf });
+      },
+    },
     ensureServiceLinkedRole: createEnsureServiceLinkedRole(deps),
     noting: (authorize) => (request) => {
       lastUses.note(request);

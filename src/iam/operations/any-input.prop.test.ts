@@ -97,7 +97,7 @@ test("whatever an operation is given, it answers by its shape or with an error o
   const shapes = loadShapes("iam");
   const choices = fc.array(fc.nat(), { minLength: 30, maxLength: 30 });
   const outcomes = new Map<string, number>();
-  for (const name of Object.keys(iam.service.operations)) {
+  for (const name of Object.keys((await iam.service.load()).operations)) {
     const shape = shapes.operation(name) ?? assert.fail(name);
     await fc.assert(
       fc.asyncProperty(

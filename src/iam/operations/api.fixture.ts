@@ -25,7 +25,7 @@ export interface IamApi extends IamKit {
 export async function startApi(t: TestContext): Promise<IamApi> {
   const kit = await startIam(t);
   const iam = createIam(kit.deps);
-  const operations = iam.service.operations as IamOperations;
+  const operations = (await iam.service.load()).operations as IamOperations;
   const run: Run = (name, input, call = kit.call) => {
     const row = operations[name];
     if (row === undefined || !("handle" in row)) throw new Error(`no operation ${name}`);
