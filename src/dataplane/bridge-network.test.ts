@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { systemClock } from "../lib/clock.ts";
 import { NO_NETWORK } from "../protocol/node-feed.ts";
 import { createCommandRunner } from "./commands.ts";
 import type { PortMap } from "./dataplane.ts";
@@ -170,7 +171,9 @@ describe("the bridge network", { skip: unmetNeed() }, () => {
   });
 
   test("nothing is left at the end", async () => {
-    const routes = await readHostRoutes(createCommandRunner({ hostNamespacePath: host }));
+    const routes = await readHostRoutes(
+      createCommandRunner({ hostNamespacePath: host, clock: systemClock }),
+    );
     assert.ok(routes.some(({ cidr }) => cidr.endsWith("/20")));
     await dataplane.removeAll();
     assert.deepEqual(linksOf(host), ["eth0", "lo"]);

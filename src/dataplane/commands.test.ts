@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "../lib/clock.ts";
 import { batches, type Command, createCommandRunner, findTools } from "./commands.ts";
 import { parseForwardDrops } from "./observe.ts";
 
@@ -38,7 +39,7 @@ test("findTools() names the package of a tool that is missing", () => {
 test("an argument that would be more than one word never reaches a tool", async (t) => {
   let runner: ReturnType<typeof createCommandRunner>;
   try {
-    runner = createCommandRunner({ hostNamespacePath: undefined });
+    runner = createCommandRunner({ hostNamespacePath: undefined, clock: systemClock });
   } catch (error) {
     return t.skip(String(error));
   }
@@ -50,7 +51,7 @@ test("an argument that would be more than one word never reaches a tool", async 
 test("a failing command is reported with its own line and the tool's words", async (t) => {
   let runner: ReturnType<typeof createCommandRunner>;
   try {
-    runner = createCommandRunner({ hostNamespacePath: undefined });
+    runner = createCommandRunner({ hostNamespacePath: undefined, clock: systemClock });
   } catch (error) {
     return t.skip(String(error));
   }
@@ -58,6 +59,21 @@ test("a failing command is reported with its own line and the tool's words", asy
   await assert.rejects(runner.run(commands), {
     name: "DataplaneError",
     message: /^ip link show no-such-link: Device "no-such-link" does not exist/,
+  });
+});
+
+test("what is to be removed and is gone holds up nothing that comes after it", async (t) => {
+  let runner: ReturnType<typeof createCommandRunner>;
+  try {
+    runner = createCommandRunner({ hostNamespacePath: undefined, clock: systemClock });
+  } catch (error) {
+    return t.skip(String(error));
+  }
+  t.after(() => runner.close());
+  const gone = { ...ip("link del no-such-link"), absentIsFine: true } as Command;
+  await runner.run([ip("link show lo"), gone, ip("link show lo"), gone, gone]);
+  await assert.rejects(runner.run([gone, ip("link show lo"), gone, ip("link show no-such-link")]), {
+    message: /^ip link show no-such-link: Device/,
   });
 });
 

@@ -1,12 +1,14 @@
 /**
  * The leaf that changes the kernel's network: commands as plain data in, `ip -batch` / `nft -f` / sysctl files out. Everything else
- * in this folder only plans. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new
+ * in this folder only plans. All commands of one `run` are one script in a shell that stays. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new
  * /sys, which costs more than the command and hides new namespaces from everybody else.
  */
 import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
 import { assert, SetupError } from "../lib/errors.ts";
+import { Shells } from "../lib/shells.ts";
 import { DataplaneError } from "./dataplane.ts";
 
 /** One change. `namespace` is a name below /run/netns; undefined is the host's. */
@@ -42,6 +44,8 @@ export interface CommandRunner {
   queryIp(namespace: string | undefined, args: readonly string[]): Promise<unknown>;
   /** The JSON that `nft -j …args` prints. Throws DataplaneError. */
   queryNft(args: readonly string[]): Promise<unknown>;
+  /** Lets its shells end, when they have done what they were asked for. */
+  close(): void;
 }
 
 /** Where `ip netns` keeps its namespaces; container engines look here too. */
@@ -51,6 +55,11 @@ export const NETNS_DIRECTORY = "/run/netns";
 const COMMAND_TIMEOUT_MS = 30_000;
 /** Chosen: `ip -j link` of 10,000 links is about 6 MiB. */
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
+/** Chosen: scripts at a time; each keeps one core busy. */
+const SHELLS_MAX = 8;
+/** An exit status says which batch of a script has failed, from 1 on. */
+const BATCHES_MAX = 100;
+const END_OF_INPUT = "__END_OF_INPUT__";
 
 /** The Debian package of each tool. */
 const TOOLS = {
@@ -74,43 +83,78 @@ done`;
  */
 export function createCommandRunner(options: {
   readonly hostNamespacePath: string | undefined;
+  readonly clock: Clock;
 }): CommandRunner {
   const paths = findTools(executableDirectories());
-  const execute = (
-    namespace: string | undefined,
-    tool: Tool,
-    args: readonly string[],
-    input = "",
-  ): Promise<Output> => {
+  const shells = new Shells({
+    path: paths.sh,
+    env: process.env,
+    countMax: SHELLS_MAX,
+    clock: options.clock,
+  });
+  /** The tool in the namespace, as words. */
+  const toolIn: ToolIn = (tool, namespace) => {
     const path =
       namespace === undefined ? options.hostNamespacePath : join(NETNS_DIRECTORY, namespace);
-    return path === undefined
-      ? spawn(paths[tool], args, input)
-      : spawn(paths.nsenter, [`--net=${path}`, "--", paths[tool], ...args], input);
+    return path === undefined ? [paths[tool]] : [paths.nsenter, `--net=${path}`, "--", paths[tool]];
   };
   const query = async (
     namespace: string | undefined,
     tool: Tool,
     args: readonly string[],
   ): Promise<unknown> => {
-    const output = await execute(namespace, tool, ["-j", ...args]);
+    const [path, ...before] = toolIn(tool, namespace);
+    const output = await spawn(path, [...before, "-j", ...args]);
     if (output.failure !== undefined)
       throw failed(namespace, `${tool} ${args.join(" ")}`, output.failure);
     return output.stdout.trim() === "" ? [] : JSON.parse(output.stdout);
   };
+  /** Runs as many batches as one script may have, up to the first that fails. Returns those that are left. */
+  const runSome = async (all: readonly Batch[]): Promise<readonly Batch[]> => {
+    const some = all.slice(0, BATCHES_MAX);
+    const { script, args } = scriptOf(some, toolIn);
+    const { output, status } = await shells.run(script, args, COMMAND_TIMEOUT_MS);
+    if (status === 0) return all.slice(some.length);
+    const done = Math.min(status ?? 1, some.length);
+    const batch = some[done - 1];
+    const failure = batch && failureOf(batch, output.trim() || `exit status ${status}`);
+    if (batch !== undefined && failure !== undefined)
+      throw failed(batch[0].namespace, culprit(batch, failure), failure);
+    return all.slice(done);
+  };
   return {
     run: async (commands) => {
-      for (const batch of batches(commands)) {
-        const { tool, args, input } = invocation(batch);
-        const output = await execute(batch[0].namespace, tool, args, input);
-        const failure = failureOf(batch, output);
-        if (failure !== undefined)
-          throw failed(batch[0].namespace, culprit(batch, output), failure);
-      }
+      let left = batches(commands);
+      while (left.length > 0) left = await runSome(left);
     },
     queryIp: (namespace, args) => query(namespace, "ip", args),
     queryNft: (args) => query(undefined, "nft", args),
+    close: () => shells.close(),
   };
+}
+
+type ToolIn = (tool: Tool, namespace: string | undefined) => readonly [string, ...string[]];
+
+/** Batches one after the other; the first that fails ends it, with its number as the exit status. */
+function scriptOf(
+  all: readonly Batch[],
+  toolIn: ToolIn,
+): { readonly script: string; readonly args: readonly string[] } {
+  const lines: string[] = [];
+  const args: string[] = [];
+  for (const [index, batch] of all.entries()) {
+    const { input, tool, words } = invocation(batch);
+    const invoked = [...toolIn(tool, batch[0].namespace), ...words].map((word) => {
+      args.push(word);
+      return `"\${${args.length}}"`;
+    });
+    lines.push(
+      `${invoked.join(" ")} >/dev/null <<'${END_OF_INPUT}' || exit ${index + 1}`,
+      input,
+      END_OF_INPUT,
+    );
+  }
+  return { script: lines.join("\n"), args };
 }
 
 type Batch = readonly [Command, ...Command[]];
@@ -131,25 +175,27 @@ function batchable(a: Command, b: Command): boolean {
   return a.tool === "sysctl" || a.absentIsFine === (b as IpCommand).absentIsFine;
 }
 
-function invocation(batch: Batch): { tool: Tool; args: readonly string[]; input: string } {
+/** The tool, what follows its name, and what it reads. */
+function invocation(batch: Batch): { tool: Tool; words: readonly string[]; input: string } {
   const [first] = batch;
   assert(
     first.namespace === undefined || /^[\w.-]+$/.test(first.namespace),
     `namespace name ${first.namespace}`,
   );
-  const input = `${batch.map(textOf).join("\n")}\n`;
+  const input = batch.map(textOf).join("\n");
+  assert(!input.includes(END_OF_INPUT), "a command with the end of all input in it");
   switch (first.tool) {
     case "ip":
     case "bridge":
       return {
         tool: first.tool,
-        args: first.absentIsFine === true ? ["-force", "-batch", "-"] : ["-batch", "-"],
+        words: first.absentIsFine === true ? ["-force", "-batch", "-"] : ["-batch", "-"],
         input,
       };
     case "nft":
-      return { tool: "nft", args: ["-f", "-"], input };
+      return { tool: "nft", words: ["-f", "-"], input };
     case "sysctl":
-      return { tool: "sh", args: ["-c", SYSCTL_SCRIPT], input };
+      return { tool: "sh", words: ["-c", SYSCTL_SCRIPT], input };
   }
 }
 
@@ -174,9 +220,9 @@ interface Output {
   readonly failure: string | undefined;
 }
 
-function spawn(path: string, args: readonly string[], input: string): Promise<Output> {
+function spawn(path: string, args: readonly string[]): Promise<Output> {
   return new Promise((resolve) => {
-    const child = execFile(
+    execFile(
       path,
       args,
       // A real timer: it watches a process, and no decision depends on it.
@@ -187,27 +233,23 @@ function spawn(path: string, args: readonly string[], input: string): Promise<Ou
         resolve({ stdout, failure: stderr.trim() || reason || error.message });
       },
     );
-    // A tool that ends before it has read everything reports why itself.
-    child.stdin?.on("error", () => undefined);
-    child.stdin?.end(input);
   });
 }
 
 const ABSENT = /Cannot find device|No such file or directory|No such device|No such process/;
 
-function failureOf(batch: Batch, output: Output): string | undefined {
-  const [first] = batch;
-  const isRemoval = "absentIsFine" in first && first.absentIsFine === true;
-  if (output.failure === undefined || !isRemoval) return output.failure;
-  const rest = output.failure
+/** Undefined: of what was to be removed, nothing was there. */
+function failureOf([first]: Batch, failure: string): string | undefined {
+  if (!("absentIsFine" in first) || first.absentIsFine !== true) return failure;
+  const rest = failure
     .split("\n")
     .filter((line) => !ABSENT.test(line) && !line.startsWith("Command failed"));
   return rest.length === 0 ? undefined : rest.join("\n");
 }
 
 /** The line that `ip -batch` stopped at, by its `Command failed -:3`. */
-function culprit(batch: Batch, output: Output): string {
-  const line = /Command failed -:(\d+)/.exec(output.failure ?? "")?.[1];
+function culprit(batch: Batch, failure: string): string {
+  const line = /Command failed -:(\d+)/.exec(failure)?.[1];
   const command = batch[line === undefined ? 0 : Number(line) - 1] ?? batch[0];
   return `${command.tool} ${command.tool === "nft" ? "-f" : textOf(command)}`;
 }

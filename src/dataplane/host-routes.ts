@@ -1,4 +1,5 @@
 import { readCidr } from "../lib/cidr.ts";
+import { systemClock } from "../lib/clock.ts";
 import { type CommandRunner, createCommandRunner } from "./commands.ts";
 import type { HostRoute } from "./vpc-cidr.ts";
 
@@ -17,7 +18,8 @@ export interface RouteJson {
  * when a tool is missing.
  */
 export async function hostRoutes(hostNamespacePath?: string): Promise<readonly string[]> {
-  const routes = await readHostRoutes(createCommandRunner({ hostNamespacePath }));
+  const runner = createCommandRunner({ hostNamespacePath, clock: systemClock });
+  const routes = await readHostRoutes(runner);
   return routes.map((route) => route.cidr);
 }
 

@@ -90,7 +90,10 @@ class LinuxDataplane implements NodeDataplane {
   constructor(options: DataplaneOptions) {
     this.#log = options.log;
     this.#names = namesOf(options.systemId);
-    this.#runner = createCommandRunner({ hostNamespacePath: options.hostNamespacePath });
+    this.#runner = createCommandRunner({
+      hostNamespacePath: options.hostNamespacePath,
+      clock: options.clock,
+    });
     this.#applied = new AppliedNetwork(options.clock);
     this.#settings = {
       endpoints: { port: options.endpointPort, api: options.apiForward },
@@ -170,6 +173,7 @@ class LinuxDataplane implements NodeDataplane {
     await Promise.all([this.#taskTurns.idle(), this.#bridge.idle()]);
     await this.#networkTurns.idle();
     this.#hostPorts.close();
+    this.#runner.close();
   }
 
   async removeAll(): Promise<void> {

@@ -56,7 +56,7 @@ export async function createContainerdRuntime(
     },
   });
   await images.removeOrphans();
-  const storage = createTaskStorage(join(stateDirectory, "storage"));
+  const storage = createTaskStorage(join(stateDirectory, "storage"), clock);
   const cgroups = await findCgroupMounts();
   const engine: Engine = {
     options,
@@ -97,6 +97,7 @@ export async function createContainerdRuntime(
     stats: (id) => readStats(engine, id),
     close: async () => {
       await removeCgroup(cgroups, options.cgroupParent);
+      storage.close();
       containerd.close();
     },
   };

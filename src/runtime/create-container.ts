@@ -1,5 +1,6 @@
 import { mkdir, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { UnavailableError } from "../lib/errors.ts";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
@@ -41,8 +42,12 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
     if (status !== undefined && status !== "CREATED") return;
     changing.add(spec.id);
     try {
+      // The usual case, without looking what an earlier attempt may have left.
+      if (status === undefined && (await createLocked(engine, spec))) return;
       await removeLocked(engine, spec.id, spec);
-      await createLocked(engine, spec);
+      if (!(await createLocked(engine, spec))) {
+        throw new UnavailableError(`the container ${spec.id} is being made by somebody else`);
+      }
     } catch (error) {
       await removeLocked(engine, spec.id, spec).catch((cause) =>
         options.log.warn("cannot clear away a container that failed", {
@@ -57,16 +62,20 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
   });
 }
 
-/** Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. */
-async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> {
+/**
+ * Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. False: something of
+ * that name is there already. A container of which anything is left has its snapshot or its record, see {@link removeLocked}.
+ */
+async function createLocked(engine: Engine, spec: ContainerSpec): Promise<boolean> {
   const { containerd, options, host } = engine;
   const rootfs = await prepareRootfs(engine, spec);
+  if (rootfs === undefined) return false;
   await fillVolumes(engine, spec, rootfs);
-  const user = resolveUser(
-    spec.user,
-    await readRootfsFile(rootfs, "/etc/passwd"),
-    await readRootfsFile(rootfs, "/etc/group"),
-  );
+  const [passwd, group] = await Promise.all([
+    readRootfsFile(rootfs, "/etc/passwd"),
+    readRootfsFile(rootfs, "/etc/group"),
+  ]);
+  const user = resolveUser(spec.user, passwd, group);
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
   const devices = await lookUpDevices(spec.devices);
   const holder = await findHolder(engine, spec);
@@ -83,8 +92,9 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<void> 
     snapshotter: SNAPSHOTTER,
     snapshotKey: spec.id,
   };
-  await alreadyExistsIsFine(containerd.containers.create(record));
+  if (!(await isNew(containerd.containers.create(record)))) return false;
   await createProcess(engine, { id: spec.id, taskId: spec.taskId, rootfs, frame });
+  return true;
 }
 
 /** Whose namespaces the container joins, by the process that keeps them. */
@@ -123,7 +133,8 @@ export async function createProcess(
   if (stdinPath !== undefined) await makeNamedPipe(stdinPath);
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
-  await alreadyExistsIsFine(containerd.tasks.create(process));
+  // One that was sent again after containerd's restart finds what it made the first time.
+  await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
 }
 
 /** One volume after the other, and each for one container at a time: it is the first that fills it. */
@@ -137,16 +148,21 @@ async function fillVolumes(
   }
 }
 
-async function prepareRootfs(engine: Engine, spec: ContainerSpec): Promise<readonly Mount[]> {
+/** Undefined: the container has a snapshot already. */
+async function prepareRootfs(
+  engine: Engine,
+  spec: ContainerSpec,
+): Promise<readonly Mount[] | undefined> {
   const { containerd, images, options } = engine;
   const parent = spec.image === "" ? "" : await images.findRootfs(spec.image);
   if (parent === undefined) throw new RuntimeError(`no such image: ${spec.image}`);
   // A root of its own for the garbage collector: the record that will point at the snapshot is not there yet.
   const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };
-  const prepared = containerd.snapshots.prepare(spec.id, parent, labels);
-  const mounts =
-    (await alreadyExistsIsFine(prepared)) ?? (await containerd.snapshots.mounts(spec.id));
-  if (spec.taskStorage === undefined) return mounts;
+  const mounts = await tolerating(
+    [Status.ALREADY_EXISTS],
+    containerd.snapshots.prepare(spec.id, parent, labels),
+  );
+  if (mounts === undefined || spec.taskStorage === undefined) return mounts;
   await createLayer(spec.taskStorage, spec.id, mounts);
   return layerMounts(spec.taskStorage, spec.id, mounts);
 }
@@ -160,9 +176,14 @@ function outputsOf({ outputPath, terminal }: ProcessFrame): { stdout: string; st
   return { stdout: outputPath, stderr: terminal ? "" : otherName };
 }
 
-/** A call that was sent again after containerd's restart may find what it made the first time. */
-function alreadyExistsIsFine<T>(call: Promise<T>): Promise<T | undefined> {
-  return tolerating([Status.ALREADY_EXISTS], call);
+/** Whether the call made something that was not there. */
+async function isNew(call: Promise<void>): Promise<boolean> {
+  return (
+    (await tolerating(
+      [Status.ALREADY_EXISTS],
+      call.then(() => true),
+    )) ?? false
+  );
 }
 
 /** See `Runtime.remove`. */
@@ -183,7 +204,7 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
   });
 }
 
-/** The record goes last: a removal that is interrupted can be found and done again. */
+/** The record goes last, as it comes before the process: what is interrupted can be found and done again. */
 async function removeLocked(
   engine: Engine,
   id: string,

@@ -129,13 +129,13 @@ test("a disk that is there is kept, one that was not finished is made anew", { s
   const key = { taskId: "t", owner: "o" };
   await mkdir(join(home, "t@o"), { recursive: true });
   await writeFile(join(home, "t@o", "disk-1-1"), "no file system");
-  const root = await createTaskStorage(home).create(key, 32 * MIB);
+  const root = await createTaskStorage(home, systemClock).create(key, 32 * MIB);
   await writeFile(join(root, "file"), "kept");
-  assert.equal(await createTaskStorage(home).create(key, 32 * MIB), root);
+  assert.equal(await createTaskStorage(home, systemClock).create(key, 32 * MIB), root);
   assert.equal(await readFile(join(root, "file"), "utf8"), "kept");
   const [disk = ""] = globSync(join(home, "t@o", "disk-*"));
   assert.ok((await stat(disk)).blocks * 512 < 8 * MIB, "the disk's file is sparse");
-  await createTaskStorage(home).remove(key);
+  await createTaskStorage(home, systemClock).remove(key);
   await assertNothingLeft(home);
 });
 
@@ -143,10 +143,10 @@ test("a machine that cannot make a disk says why", { skip }, async () => {
   const home = join(directory, "tiny");
   const key = { taskId: "t", owner: "o" };
   await assert.rejects(
-    createTaskStorage(home).create(key, 1024),
+    createTaskStorage(home, systemClock).create(key, 1024),
     /^RuntimeError: the task's disk: mkfs/,
   );
-  await createTaskStorage(home).remove(key);
+  await createTaskStorage(home, systemClock).remove(key);
   await assertNothingLeft(home);
 });
 
@@ -166,7 +166,7 @@ test("whoever is killed at any moment of making or removing a disk leaves what t
     await systemClock.sleep(15 * round);
     process_.kill("SIGKILL");
     await exited;
-    const storage = createTaskStorage(home);
+    const storage = createTaskStorage(home, systemClock);
     const root = await storage.create(key, 32 * MIB);
     await writeFile(join(root, "file"), Buffer.alloc(1 * MIB));
     const usage = await storage.usage(key);
@@ -175,8 +175,8 @@ test("whoever is killed at any moment of making or removing a disk leaves what t
     assert.deepEqual(await storage.list(), []);
   }
   // Programs that the killed ones had started end by themselves.
-  for (let tries = 0; tries < 100 && globSync(join(home, "*")).length > 0; tries++) {
-    await createTaskStorage(home).remove(key);
+  for (let tries = 0; tries < 100 && globSync(join(home, "*@*")).length > 0; tries++) {
+    await createTaskStorage(home, systemClock).remove(key);
     await systemClock.sleep(50);
   }
   await assertNothingLeft(home);

@@ -119,9 +119,10 @@ export class TaskImages {
     this.#resolved(name, image.digest);
   }
 
+  /** Not worth a write of its own: until the container runs, the image is looked for again after a crash. */
   #resolved(name: string, imageDigest: string): void {
     const now = this.#deps.clock.now();
-    this.#entry.update((record) => withContainer(record, name, { imageDigest }, now));
+    this.#entry.note((record) => withContainer(record, name, { imageDigest }, now));
   }
 
   async #pull(definition: PayloadContainer, signal: AbortSignal): Promise<Image> {
