@@ -66,9 +66,11 @@ const EXTERNAL_ATTRIBUTES: readonly Json[] = [
   ].map((name) => ({ name: `ecs.capability.${name}` })),
 ];
 
-/** With ECS_ENABLE_TASK_ENI and an instance metadata service. */
+/** With ECS_ENABLE_TASK_ENI and an instance metadata service, whose document says what an external agent says itself. */
 const TASK_ENI_ATTRIBUTES: readonly Json[] = [
-  ...EXTERNAL_ATTRIBUTES.filter(({ name }) => name !== "ecs.capability.external"),
+  ...EXTERNAL_ATTRIBUTES.filter(
+    ({ name }) => name !== "ecs.capability.external" && name !== "ecs.cpu-architecture",
+  ),
   { name: "ecs.vpc-id", value: "vpc-1" },
   { name: "ecs.subnet-id", value: "subnet-1" },
   { name: "ecs.capability.task-eni" },
@@ -271,4 +273,6 @@ const IDENTITY_DOCUMENT = JSON.stringify({
   instanceType: "m5.large",
   availabilityZone: "us-east-1a",
   privateIp: "10.0.0.5",
+  architecture: "x86_64",
+  imageId: "ami-0123456789abcdef0",
 });

@@ -108,6 +108,7 @@ async function registerDefinitions(door: TestDoor): Promise<void> {
     new RegisterTaskDefinitionCommand({
       family: "vpc",
       networkMode: "awsvpc",
+      runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },
       containerDefinitions: [
         {
           name: "web",

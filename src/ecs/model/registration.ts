@@ -8,7 +8,27 @@ export interface IdentityDocument {
   readonly instanceType?: string;
   readonly availabilityZone?: string;
   readonly privateIp?: string;
+  /** `x86_64` or `arm64`. */
+  readonly architecture?: string;
+  readonly imageId?: string;
 }
+
+const IDENTITY_MEMBERS: readonly (keyof IdentityDocument)[] = [
+  "instanceId",
+  "instanceType",
+  "availabilityZone",
+  "privateIp",
+  "architecture",
+  "imageId",
+];
+
+/** What an instance's document says of it, as attributes. An agent says none of these itself where it has a document. */
+const IDENTITY_ATTRIBUTES: readonly (readonly [keyof IdentityDocument, attribute: string])[] = [
+  ["availabilityZone", "ecs.availability-zone"],
+  ["instanceType", "ecs.instance-type"],
+  ["architecture", "ecs.cpu-architecture"],
+  ["imageId", "ecs.ami-id"],
+];
 
 /** A resource as the API has it. */
 interface GivenResource {
@@ -37,9 +57,8 @@ export function parseIdentityDocument(text: string | undefined): IdentityDocumen
   try {
     const document: unknown = JSON.parse(text);
     if (typeof document !== "object" || document === null) return undefined;
-    const members = ["instanceId", "instanceType", "availabilityZone", "privateIp"] as const;
     return Object.fromEntries(
-      members.flatMap((name) => {
+      IDENTITY_MEMBERS.flatMap((name) => {
         const value = (document as Record<string, unknown>)[name];
         return typeof value === "string" && value !== "" ? [[name, value]] : [];
       }),
@@ -81,11 +100,10 @@ export function mergeAttributes(
   const said: Attribute[] = given.flatMap(({ name, value }) =>
     name === undefined ? [] : [value ? { name, value } : { name }],
   );
-  const { availabilityZone, instanceType } = document;
-  const ours: Attribute[] = [
-    ...(availabilityZone ? [{ name: "ecs.availability-zone", value: availabilityZone }] : []),
-    ...(instanceType ? [{ name: "ecs.instance-type", value: instanceType }] : []),
-  ];
+  const ours: Attribute[] = IDENTITY_ATTRIBUTES.flatMap(([member, name]) => {
+    const value = document[member];
+    return value === undefined ? [] : [{ name, value }];
+  });
   const newest = [...said, ...ours];
   const names = new Set(newest.map(({ name }) => name));
   const kept = before.filter(({ name }) => !names.has(name) && !isCapability(name));
