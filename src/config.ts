@@ -42,6 +42,8 @@ export interface Settings {
   readonly taskRetentionMs: number;
   /** A secret. */
   readonly join: string | undefined;
+  /** Who runs this machine's tasks. */
+  readonly agent: "gantry" | "amazon-ecs-agent";
   readonly cluster: string;
   readonly zone: string | undefined;
   readonly advertise: string | undefined;
@@ -102,6 +104,7 @@ export function readSettings(
     vpcCidr: text("vpcCidr") && matching("vpcCidr", /^\d+(\.\d+){3}\/16$/),
     taskRetentionMs: parseRetention(text("taskRetention") ?? ""),
     join: text("join"),
+    agent: matching("agent", /^(gantry|amazon-ecs-agent)$/) as Settings["agent"],
     cluster: matching("cluster", /^[A-Za-z0-9_-]{1,255}$/),
     zone: text("zone") && matching("zone", /^[a-z]{2,}(-[a-z0-9]+)+[a-z]$/),
     advertise: parseAddress(text("advertise")),

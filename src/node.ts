@@ -268,6 +268,11 @@ function startImageCleaner(
   loops.start("image cleaner", (signal) => runImageCleaner(cleaner, signal));
 }
 
+export type FeedOptions = Pick<
+  NodeOptions,
+  "endpoint" | "ca" | "identity" | "region" | "clock" | "keyFor" | "random" | "log"
+> & { readonly dataplane: Pick<NodeDataplane, "apply"> };
+
 interface Shared extends NodeOptions {
   readonly runtime: ContainerdRuntime;
   readonly dataplane: NodeDataplane;
@@ -341,8 +346,9 @@ function apiFactory({ endpoint, ca, clock }: Shared): ApiFactory {
     });
 }
 
-function followFeed(shared: Shared, signal: AbortSignal): Promise<void> {
-  const { endpoint, ca, identity, region, clock, keyFor } = shared;
+/** Keeps a dataplane as the server's feed says, until `signal` aborts. */
+export function followFeed(options: FeedOptions, signal: AbortSignal): Promise<void> {
+  const { endpoint, ca, identity, region, clock, keyFor } = options;
   const url = new URL(NODE_FEED_PATH, endpoint.replace(/^http/, "ws"));
   url.searchParams.set("ec2InstanceId", identity.ec2InstanceId);
   const dial: Parameters<typeof runNodeFeed>[0]["dial"] = (abort) => {
@@ -356,5 +362,5 @@ function followFeed(shared: Shared, signal: AbortSignal): Promise<void> {
     });
     return dialWebSocket(url.href, headers, abort, { ca });
   };
-  return runNodeFeed({ ...shared, dial }, signal);
+  return runNodeFeed({ ...options, dial }, signal);
 }

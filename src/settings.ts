@@ -28,6 +28,7 @@ export type SettingName =
   | "vpcCidr"
   | "taskRetention"
   | "join"
+  | "agent"
   | "cluster"
   | "zone"
   | "advertise"
@@ -156,6 +157,15 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
     form: "the line that 'gantry token' prints on the server's machine",
     meaning: "how a new machine finds its server and proves that it may come in; needed once",
     reason: "one word to carry over; good for an hour, so that an old shell history opens nothing",
+  },
+  agent: {
+    flag: "agent",
+    variable: "GANTRY_AGENT",
+    fallback: "gantry",
+    form: "gantry, or amazon-ecs-agent",
+    meaning:
+      "who runs this machine's tasks: Gantry itself, or an amazon-ecs-agent that is started beside it and finds here its network and its instance's metadata",
+    reason: "for those who have AWS's agent and Docker on their machines and want to keep them",
   },
   cluster: {
     flag: "cluster",

@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "server.ts": ["*"],
   "services.ts": ["*"],
   "node.ts": ["*"],
+  "network-node.ts": ["*"],
   ...Object.fromEntries(
     SERVICES.map((service) => [
       service,

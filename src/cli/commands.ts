@@ -14,7 +14,9 @@ const NODE_SETTINGS: readonly SettingName[] = [
   "runtimeEc2",
   "runtimeFargate",
 ];
-const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter((name) => name !== "join");
+const UP_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter(
+  (name) => name !== "join" && name !== "agent",
+);
 const SERVER_SETTINGS = UP_SETTINGS.filter((name) => !NODE_SETTINGS.includes(name));
 const PRINT_UNIT = {
   "print-unit": "print a systemd unit for this command line, and do nothing else",
@@ -50,8 +52,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "make this machine capacity of a server elsewhere, in the foreground",
     details: [
       "Joins by a token the first time; later starts need none. Needs root and the same packages as 'gantry up'. Ctrl-C stops it: containers keep running, and the next start adopts them.",
+      "With --agent amazon-ecs-agent it runs no containers: it makes the network for AWS's own agent and writes that one's variables to ecs-agent.env in the data directory (docs/ecs-agent.md).",
     ],
-    settings: ["dataDirectory", "join", ...NODE_SETTINGS, "logLevel"],
+    settings: ["dataDirectory", "join", "agent", ...NODE_SETTINGS, "logLevel"],
     switches: PRINT_UNIT,
     run: async (invocation) => (await import("./node.ts")).node(invocation),
   },

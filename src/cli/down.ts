@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SetupError } from "../lib/errors.ts";
+import { removeNetwork } from "../network-node.ts";
 import { removeNode } from "../node.ts";
 import { lockStore } from "../server.ts";
 import { readIdentity } from "./data-directory.ts";
@@ -21,6 +22,8 @@ export async function down(settings: Settings): Promise<number> {
   await using _lock = existsSync(state) ? await lockStore(state, log) : undefined;
   const directory = join(settings.dataDirectory, "node");
   if (existsSync(directory)) await removeNode({ directory, identity, clock: systemClock, log });
+  const network = join(settings.dataDirectory, "network");
+  if (existsSync(network)) await removeNetwork({ identity, clock: systemClock, log });
   await rm(join(settings.dataDirectory, "client.json"), { force: true });
   return 0;
 }

@@ -5,6 +5,7 @@ import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Supervisor } from "../lib/supervisor.ts";
+import { startNetworkNode } from "../network-node.ts";
 import { type GantryNode, startNode } from "../node.ts";
 import type { Invocation } from "./command.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
@@ -28,7 +29,8 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   if (switches.has("print-unit")) return unit("node", settings);
   const { log, stop } = enterForeground(settings.logLevel);
   const { dataDirectory } = settings;
-  await refuseUnfitHost(dataDirectory);
+  const isBesideAgent = settings.agent === "amazon-ecs-agent";
+  await refuseUnfitHost(dataDirectory, isBesideAgent ? "network" : "containers");
   await refuseTaken(dataDirectory);
   const joined = await membershipOf(settings);
   const { identity } = joined;
@@ -39,7 +41,8 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   );
   await using loops = new Supervisor(log);
   await using running = await openNode(settings, identity, keys, log);
-  loops.start("key renewal", (signal) => keys.run(signal));
+  // Whoever has been told the present keys counts on them: they are not replaced at once.
+  loops.start("key renewal", (signal) => keys.run(signal, isBesideAgent ? "later" : "now"));
   const { endpoint } = keys.membership;
   using _announced = await announceProcess(
     dataDirectory,
@@ -48,12 +51,17 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   );
   await running.connected(stop);
   if (!stop.aborted) {
-    process.stdout.write(`\nThis machine works for ${endpoint} as ${identity.ec2InstanceId}.\n\n`);
+    process.stdout.write(`\nThis machine works for ${endpoint} as ${identity.ec2InstanceId}.\n`);
+    process.stdout.write(isBesideAgent ? howToStart(dataDirectory) : "\n");
     await Promise.race([aborted(stop), running.failed, loops.failed]);
   }
   log.info("stopping");
   await reportWhatStays(running, log);
   return 0;
+}
+
+function howToStart(dataDirectory: string): string {
+  return `Start the amazon-ecs-agent with the variables in ${join(dataDirectory, "ecs-agent.env")}.\n\n`;
 }
 
 async function refuseTaken(dataDirectory: string): Promise<void> {
@@ -99,8 +107,7 @@ async function openNode(
   log: Log,
 ): Promise<GantryNode> {
   const { endpoint, ca, accountId, region } = keys.membership;
-  return startNode({
-    directory: join(settings.dataDirectory, "node"),
+  const shared = {
     identity,
     endpoint,
     ca,
@@ -109,26 +116,44 @@ async function openNode(
     cluster: settings.cluster,
     availabilityZone: settings.zone ?? `${region}a`,
     address: settings.advertise ?? (await addressTowards(endpoint)),
-    images: settings.images,
-    metricsIntervalMs: settings.metricsIntervalMs,
-    runtimes: settings.runtimes,
-    keyFor: (account) => keys.of(account),
+    keyFor: (account: string) => keys.of(account),
     clock: systemClock,
     random: systemRandom,
     log,
+  };
+  if (settings.agent === "amazon-ecs-agent") {
+    const keysUntil = (): number => keys.renewsAt;
+    const { dataDirectory } = settings;
+    const directory = join(dataDirectory, "network");
+    const environmentDirectory = dataDirectory;
+    return startNetworkNode({ ...shared, directory, environmentDirectory, keysUntil });
+  }
+  return startNode({
+    ...shared,
+    directory: join(settings.dataDirectory, "node"),
+    images: settings.images,
+    metricsIntervalMs: settings.metricsIntervalMs,
+    runtimes: settings.runtimes,
   });
 }
 
-/** The machine's keys, made new at each start and once a day. */
+/** The machine's keys, made new once a day. */
 class FreshKeys {
   #membership: Membership;
+  #renewsAt: number;
   readonly #machine: Machine;
   readonly #log: Log;
 
   constructor(membership: Membership, machine: Machine, log: Log) {
     this.#membership = membership;
+    this.#renewsAt = machine.clock.now() + RENEW_MS;
     this.#machine = machine;
     this.#log = log;
+  }
+
+  /** Epoch milliseconds: until then the present keys stay. */
+  get renewsAt(): number {
+    return this.#renewsAt;
   }
 
   get membership(): Membership {
@@ -142,8 +167,9 @@ class FreshKeys {
   }
 
   /** Renews until `signal` aborts. While the server is away the present keys do. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, first: "now" | "later"): Promise<void> {
     const { clock } = this.#machine;
+    if (first === "later") await clock.sleep(RENEW_MS, signal);
     while (!signal.aborted) {
       let pauseMs = RENEW_MS;
       try {
@@ -152,6 +178,7 @@ class FreshKeys {
         this.#log.warn("cannot renew this machine's keys yet", { error: messageOf(error) });
         pauseMs = RENEW_AGAIN_MS;
       }
+      this.#renewsAt = clock.now() + pauseMs;
       await clock.sleep(pauseMs, signal);
     }
   }

@@ -108,6 +108,7 @@ function flagsOf(command: UnitCommand, settings: Settings): string[] {
     ...(command === "server"
       ? {}
       : { cluster, zone, advertise, metricsInterval: `${metricsIntervalMs / 1000}s` }),
+    ...(command === "node" ? { agent: settings.agent } : {}),
     logLevel,
   };
   return Object.entries(values).flatMap(([name, value]) => {

@@ -10,7 +10,12 @@ import { KeyedTurns, Permits } from "../lib/turns.ts";
 import { NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
-import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
+import {
+  type Command,
+  type CommandRunner,
+  createCommandRunner,
+  NETNS_DIRECTORY,
+} from "./commands.ts";
 import {
   type BridgeAttachment,
   type Dataplane,
@@ -44,6 +49,11 @@ export interface DataplaneOptions {
   readonly underlayAddress?: string | undefined;
   /** UDP port of the overlays between machines, the same on all; default {@link VXLAN_UDP_PORT}. */
   readonly overlayPort?: number | undefined;
+  /**
+   * Interfaces stand in the host's namespace for somebody else's agent, who finds each by its MAC address; `attach` is not for
+   * them. Absent: each comes to be when a task is attached.
+   */
+  readonly offersInterfaces?: boolean | undefined;
   /** The network namespace that stands for the host; absent: the one of this process. */
   readonly hostNamespacePath?: string | undefined;
   /** The ports of that namespace; absent: those of this process's. */
@@ -74,6 +84,9 @@ class LinuxDataplane implements NodeDataplane {
   readonly #taskTurns = new KeyedTurns();
   readonly #permits = new Permits(TASK_CHANGES_MAX);
   readonly #settings: HostSettings;
+  readonly #offersInterfaces: boolean;
+  /** Links whose other end is offered, set up by this process. */
+  readonly #offered = new Set<string>();
   readonly #hostPorts: HostPorts;
   readonly #bridge: BridgeNetwork;
   readonly #overlays: Overlays;
@@ -100,6 +113,7 @@ class LinuxDataplane implements NodeDataplane {
       localAddress: options.underlayAddress,
       overlayPort: options.overlayPort ?? VXLAN_UDP_PORT,
     };
+    this.#offersInterfaces = options.offersInterfaces ?? false;
     this.#hostPorts = options.hostPorts ?? createHostPorts();
     this.#bridge = new BridgeNetwork({
       names: this.#names,
@@ -195,10 +209,12 @@ class LinuxDataplane implements NodeDataplane {
     this.#applied.retain(possible);
     const removals = plan.planRemovedInterfaces(this.#names, possible, this.#links);
     const { commands, after } = plan.planNetwork(this.#names, possible, observed, this.#settings);
+    const offers = this.#planOffers(possible);
     this.#observed = undefined;
-    await this.#runner.run([...removals, ...commands]);
+    await this.#runner.run([...removals, ...commands, ...offers]);
     this.#observed = after;
     this.#forgetLinks(possible);
+    this.#rememberOffers(possible);
     this.#applied.put(network, refusals);
     // Last, so that trouble between machines is none within this one.
     await this.#overlays.apply(possible);
@@ -210,6 +226,7 @@ class LinuxDataplane implements NodeDataplane {
     const observed = await observe.observeHost(this.#runner, this.#names);
     const links = await observe.observeInterfaceLinks(this.#runner, this.#names, observed);
     for (const [link, namespace] of links) this.#links.set(link, namespace);
+    this.#offered.clear();
     this.#mtuBytes = observed.mtuBytes;
     this.#overlays.forget();
     await this.#warnOfFirewall();
@@ -288,6 +305,21 @@ class LinuxDataplane implements NodeDataplane {
       network.interfaces.map((eni) => this.#names.interfaceLink(eni.interfaceId)),
     );
     for (const link of this.#links.keys()) if (!kept.has(link)) this.#links.delete(link);
+  }
+
+  #planOffers(network: NodeNetwork): readonly Command[] {
+    if (!this.#offersInterfaces) return [];
+    const observed = { links: this.#links, complete: this.#offered, mtuBytes: this.#mtuBytes };
+    return plan.planOffers(this.#names, network, observed);
+  }
+
+  #rememberOffers(network: NodeNetwork): void {
+    if (!this.#offersInterfaces) return;
+    this.#offered.clear();
+    for (const { eni, link } of plan.offeredOf(this.#names, network)) {
+      this.#offered.add(link);
+      this.#links.set(link, this.#names.vpcNamespace(eni.vpcId));
+    }
   }
 
   #pathOf(taskId: string): string {

@@ -24,6 +24,8 @@ export interface Names {
   hostLink(vpcId: string): string;
   /** The VPC's end of the pair between VPC and task. It never leaves the VPC's namespace. */
   interfaceLink(interfaceId: string): string;
+  /** The other end of that pair, in the host's namespace, where somebody else's agent takes it. */
+  offeredLink(interfaceId: string): string;
   containerNamespace(containerId: string): string;
   /** The router's end of the pair between bridge network and container. It never leaves the router's namespace. */
   containerLink(containerId: string): string;
@@ -35,6 +37,8 @@ export const UPLINK = "uplink";
 export const OVERLAY_LINK = "overlay";
 /** In front of every link that {@link Names.interfaceLink} names. */
 export const INTERFACE_LINK_PREFIX = "eni-";
+/** In front of every link that {@link Names.offeredLink} names: not `e`, by which network managers know what is theirs. */
+export const OFFERED_LINK_PREFIX = "vif-";
 /** In front of every link that {@link Names.containerLink} names. */
 export const CONTAINER_LINK_PREFIX = "ctr-";
 /** The task's end of its pair. */
@@ -61,6 +65,7 @@ export function namesOf(systemId: string): Names {
     taskNamespace: (taskId) => `${namespacePrefix}task-${taskId}`,
     hostLink: (vpcId) => linkName(hostLinkPrefix, vpcId.replace(/^vpc-/, "")),
     interfaceLink: (id) => linkName(INTERFACE_LINK_PREFIX, id.replace(/^eni-/, "")),
+    offeredLink: (id) => linkName(OFFERED_LINK_PREFIX, id.replace(/^eni-/, "")),
     containerNamespace: (containerId) => `${namespacePrefix}ctr-${containerId}`,
     // Container ids differ in any place: their hash's last digits, like an id's.
     containerLink: (containerId) =>

@@ -12,6 +12,7 @@ import {
   ip,
   type NamespaceState,
   planNamespace,
+  planOffer,
   planRemovedNamespace,
   planRouterParts,
   planRouterSettings,
@@ -112,6 +113,42 @@ export function planRemovedInterfaces(
   return [...links]
     .filter(([link, namespace]) => !kept.has(link) && vpcs.has(namespace))
     .map(([link, namespace]) => remove(namespace, `link del ${link}`));
+}
+
+/** What is known of the interfaces that stand in the host's namespace for somebody else's agent. */
+export interface ObservedOffers {
+  /** Router ends that are there: VPC namespace by link. */
+  readonly links: ReadonlyMap<string, string>;
+  /** Router ends that this process has set up. */
+  readonly complete: ReadonlySet<string>;
+  readonly mtuBytes: number;
+}
+
+/** Offers the interfaces that are not yet, and completes what an earlier attempt left half-made. */
+export function planOffers(
+  names: Names,
+  desired: NodeNetwork,
+  { complete, links, mtuBytes }: ObservedOffers,
+): readonly Command[] {
+  return offeredOf(names, desired)
+    .filter(({ link }) => !complete.has(link))
+    .flatMap(({ eni, link }) => {
+      const router = names.vpcNamespace(eni.vpcId);
+      const address = checkedAddress(eni.privateIpv4Address);
+      const offer = { address, link, macAddress: eni.macAddress, mtuBytes, router };
+      return planOffer(offer, names.offeredLink(eni.interfaceId), links.has(link));
+    });
+}
+
+/** The interfaces whose VPC is in the network, each with its router's end. */
+export function offeredOf(
+  names: Names,
+  { interfaces, vpcs }: NodeNetwork,
+): readonly { readonly eni: FeedInterface; readonly link: string }[] {
+  const vpcIds = new Set(vpcs.map(({ vpcId }) => vpcId));
+  return interfaces
+    .filter(({ vpcId }) => vpcIds.has(vpcId))
+    .map((eni) => ({ eni, link: names.interfaceLink(eni.interfaceId) }));
 }
 
 /** A namespace with loopback only. */

@@ -130,16 +130,41 @@ export function planSeat(seat: Seat, observed: ObservedTask): readonly Command[]
       ),
     );
   commands.push(
-    ip(router, `link set ${link} up`),
-    // Linux waits up to 0.8 s before it answers for somebody else.
-    ip(router, `ntable change name arp_cache dev ${link} proxy_delay 0`),
-    ip(router, `route replace ${address}/32 dev ${link}`),
+    ...planRouterEnd(seat),
     ip(task, "link set lo up"),
     ip(task, `address replace ${address}/${seat.prefixLength} brd + dev ${TASK_LINK}`),
     ip(task, `link set ${TASK_LINK} up`),
     ip(task, `route replace default via ${gateway} dev ${TASK_LINK}`),
   );
   return commands;
+}
+
+/**
+ * A pair whose other end stands in the host's namespace, down and without an address, until somebody else's agent finds it by its
+ * MAC address and moves it into a task's namespace. It goes with the router's end, wherever it is.
+ */
+export function planOffer(
+  offer: Pick<Seat, "address" | "link" | "macAddress" | "mtuBytes" | "router">,
+  offeredLink: string,
+  hasPair: boolean,
+): readonly Command[] {
+  const { link, macAddress, mtuBytes: mtu, router } = offer;
+  const pair = `link add ${offeredLink} address ${macAddress} mtu ${mtu} type veth peer name ${link} mtu ${mtu} netns ${router}`;
+  return [...(hasPair ? [] : [ip(undefined, pair)]), ...planRouterEnd(offer)];
+}
+
+/** The router's end of a task's pair, and the route to the task by it. */
+function planRouterEnd({
+  address,
+  link,
+  router,
+}: Pick<Seat, "address" | "link" | "router">): readonly Command[] {
+  return [
+    ip(router, `link set ${link} up`),
+    // Linux waits up to 0.8 s before it answers for somebody else.
+    ip(router, `ntable change name arp_cache dev ${link} proxy_delay 0`),
+    ip(router, `route replace ${address}/32 dev ${link}`),
+  ];
 }
 
 /** A namespace, if it is missing. `from`: where the command runs. */

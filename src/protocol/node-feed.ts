@@ -52,6 +52,11 @@ export interface FeedVpc {
   readonly vpcId: string;
   /** e.g. `172.31.0.0/16`. */
   readonly cidr: string;
+  /** Of a default VPC: whose it is, and its default subnet in each zone. */
+  readonly defaultOf?: {
+    readonly accountId: string;
+    readonly subnetIds: Readonly<Record<string, string>>;
+  };
 }
 
 /** A network interface that belongs on this node. */

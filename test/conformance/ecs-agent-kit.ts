@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import type { TestDoor } from "../door-kit.ts";
+import type { Credentials } from "../../src/lib/sigv4.ts";
+import { ROOT_KEY, type TestDoor } from "../door-kit.ts";
 import { checkServerMessage } from "./ecs-agent-model.ts";
 import { encodeQuery, signedHandshake, telemetryFrame } from "./ecs-agent-wire.ts";
 
@@ -79,33 +80,56 @@ const TASK_ENI_ATTRIBUTES: readonly Json[] = [
   { name: "ecs.capability.task-eni-block-instance-metadata" },
 ];
 
+/** What the agent is told of its server. */
+export interface AgentDoor {
+  readonly url: string;
+  readonly credentials: Credentials;
+  /** One call of the ECS API. */
+  call(operation: string, input: object): Promise<unknown>;
+}
+
+/** The door of a test, with the root key. */
+export function agentDoor(door: TestDoor): AgentDoor {
+  const call: AgentDoor["call"] = (operation, input) => door.json("ecs").call(operation, input);
+  return { url: door.url, credentials: ROOT_KEY, call };
+}
+
 export interface EcsAgentOptions {
   /** It is not external and runs with ECS_ENABLE_TASK_ENI. */
   readonly hasTaskEni?: boolean;
+  /** Default: `lab`. */
+  readonly cluster?: string;
+  /** What its instance's metadata says, if it has them. */
+  readonly identityDocument?: string;
 }
 
 export class EcsAgent {
-  readonly #door: TestDoor;
+  readonly #door: AgentDoor;
   readonly #hasTaskEni: boolean;
+  readonly #cluster: string;
+  readonly #identityDocument: string;
   arn = "";
   readonly frames: Frame[] = [];
   #socket: WebSocket | undefined;
   #onFrame: () => void = () => undefined;
   #unreadable: Error | undefined;
 
-  constructor(door: TestDoor, options: EcsAgentOptions = {}) {
+  constructor(door: AgentDoor, options: EcsAgentOptions = {}) {
     this.#door = door;
     this.#hasTaskEni = options.hasTaskEni ?? false;
+    this.#cluster = options.cluster ?? "lab";
+    this.#identityDocument =
+      options.identityDocument ?? (this.#hasTaskEni ? IDENTITY_DOCUMENT : "");
   }
 
   /** With the ARN that its data directory holds, if it has one. Throws when the answer is one the agent ends upon. */
   async register(): Promise<Json> {
     const sent = this.#hasTaskEni ? TASK_ENI_ATTRIBUTES : EXTERNAL_ATTRIBUTES;
     const answer = await this.call("RegisterContainerInstance", {
-      cluster: "lab",
+      cluster: this.#cluster,
       clientToken: crypto.randomUUID(),
       ...(this.arn !== "" && { containerInstanceArn: this.arn }),
-      instanceIdentityDocument: this.#hasTaskEni ? IDENTITY_DOCUMENT : "",
+      instanceIdentityDocument: this.#identityDocument,
       instanceIdentityDocumentSignature: this.#hasTaskEni ? "c2lnbmF0dXJl" : "",
       totalResources: [
         { name: "CPU", type: "INTEGER", integerValue: 2048 },
@@ -135,13 +159,13 @@ export class EcsAgent {
   }
 
   call(operation: string, input: object): Promise<Json> {
-    return this.#door.json("ecs").call(operation, input) as Promise<Json>;
+    return this.#door.call(operation, input) as Promise<Json>;
   }
 
   /** Where `DiscoverPollEndpoint` sends it, as a path of the door. */
   async discover(): Promise<{ readonly acs: string; readonly tcs: string }> {
     const { endpoint, telemetryEndpoint } = await this.call("DiscoverPollEndpoint", {
-      cluster: "lab",
+      cluster: this.#cluster,
       containerInstance: this.arn,
       zoneId: "",
     });
@@ -159,7 +183,7 @@ export class EcsAgent {
     const query = encodeQuery({
       agentHash: "a8b3e7d3",
       agentVersion: "1.105.1",
-      clusterArn: "lab",
+      clusterArn: this.#cluster,
       containerInstanceArn: this.arn,
       dockerVersion: "DockerVersion: 20.10.24+dfsg1",
       protocolVersion: "2",
@@ -188,12 +212,13 @@ export class EcsAgent {
     const query = encodeQuery({
       agentHash: "a8b3e7d3",
       agentVersion: "1.105.1",
-      cluster: "lab",
+      cluster: this.#cluster,
       containerInstance: this.arn,
       dockerVersion: "20.10.24+dfsg1",
     });
     const path = `${tcs}?${query}`;
-    const { url } = signedHandshake(this.#door.url, path);
+    const { credentials, url: origin } = this.#door;
+    const { url } = signedHandshake(origin, path, credentials);
     let onAnswer: (text: string) => void = () => undefined;
     const socket = await this.#open(path, (text) => {
       if (JSON.parse(text).type !== "HeartbeatMessage") onAnswer(text);
@@ -202,7 +227,7 @@ export class EcsAgent {
       publish: async (type, message) => {
         const { promise, resolve } = Promise.withResolvers<string>();
         onAnswer = resolve;
-        socket.send(telemetryFrame(url, { type, message }));
+        socket.send(telemetryFrame(url, { type, message }, credentials));
         return JSON.parse(await promise).type;
       },
       close: () => socket.close(),
@@ -210,7 +235,8 @@ export class EcsAgent {
   }
 
   async #open(path: string, onText: (text: string) => void): Promise<WebSocket> {
-    const { url, headers } = signedHandshake(this.#door.url, path);
+    const { credentials, url: origin } = this.#door;
+    const { url, headers } = signedHandshake(origin, path, credentials);
     const socket = new WebSocket(url, { headers });
     // From the start: the first frames may come with the answer to the handshake.
     socket.on("message", (data, isBinary) => {
@@ -254,7 +280,12 @@ export class EcsAgent {
   }
 
   async submit(task: string, change: Json): Promise<void> {
-    await this.call("SubmitTaskStateChange", { cluster: "lab", task, reason: "", ...change });
+    await this.call("SubmitTaskStateChange", {
+      cluster: this.#cluster,
+      task,
+      reason: "",
+      ...change,
+    });
   }
 
   async disconnect(): Promise<void> {

@@ -21,7 +21,7 @@ import { writeRole } from "../../src/iam/model/role.fixture.ts";
 import { runController } from "../../src/store/controller.ts";
 import { Sessions } from "../../src/sts/session.ts";
 import { ACCOUNT_ID, startDoor, type TestDoor } from "../door-kit.ts";
-import { EcsAgent, type EcsAgentOptions } from "./ecs-agent-kit.ts";
+import { agentDoor, EcsAgent, type EcsAgentOptions } from "./ecs-agent-kit.ts";
 
 export const ROLE: string = `arn:aws:iam::${ACCOUNT_ID}:role/app`;
 
@@ -126,7 +126,7 @@ async function withAgent(
   options: EcsAgentOptions,
   use: (agent: EcsAgent) => Promise<void>,
 ): Promise<void> {
-  const agent = new EcsAgent(door, options);
+  const agent = new EcsAgent(agentDoor(door), options);
   await agent.register();
   await agent.connect({ sendCredentials: true });
   await agent.frame("TaskManifestMessage");

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-ecs";
 import { settle } from "../../src/ecs/control/control.fixture.ts";
 import type { TestDoor } from "../door-kit.ts";
-import { EcsAgent } from "./ecs-agent-kit.ts";
+import { agentDoor, EcsAgent } from "./ecs-agent-kit.ts";
 import { type Lab, openLab, ROLE } from "./ecs-agent-lab.ts";
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
@@ -33,7 +33,7 @@ describe("the unmodified ECS agent", () => {
     listOf(message.tasks);
 
   test("registers with an empty identity document, and comes back under its ARN", async () => {
-    const agent = new EcsAgent(door);
+    const agent = new EcsAgent(agentDoor(door));
     const first = await agent.register();
     assert.match(agent.arn, /^arn:aws:ecs:us-east-1:0{12}:container-instance\/lab\/[0-9a-f]{32}$/);
     assert.equal((first.attributes as unknown[]).length, 52);

@@ -114,6 +114,12 @@ export class GantryKit {
     this.#connect();
   }
 
+  /** Starts `gantry server` and waits until it says that it is ready. */
+  async startServer(...flags: readonly string[]): Promise<void> {
+    await this.#run(/control plane is ready/, ["server", ...flags]);
+    this.#connect();
+  }
+
   /** Starts `gantry node` and waits until its agents are connected. */
   async startNode(...flags: readonly string[]): Promise<void> {
     await this.#run(/This machine works for/, ["node", ...flags]);

@@ -1,13 +1,14 @@
 /** The endpoint server of a machine: HTTP on its loopback, made reachable from tasks as 169.254.170.2 by the dataplane. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
-import { messageOf, SetupError } from "../../lib/errors.ts";
+import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Disk } from "../disk.ts";
 import { type Answer, text } from "./answer.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointHub } from "./hub.ts";
+import { type LoopbackServer, openOnLoopback } from "./loopback-server.ts";
 
 /** Chosen, all of them: containers ask with small requests, often, and are not trusted. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -29,51 +30,12 @@ export interface EndpointServerDeps {
   readonly log: Log;
 }
 
-export interface EndpointServer extends AsyncDisposable {
-  /** On 127.0.0.1. */
-  readonly port: number;
-}
+export type EndpointServer = LoopbackServer;
 
 /** Listens where it listened before, if that port is free, and else on a new one. */
-export async function openEndpointServer(deps: EndpointServerDeps): Promise<EndpointServer> {
+export function openEndpointServer(deps: EndpointServerDeps): Promise<EndpointServer> {
   const log = deps.log.child("endpoints");
-  const server = createEndpointServer({ ...deps, log });
-  const before = await rememberedPort(deps);
-  const port = await listen(server, before, log);
-  if (port !== before) await deps.disk.writeText(deps.portFile, `${port}\n`, 0o600);
-  return {
-    port,
-    [Symbol.asyncDispose]: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
-}
-
-async function rememberedPort({ disk, portFile }: EndpointServerDeps): Promise<number> {
-  const content = await disk.readText(portFile).catch(() => "");
-  const port = Number(content.trim());
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
-}
-
-async function listen(server: Server, port: number, log: Log): Promise<number> {
-  try {
-    return await tryToListen(server, port);
-  } catch (error) {
-    if (port === 0) throw new SetupError(`cannot open the tasks' endpoint: ${messageOf(error)}`);
-    log.warn("the port of the tasks' endpoint is taken: using another", { port });
-    return listen(server, 0, log);
-  }
-}
-
-function tryToListen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: "127.0.0.1", port }, () => {
-      server.removeListener("error", reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
+  return openOnLoopback(createEndpointServer({ ...deps, log }), { ...deps, log });
 }
 
 function createEndpointServer(deps: EndpointServerDeps): Server {

@@ -18,7 +18,11 @@ import {
 import { createNodeFeed, type NodeFeed } from "./node-feed.ts";
 
 const MACHINE = "i-00000000000000001";
-const DEFAULT_VPC = { vpcId: "vpc-1", cidr: "172.31.0.0/16" };
+const DEFAULT_VPC = {
+  vpcId: "vpc-1",
+  cidr: "172.31.0.0/16",
+  defaultOf: { accountId: "111111111111", subnetIds: { "us-east-1a": "subnet-1" } },
+};
 
 test("a node is told its interfaces of all accounts, and the default VPC before it has any", async () => {
   await using world = await openFeedWorld();

@@ -3,6 +3,7 @@ import {
   type NetworkInterface,
   type Subnet,
   subnetKey,
+  subnetsPrefix,
   type Vpc,
   vpcKey,
 } from "../../ec2/model.ts";
@@ -30,8 +31,8 @@ export function ownNetworkOf(
 ): Pick<Lists, "vpcs" | "interfaces"> {
   const vpcs = new Map<string, FeedVpc>();
   for (const { value } of cache.lookup("defaultVpcs", region)) {
-    const { vpcId, cidr } = value as Vpc;
-    vpcs.set(vpcId, { vpcId, cidr });
+    const vpc = value as Vpc;
+    vpcs.set(vpc.vpcId, toFeedVpc(cache, vpc));
   }
   const interfaces = new Map<string, FeedInterface>();
   for (const { value } of cache.lookup("interfacesByHost", `${region}/${ec2InstanceId}`)) {
@@ -40,11 +41,21 @@ export function ownNetworkOf(
     const vpc = cache.get(vpcKey(record, vpcId))?.value as Vpc | undefined;
     const subnet = cache.get(subnetKey(record, subnetId))?.value as Subnet | undefined;
     if (!vpc || !subnet) continue;
-    vpcs.set(vpcId, { vpcId, cidr: vpc.cidr });
+    if (!vpcs.has(vpcId)) vpcs.set(vpcId, toFeedVpc(cache, vpc));
     const place = { interfaceId, vpcId, subnetId, subnetCidr: subnet.cidr };
     interfaces.set(interfaceId, { ...place, macAddress, privateIpv4Address });
   }
   return { vpcs, interfaces };
+}
+
+function toFeedVpc(cache: Cache, { accountId, cidr, isDefault, region, vpcId }: Vpc): FeedVpc {
+  if (!isDefault) return { vpcId, cidr };
+  const subnetIds = cache
+    .list(subnetsPrefix({ accountId, region }))
+    .map(({ value }) => value as Subnet)
+    .filter((subnet) => subnet.vpcId === vpcId && subnet.isDefault)
+    .map(({ availabilityZone, subnetId }) => [availabilityZone, subnetId]);
+  return { vpcId, cidr, defaultOf: { accountId, subnetIds: Object.fromEntries(subnetIds) } };
 }
 
 const LOOPBACK = parseCidr("127.0.0.0/8");

@@ -1,0 +1,190 @@
+/**
+ * A machine whose tasks an amazon-ecs-agent runs: `gantry node --agent amazon-ecs-agent` makes the network and the metadata. The
+ * agent is played, with the variables that it is given; the interface it takes is a real one.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import {
+  DescribeContainerInstancesCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+} from "@aws-sdk/client-ecs";
+import { createAwsJsonClient } from "../../src/lib/aws-json-client.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { EcsAgent } from "../conformance/ecs-agent-kit.ts";
+import { command, GantryKit, skipReason, until } from "./gantry-kit.ts";
+
+const skip = await skipReason();
+
+describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
+  const stack = new AsyncDisposableStack();
+  let server: GantryKit;
+  let node: GantryKit;
+  let environment: Record<string, string>;
+  let agent: EcsAgent;
+
+  before(async () => {
+    server = stack.use(new GantryKit());
+    node = stack.use(new GantryKit());
+    await server.startServer();
+    const token = (await server.gantry("token")).stdout.trim();
+    await node.startNode("--join", token, "--agent", "amazon-ecs-agent");
+    const lines = readFileSync(join(node.directory, "ecs-agent.env"), "utf8").trim().split("\n");
+    environment = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+  });
+  after(() => stack.disposeAsync());
+
+  /** What the agent's SDK does. */
+  async function metadata(path: string): Promise<string> {
+    const origin = environment.AWS_EC2_METADATA_SERVICE_ENDPOINT;
+    const token = await fetch(`${origin}/latest/api/token`, {
+      method: "PUT",
+      headers: { "x-aws-ec2-metadata-token-ttl-seconds": "300" },
+    });
+    const headers = { "x-aws-ec2-metadata-token": await token.text() };
+    const answer = await fetch(`${origin}/latest/${path}`, { headers });
+    assert.equal(answer.status, 200, path);
+    return answer.text();
+  }
+
+  test("gives the agent what it starts with: server, cluster, VPC, identity and keys", async () => {
+    assert.deepEqual(
+      [environment.ECS_BACKEND_HOST, environment.ECS_CLUSTER, environment.AWS_DEFAULT_REGION],
+      [server.client.endpoint, "default", server.client.region],
+    );
+    const mac = await metadata("meta-data/mac");
+    const subnetId = await metadata(`meta-data/network/interfaces/macs/${mac}/subnet-id`);
+    assert.ok(server.client.subnetIds.includes(subnetId));
+    const role = await metadata("meta-data/iam/security-credentials/");
+    const keys = JSON.parse(await metadata(`meta-data/iam/security-credentials/${role}`));
+    assert.ok(Date.parse(keys.Expiration) > Date.now());
+    const credentials = { accessKeyId: keys.AccessKeyId, secretAccessKey: keys.SecretAccessKey };
+    const url = environment.ECS_BACKEND_HOST ?? "";
+    const ecs = createAwsJsonClient({
+      endpoint: url,
+      service: "ecs",
+      targetPrefix: "AmazonEC2ContainerServiceV20141113",
+      region: environment.AWS_DEFAULT_REGION ?? "",
+      credentials: () => credentials,
+      clock: systemClock,
+    });
+    const call = (operation: string, input: object): Promise<unknown> => ecs.call(operation, input);
+    const identityDocument = await metadata("dynamic/instance-identity/document");
+    const cluster = environment.ECS_CLUSTER ?? "";
+    const options = { hasTaskEni: true, cluster, identityDocument };
+    agent = new EcsAgent({ url, credentials, call }, options);
+    await agent.register().catch(async () => {
+      await agent.call("CreateCluster", { clusterName: "default" });
+      await agent.register();
+    });
+    await agent.connect({ sendCredentials: true });
+    const { containerInstances } = await server.ecs.send(
+      new DescribeContainerInstancesCommand({ containerInstances: [agent.arn] }),
+    );
+    const { instanceId } = JSON.parse(identityDocument);
+    assert.equal(containerInstances?.[0]?.ec2InstanceId, instanceId);
+  });
+
+  test("the interface of an awsvpc task stands on the machine, works where the agent moves it, and goes with the task", async () => {
+    await server.ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: "web",
+        networkMode: "awsvpc",
+        containerDefinitions: [{ name: "web", image: "busybox", memory: 64 }],
+      }),
+    );
+    const [subnet = ""] = server.client.subnetIds;
+    const { tasks, failures } = await server.ecs.send(
+      new RunTaskCommand({
+        taskDefinition: "web",
+        networkConfiguration: { awsvpcConfiguration: { subnets: [subnet] } },
+      }),
+    );
+    assert.deepEqual(failures, []);
+    const arn = tasks?.[0]?.taskArn ?? "";
+    const payload = await agent.frame("PayloadMessage");
+    agent.acknowledge(payload);
+    const [task] = payload.tasks as { elasticNetworkInterfaces: Eni[] }[];
+    const eni = task?.elasticNetworkInterfaces[0];
+    assert.ok(eni);
+    await using pause = await takeInterface(eni);
+    await agent.submit(arn, {
+      status: "RUNNING",
+      containers: [{ containerName: "web", runtimeId: "r", status: "RUNNING" }],
+    });
+    await server.taskIs("default", arn, "RUNNING");
+    const { code, stdout } = await command("curl", ["-s", "-m", "5", `http://${pause.address}/`]);
+    assert.deepEqual([code, stdout], [0, "hello"]);
+    await server.ecs.send(new StopTaskCommand({ task: arn }));
+    agent.acknowledge(
+      await agent.frame("PayloadMessage", ({ messageId }) => messageId !== payload.messageId),
+    );
+    await agent.submit(arn, {
+      status: "STOPPED",
+      containers: [{ containerName: "web", runtimeId: "r", status: "STOPPED", exitCode: 0 }],
+    });
+    await server.taskIs("default", arn, "STOPPED");
+    await until("the interface is gone", async () => {
+      const { stdout: links } = await command("ip", ["-n", pause.name, "-o", "link"]);
+      return !links.includes(eni.macAddress);
+    });
+    await agent.disconnect();
+  });
+});
+
+interface Eni {
+  readonly macAddress: string;
+  readonly subnetGatewayIpv4Address: string;
+  readonly ipv4Addresses: readonly { privateAddress: string }[];
+}
+
+interface Pause extends AsyncDisposable {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** What the agent's vpc-eni plugin does, and a web server in the namespace. */
+async function takeInterface(eni: Eni): Promise<Pause> {
+  const link = await until("the interface stands", async () => {
+    const { stdout } = await command("ip", ["-j", "link"]);
+    const links = JSON.parse(stdout) as { ifname: string; address: string }[];
+    return links.find(({ address }) => address === eni.macAddress)?.ifname;
+  });
+  const name = `pause-${process.pid}`;
+  const [gateway = "", prefixLength = ""] = eni.subnetGatewayIpv4Address.split("/");
+  const address = eni.ipv4Addresses[0]?.privateAddress ?? "";
+  for (const line of [
+    `netns add ${name}`,
+    `link set ${link} netns ${name}`,
+    `-n ${name} link set ${link} name eth0`,
+    `-n ${name} address add ${address}/${prefixLength} dev eth0`,
+    `-n ${name} link set eth0 up`,
+    `-n ${name} route add default via ${gateway} dev eth0`,
+  ]) {
+    const { code, stderr } = await command("ip", line.split(" "));
+    assert.equal(code, 0, `ip ${line}: ${stderr}`);
+  }
+  const server = await serve(name);
+  return {
+    name,
+    address,
+    [Symbol.asyncDispose]: async () => {
+      server.kill();
+      await once(server, "exit");
+      await command("ip", ["netns", "del", name]);
+    },
+  };
+}
+
+async function serve(namespace: string): Promise<ChildProcess> {
+  const script = `require("http").createServer((_, r) => r.end("hello")).listen(80, () => console.log("ready"))`;
+  const words = [`--net=/run/netns/${namespace}`, process.execPath, "-e", script];
+  const child = spawn("nsenter", words, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return child;
+}
