@@ -13,6 +13,7 @@ import { createInstancesController } from "./ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
 import { createNodeOwnership } from "./ecs/control/node-ownership.ts";
+import { createRunTokenReaper } from "./ecs/control/run-token-reaper.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
 import { TelemetryBook } from "./ecs/control/telemetry-book.ts";
@@ -172,6 +173,7 @@ function controllersOf(
     createNetworkInterfacesController(deps),
     createTaskDefinitionReaper(deps),
     createTaskReaper(deps, { retentionMs: taskRetentionMs }),
+    createRunTokenReaper(deps),
     createSecretReaper({ ...deps, sealer }),
   ];
 }

@@ -24,7 +24,10 @@ export const JOURNAL_DEAD_ROWS_MIN = 10_000;
 /** Chosen. Rows that the journal's thread copies before it looks for commits to do: about 3 ms. */
 export const JOURNAL_REWRITE_SLICE_ROWS = 256;
 
-/** Chosen. Rows per message while the journal is read at start: about 1.2 MB of ordinary task records. */
+/** Chosen. Nothing should lock the journal against reading; what does all the same may hold the event loop up this long. */
+export const JOURNAL_READ_TIMEOUT_MS = 1000;
+
+/** Chosen. Rows per message while the journal is read at start. */
 export const JOURNAL_LOAD_ROWS = 512;
 
 /** Chosen. A work queue with more distinct keys is fed by something that never stops. */

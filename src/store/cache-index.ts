@@ -18,11 +18,15 @@ export type IndexDefinitions = Readonly<Record<string, KindIndexes>>;
 
 /**
  * Defines the indexes of documents of type `T`: `indexesOf<Task>()(["id"], { tasksById: ({ id }) => [id] })`. They see the
- * named members only, so that opening a large store does not have to parse all of it.
+ * named members only, so that opening a large store does not have to parse all of it. `mayFind`: members that only some
+ * documents have; they are seen where they stand before the last of `reads`.
  */
-export function indexesOf<T>(): <M extends keyof T & string>(
+export function indexesOf<T>(): <M extends keyof T & string, N extends keyof T & string = never>(
   reads: readonly M[],
-  values: Readonly<Record<string, (document: Pick<T, M>) => readonly string[]>>,
+  values: Readonly<
+    Record<string, (document: Pick<T, M> & Partial<Pick<T, N>>) => readonly string[]>
+  >,
+  mayFind?: readonly N[],
 ) => KindIndexes {
   return (reads, values) => ({ reads, values });
 }
@@ -51,6 +55,13 @@ export class CacheIndexes {
     return index.lookup(value);
   }
 
+  /** The values of the index of that name that have records, in no order. */
+  values(name: string): readonly string[] {
+    const index = this.#indexes.get(name);
+    assert(index !== undefined, `no index is called ${name}`);
+    return index.values();
+  }
+
   /** Moves the record of `key` from where it stood before to where it stands now. */
   replace(key: string, before: StoreRecord | undefined, after: StoreRecord | undefined): void {
     const kind = this.#kinds.get(kindOf(key));
@@ -66,8 +77,11 @@ interface Kind {
   readonly indexes: readonly CacheIndex[];
 }
 
+/** What stands between the third slash and the fifth. */
 function kindOf(key: string): string {
-  return key.split("/", 5).slice(3).join("/");
+  const from = key.indexOf("/", key.indexOf("/", 1) + 1) + 1;
+  const to = key.indexOf("/", key.indexOf("/", from) + 1);
+  return key.slice(from, to < 0 ? key.length : to);
 }
 
 type Members = ReturnType<StoreRecord["members"]>;
@@ -80,6 +94,10 @@ class CacheIndex {
 
   constructor(valuesOf: (document: never) => readonly string[]) {
     this.#valuesOf = valuesOf;
+  }
+
+  values(): readonly string[] {
+    return [...this.#buckets.keys()];
   }
 
   lookup(value: string): readonly StoreRecord[] {

@@ -15,6 +15,8 @@ export interface Cache {
   list(prefix: string): readonly StoreRecord[];
   /** Records that index `name` puts under `value`, in key order. */
   lookup(name: string, value: string): readonly StoreRecord[];
+  /** The values that index `name` has records under, in no order. */
+  valuesOf(name: string): readonly string[];
   /**
    * Resolves when the view includes `revision`: await it after a txn before answering (read your writes).
    * Throws UnavailableError when the cache has stopped following the store, or what the store threw.
@@ -74,6 +76,10 @@ class StoreCache implements Cache {
 
   lookup(name: string, value: string): readonly StoreRecord[] {
     return this.#indexes.lookup(name, value);
+  }
+
+  valuesOf(name: string): readonly string[] {
+    return this.#indexes.values(name);
   }
 
   reached(revision: Revision): Promise<void> {

@@ -17,15 +17,13 @@ export function formatDocument(value: unknown): string {
   return text;
 }
 
-/** A document's JSON in UTF-8, among others in the same bytes: from `start` to before `end`. */
-export interface PackedText {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
+/** Where the JSON text of a document is to be had. */
+export interface DocumentSource {
+  /** All of it. Throws UnavailableError when it cannot be read. */
+  text(): string;
+  /** At least the beginning, where that costs less; indexes are made of it. */
+  head(): string;
 }
-
-/** Chosen: what indexes read of a task stands in 500 bytes; the rest of a document is decoded when it is asked for. */
-const HEAD_BYTES = 640;
 
 /**
  * A record that begins as text and lets go of it when it is first read. Most records of a large store are never read
@@ -34,42 +32,44 @@ const HEAD_BYTES = 640;
 export class DocumentRecord implements StoreRecord {
   readonly key: string;
   readonly revision: Revision;
-  /** Until the document has been read. Packed where there are many: the collector then has nothing to move. */
-  #text: string | PackedText | undefined;
+  /** Until the document has been read. */
+  #source: string | DocumentSource | undefined;
   #value: unknown;
 
-  /** `text` is what {@link formatDocument} gave. */
-  constructor(key: string, revision: Revision, text: string | PackedText) {
+  /** `source`: what {@link formatDocument} gave, or where it is. */
+  constructor(key: string, revision: Revision, source: string | DocumentSource) {
     this.key = key;
     this.revision = revision;
-    this.#text = text;
+    this.#source = source;
   }
 
   get value(): unknown {
-    if (this.#text !== undefined) {
-      this.#value = freeze(JSON.parse(unpack(this.#text)));
-      this.#text = undefined;
+    if (this.#source !== undefined) {
+      const text = typeof this.#source === "string" ? this.#source : this.#source.text();
+      this.#value = freeze(JSON.parse(text));
+      this.#source = undefined;
     }
     return this.#value;
   }
 
   members(names: readonly string[]): Readonly<Record<string, unknown>> {
-    if (this.#text !== undefined) {
-      return readMembers(unpack(this.#text, HEAD_BYTES), names) ?? this.#membersOfValue();
-    }
-    return this.#membersOfValue();
-  }
-
-  #membersOfValue(): Readonly<Record<string, unknown>> {
-    const { value } = this;
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+    if (this.#source === undefined) return membersOf(this.#value, names);
+    const head = typeof this.#source === "string" ? this.#source : this.#source.head();
+    return readMembers(head, names) ?? membersOf(this.value, names);
   }
 }
 
-/** All of a text, or its beginning where that spares work. */
-function unpack(text: string | PackedText, bytesMax = Number.POSITIVE_INFINITY): string {
-  if (typeof text === "string") return text;
-  return text.bytes.toString("utf8", text.start, Math.min(text.end, text.start + bytesMax));
+/** Of a document that has been read, exactly what {@link readMembers} finds in its text: indexes rest on that. */
+function membersOf(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return found;
+  let missing = names.length;
+  for (const name in value) {
+    if (missing === 0) break;
+    found[name] = (value as Record<string, unknown>)[name];
+    if (names.includes(name)) missing--;
+  }
+  return found;
 }
 
 /** Frozen at every level, since records are shared by all readers. `for in` visits just the own members: what `JSON.parse` makes inherits nothing enumerable. It costs half of `Object.values`. */

@@ -34,7 +34,9 @@ export class JournaledStore implements Store {
   readonly #journal: Journal;
   /** In no order: only caches list, once, and keep an order of their own. */
   readonly #records = new Map<string, StoreRecord>();
-  /** Until the state to begin with is here: it is read only, and who lists is told page by page. */
+  /** The state to begin with, until somebody asks for anything: what is listed first should see all of it come in. */
+  #pages: AsyncIterable<readonly StoreRecord[]> | undefined;
+  /** While that comes in: it is read only, and who lists is told page by page. */
   #loading: Loading | undefined;
   readonly #feed: ChangeFeed;
   readonly #gather: () => Promise<void>;
@@ -59,7 +61,7 @@ export class JournaledStore implements Store {
       historyChangesMax: options.historyChangesMax ?? STORE_HISTORY_CHANGES_MAX,
       bufferChangesMax: options.watchBufferChangesMax ?? STORE_WATCH_BUFFER_CHANGES_MAX,
     });
-    if (options.pages !== undefined) this.#load(options.pages);
+    this.#pages = options.pages;
   }
 
   async list(prefix: string): Promise<{ revision: Revision; records: readonly StoreRecord[] }> {
@@ -72,6 +74,7 @@ export class JournaledStore implements Store {
 
   async scan(prefix: string, onPage: (records: readonly StoreRecord[]) => void): Promise<Revision> {
     this.#assertOpen();
+    this.#beginLoading();
     this.#loading?.listeners.push((page) => onPage(below(page, prefix)));
     // What comes after this is told by the line above: of one moment, without a gap.
     const revision = this.#revision;
@@ -87,6 +90,7 @@ export class JournaledStore implements Store {
       validate(compare, write);
       // Now: what the caller does to its objects afterwards is no part of the transaction.
       const texts = write.map(toText);
+      this.#beginLoading();
       if (this.#loading === undefined) return this.#decide(compare, texts);
       return this.#loading.done.then(() => this.#decide(compare, texts));
     } catch (error) {
@@ -112,7 +116,10 @@ export class JournaledStore implements Store {
     await this.#journal.close();
   }
 
-  #load(pages: AsyncIterable<readonly StoreRecord[]>): void {
+  #beginLoading(): void {
+    const pages = this.#pages;
+    if (pages === undefined) return;
+    this.#pages = undefined;
     const listeners: Loading["listeners"] = [];
     const load = async (): Promise<void> => {
       for await (const page of pages) {

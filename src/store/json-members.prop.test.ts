@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
+import { DocumentRecord } from "./document.ts";
 import { readMembers } from "./json-members.ts";
 
 const NAMES = ["id", "lastStatus", "placement"];
@@ -50,6 +51,22 @@ it("readMembers() of a text that is cut off gives the same, or says that it cann
         if (read === undefined || head === "") return;
         const whole = readMembers(json, NAMES) ?? {};
         for (const name of NAMES) assert.deepEqual(read[name], whole[name]);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+it("members() of a record are the same before it is read and after", () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.constantFrom(...NAMES, "a", "b", '"'), anyDocument()),
+      (document) => {
+        const json = JSON.stringify(document);
+        const record = new DocumentRecord("/a", 1, json);
+        const before = record.members(NAMES);
+        assert.deepEqual(record.value, JSON.parse(json));
+        assert.deepEqual(record.members(NAMES), before);
       },
     ),
     { numRuns: 500 },

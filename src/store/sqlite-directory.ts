@@ -75,6 +75,11 @@ export class JournalDirectory {
     return this.#generation.revision;
   }
 
+  /** The file in force. */
+  get path(): string {
+    return this.#generation.path;
+  }
+
   /** Some records; undefined when that was all. Read them all before appending. */
   loadPage(): LivePage | undefined {
     this.#loading ??= new LiveRows(this.#generation);

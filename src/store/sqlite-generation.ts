@@ -12,6 +12,8 @@ const FORMAT_VERSION = 2;
 /** A row is not what was written. */
 export class DamagedError extends Error {}
 
+export type StoredRow = JournalRow & { readonly id: number };
+
 /**
  * One file of the journal: every write in the order of its commit, as rows of JSON text.
  *
@@ -30,8 +32,6 @@ export class Generation {
     this.path = path;
     this.database = new DatabaseSync(path, { timeout: 0 });
     try {
-      // Exclusive: the directory's lock keeps others out anyway, and SQLite then needs no shared memory.
-      this.database.exec("PRAGMA locking_mode = EXCLUSIVE");
       // Before anything that writes: what is not ours stays as it is.
       assertFormat(this.database, path);
       // Small checkpoints: appended pages are written once however often, and a commit waits less behind one.
@@ -97,7 +97,7 @@ export class Generation {
   }
 
   /** Up to `count` rows below id `beforeId`, newest first. Throws DamagedError. */
-  rowsBefore(beforeId: number, count: number): readonly (JournalRow & { readonly id: number })[] {
+  rowsBefore(beforeId: number, count: number): readonly StoredRow[] {
     return this.#page.all(beforeId, count).map((columns) => {
       const [id, revision, key, document, checksum] = columns as unknown as PageColumns;
       const row = { id, revision, key, text: document ?? undefined };

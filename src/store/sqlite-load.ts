@@ -1,7 +1,6 @@
 import { JOURNAL_LOAD_ROWS } from "../lib/limits.ts";
-import type { JournalRow } from "./journal.ts";
-import type { Generation } from "./sqlite-generation.ts";
-import type { LivePage } from "./sqlite-protocol.ts";
+import type { Generation, StoredRow } from "./sqlite-generation.ts";
+import { HEAD_BYTES, type LivePage } from "./sqlite-protocol.ts";
 
 /** Reads the records out of a journal, backwards: the first row met of a key is the live one, the others are history. */
 export class LiveRows {
@@ -31,16 +30,20 @@ export class LiveRows {
   }
 }
 
-function packed(rows: readonly JournalRow[]): LivePage {
-  const size = rows.reduce((sum, { text = "" }) => sum + Buffer.byteLength(text), 0);
-  const texts = new Uint8Array(size);
-  const bytes = Buffer.from(texts.buffer);
+function packed(rows: readonly StoredRow[]): LivePage {
+  // Its own memory, which changes hands; small pieces would come from a pool.
+  const heads = Buffer.allocUnsafeSlow(rows.length * HEAD_BYTES);
   const ends = new Uint32Array(rows.length);
   let end = 0;
   rows.forEach(({ text = "" }, i) => {
-    end += bytes.write(text, end, "utf8");
+    end += heads.write(text, end, HEAD_BYTES, "utf8");
     ends[i] = end;
   });
-  const keys = rows.map(({ key }) => key);
-  return { keys, revisions: Float64Array.from(rows, ({ revision }) => revision), texts, ends };
+  return {
+    keys: rows.map(({ key }) => key),
+    revisions: Float64Array.from(rows, ({ revision }) => revision),
+    ids: Float64Array.from(rows, ({ id }) => id),
+    heads,
+    ends,
+  };
 }

@@ -11,25 +11,30 @@ export type JournalRequest =
 
 export type JournalReply =
   | { readonly kind: "done" }
-  /** `revision`: of the last transaction. */
-  | { readonly kind: "opened"; readonly revision: Revision }
+  /** `revision`: of the last transaction. `path`: the file that the rows of the load are in. */
+  | { readonly kind: "opened"; readonly revision: Revision; readonly path: string }
   /** No page: that was all. */
   | { readonly kind: "loaded"; readonly page: LivePage | undefined }
   /** `setup`: a person has to act. Otherwise trying again may help. */
   | { readonly kind: "failed"; readonly message: string; readonly setup: boolean };
 
 /**
- * Some records, in no order, by column. Passing them between threads costs a copy of the keys: the rest is handed over. As
- * strings the documents would go through the young generation of the main thread's heap, which was 40 % of opening.
+ * Some records, in no order, by column. Passing them between threads costs a copy of the keys: the rest is handed over. The
+ * documents stay on disk, but for their beginnings: keeping them all was most of what opening a large store cost.
  */
 export interface LivePage {
   readonly keys: readonly string[];
   readonly revisions: Float64Array<ArrayBuffer>;
-  /** The documents' JSON in UTF-8, one behind the other. */
-  readonly texts: Uint8Array<ArrayBuffer>;
-  /** Where each ends in `texts`. */
+  /** Their rows. */
+  readonly ids: Float64Array<ArrayBuffer>;
+  /** The first {@link HEAD_BYTES} of the documents' JSON in UTF-8, one behind the other. */
+  readonly heads: Buffer<ArrayBuffer>;
+  /** Where each ends in `heads`. */
   readonly ends: Uint32Array<ArrayBuffer>;
 }
+
+/** Chosen: what indexes read of a task stands in 500 bytes. */
+export const HEAD_BYTES = 640;
 
 /** Unasked for: something worth a line in the log. */
 export interface JournalNotice {

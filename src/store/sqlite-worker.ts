@@ -25,7 +25,9 @@ function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void 
   };
   const handle = (request: JournalRequest): JournalReply => {
     journal ??= open();
-    if (request.kind === "open") return { kind: "opened", revision: journal.revision };
+    if (request.kind === "open") {
+      return { kind: "opened", revision: journal.revision, path: journal.path };
+    }
     if (request.kind === "load") return { kind: "loaded", page: journal.loadPage() };
     if (request.kind === "append") journal.append(request.rows, request.liveRows);
     if (request.kind === "close") journal.close();
@@ -56,8 +58,8 @@ function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void 
 /** What the other thread takes without a copy. */
 function handedOver(reply: JournalReply): ArrayBuffer[] {
   if (reply.kind !== "loaded" || reply.page === undefined) return [];
-  const { revisions, texts, ends } = reply.page;
-  return [revisions.buffer, texts.buffer, ends.buffer];
+  const { revisions, ids, heads, ends } = reply.page;
+  return [revisions.buffer, ids.buffer, heads.buffer, ends.buffer];
 }
 
 function answer(handle: () => JournalReply): JournalReply {

@@ -3,9 +3,9 @@ import { Worker } from "node:worker_threads";
 import { assert, messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import { JOURNAL_DEAD_ROWS_MIN } from "../lib/limits.ts";
 import type { Log } from "../lib/log.ts";
-import { DocumentRecord } from "./document.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
+import { DocumentReader, StoredPage } from "./sqlite-documents.ts";
 import type {
   JournalNotice,
   JournalReply,
@@ -48,17 +48,11 @@ async function* pagesOf(thread: JournalThread): AsyncGenerator<readonly StoreRec
     // The thread reads the next page while this one is taken in.
     const next = thread.load();
     next.catch(() => undefined);
-    yield recordsOf(page);
+    const stored = new StoredPage(page, thread.documents);
+    yield stored.records;
+    stored.forgetHeads();
     page = await next;
   }
-}
-
-function recordsOf({ keys, revisions, texts, ends }: LivePage): readonly StoreRecord[] {
-  const bytes = Buffer.from(texts.buffer);
-  return keys.map((key, i) => {
-    const packed = { bytes, start: i === 0 ? 0 : (ends[i - 1] ?? 0), end: ends[i] ?? 0 };
-    return new DocumentRecord(key, revisions[i] ?? 0, packed);
-  });
 }
 
 /** The main thread's end of the journal. */
@@ -66,6 +60,7 @@ class JournalThread implements Journal {
   readonly #worker: Worker;
   readonly #waiting: PromiseWithResolvers<JournalReply>[] = [];
   readonly #log: Log;
+  #documents: DocumentReader | undefined;
   /** Set once the thread is gone. */
   #gone: Error | undefined;
 
@@ -92,7 +87,14 @@ class JournalThread implements Journal {
   async open(): Promise<Revision> {
     const reply = await this.ask({ kind: "open" });
     assert(reply.kind === "opened", "the journal's thread sent another reply");
+    this.#documents = new DocumentReader(reply.path);
     return reply.revision;
+  }
+
+  /** What reads the documents of the records that are loaded. */
+  get documents(): DocumentReader {
+    assert(this.#documents !== undefined, "the journal is open");
+    return this.#documents;
   }
 
   /** The next records, undefined when that was all. */
@@ -107,6 +109,7 @@ class JournalThread implements Journal {
   }
 
   async close(): Promise<void> {
+    this.#documents?.close();
     try {
       if (this.#gone === undefined) await this.ask({ kind: "close" });
     } finally {

@@ -120,17 +120,20 @@ function runningContainer(name: string, i: number): Container {
 
 function stopped(task: Task): Task {
   const stoppedAt = task.createdAt + 600_000;
+  const { placement, desiredStatus: _desired, lastStatus: _last, ...rest } = task;
+  // In the order of ecs/model/advance.
   return {
-    ...task,
+    placement,
     desiredStatus: "STOPPED",
     lastStatus: "STOPPED",
+    stoppedAt,
+    ...rest,
     version: 6,
     containers: task.containers.map((one) => ({ ...one, lastStatus: "STOPPED", exitCode: 0 })),
     stopCode: "EssentialContainerExited",
     stoppedReason: "Essential container in task exited",
     stoppingAt: stoppedAt,
     executionStoppedAt: stoppedAt,
-    stoppedAt,
   };
 }
 

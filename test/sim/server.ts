@@ -10,6 +10,7 @@ import { createInstancesController } from "../../src/ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "../../src/ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "../../src/ecs/control/node-feed.ts";
 import { createNodeOwnership } from "../../src/ecs/control/node-ownership.ts";
+import { createRunTokenReaper } from "../../src/ecs/control/run-token-reaper.ts";
 import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
 import { TelemetryBook } from "../../src/ecs/control/telemetry-book.ts";
@@ -159,6 +160,7 @@ export class ServerProcess implements Door {
       createNetworkInterfacesController(deps),
       createTaskDefinitionReaper(deps),
       createTaskReaper(deps, this.#limits),
+      createRunTokenReaper(deps),
     ];
     for (const controller of controllers) {
       this.#loops.start(controller.name, (signal) => runController(controller, deps, signal));

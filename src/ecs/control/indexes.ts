@@ -1,4 +1,5 @@
 import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
+import type { StoreRecord } from "../../store/store.ts";
 import type { Instance } from "../model/instance.ts";
 import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
 import type { Task, UnconfirmedStop } from "../model/task.ts";
@@ -13,6 +14,17 @@ const TASK_MEMBERS = [
   "revision",
 ] as const satisfies readonly (keyof Task)[];
 
+/** Minutes since 1970 of an instant in epoch milliseconds: the values of `stoppedTasksByMinute`. */
+export function minuteOf(at: number): string {
+  return String(Math.floor(at / 60_000));
+}
+
+/** Where `stoppedTasksByMinute` has a task's record; undefined when the task has not stopped. */
+export function stopMinuteOf(record: StoreRecord): string | undefined {
+  const { lastStatus, stoppedAt = 0 } = record.members(TASK_MEMBERS) as Partial<Task>;
+  return lastStatus === "STOPPED" ? minuteOf(stoppedAt) : undefined;
+}
+
 const INSTANCE_MEMBERS = [
   "region",
   "ec2InstanceId",
@@ -23,27 +35,30 @@ const INSTANCE_MEMBERS = [
 
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
-  "ecs/tasks": indexesOf<Task>()(TASK_MEMBERS, {
-    /** instanceKey → its tasks, whatever their status: grows with all that ever ran. For rare questions only. */
-    tasksByInstance: ({ placement: { instance } }) => [
-      instanceKey(instance, instance.clusterName, instance.id),
-    ],
-    /** instanceKey → its tasks that are not STOPPED. */
-    liveTasksByInstance: ({ lastStatus, placement: { instance } }) =>
-      lastStatus === "STOPPED" ? [] : [instanceKey(instance, instance.clusterName, instance.id)],
-    /** clusterKey → its tasks that are not STOPPED. */
-    liveTasksByCluster: ({ lastStatus, clusterName, ...scope }) =>
-      lastStatus === "STOPPED" ? [] : [clusterKey(scope, clusterName)],
-    /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
-    tasksByHost: ({ region, placement, lastStatus }) =>
-      lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],
-    /** taskDefinitionKey → tasks of that revision that are not STOPPED. */
-    liveTasksByDefinition: ({ lastStatus, family, revision, ...scope }) =>
-      lastStatus === "STOPPED" ? [] : [taskDefinitionKey(scope, family, revision)],
-    /** `all` → tasks whose next step is control/network-interfaces's. */
-    tasksAwaitingNetwork: ({ lastStatus }) =>
-      lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],
-  }),
+  "ecs/tasks": indexesOf<Task>()(
+    TASK_MEMBERS,
+    {
+      /** {@link minuteOf} stoppedAt → the tasks that stopped in that minute. 0: it stands further behind in the document. */
+      stoppedTasksByMinute: ({ lastStatus, stoppedAt = 0 }) =>
+        lastStatus === "STOPPED" ? [minuteOf(stoppedAt)] : [],
+      /** instanceKey → its tasks that are not STOPPED. */
+      liveTasksByInstance: ({ lastStatus, placement: { instance } }) =>
+        lastStatus === "STOPPED" ? [] : [instanceKey(instance, instance.clusterName, instance.id)],
+      /** clusterKey → its tasks that are not STOPPED. */
+      liveTasksByCluster: ({ lastStatus, clusterName, ...scope }) =>
+        lastStatus === "STOPPED" ? [] : [clusterKey(scope, clusterName)],
+      /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
+      tasksByHost: ({ region, placement, lastStatus }) =>
+        lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],
+      /** taskDefinitionKey → tasks of that revision that are not STOPPED. */
+      liveTasksByDefinition: ({ lastStatus, family, revision, ...scope }) =>
+        lastStatus === "STOPPED" ? [] : [taskDefinitionKey(scope, family, revision)],
+      /** `all` → tasks whose next step is control/network-interfaces's. */
+      tasksAwaitingNetwork: ({ lastStatus }) =>
+        lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],
+    },
+    ["stoppedAt"],
+  ),
   "ecs/unconfirmed-stops": indexesOf<UnconfirmedStop>()(["region", "placement"], {
     /** instanceKey → its tasks whose end it has not confirmed. */
     unconfirmedStopsByInstance: ({ placement: { instance } }) => [

@@ -1,7 +1,10 @@
 import type { ServerMessage } from "../../protocol/acs.ts";
+import type { StoreRecord } from "../../store/store.ts";
 import { clusterArn, taskArn } from "../model/arn.ts";
+import { instanceKey } from "../model/keys.ts";
 import type { Task } from "../model/task.ts";
 import type { EcsDeps } from "./deps.ts";
+import { minuteOf } from "./indexes.ts";
 import {
   mintTaskCredentials,
   rolesOf,
@@ -11,6 +14,7 @@ import {
 
 /** Chosen: what ends on one machine in that time, and no more than a connection takes at once. */
 const TASKS_MAX = 1_000;
+const MINUTE_MS = 60_000;
 
 /**
  * The credentials of tasks that are ending or have just ended on one instance, the latest first. A new agent process has none;
@@ -19,15 +23,14 @@ const TASKS_MAX = 1_000;
  */
 export async function lastCredentials(
   deps: EcsDeps & TaskCredentialsDeps,
-  instanceKey: string,
+  instance: string,
 ): Promise<readonly ServerMessage[]> {
-  const since = deps.clock.now() - SHIPPING_MS_MAX;
-  const tasks = deps.cache
-    .lookup("tasksByInstance", instanceKey)
+  const tasks = [
+    ...deps.cache.lookup("liveTasksByInstance", instance),
+    ...stoppedLately(deps).filter((record) => isOn(record, instance)),
+  ]
     .map(({ value }) => value as Task)
-    .filter(
-      ({ desiredStatus, stoppedAt = since }) => desiredStatus === "STOPPED" && stoppedAt >= since,
-    )
+    .filter(({ desiredStatus }) => desiredStatus === "STOPPED")
     .toSorted((a, b) => (b.stoppingAt ?? 0) - (a.stoppingAt ?? 0))
     .slice(0, TASKS_MAX);
   const messages: ServerMessage[] = [];
@@ -51,4 +54,20 @@ export async function lastCredentials(
     }
   }
   return messages;
+}
+
+/** The tasks of all instances that stopped within the time for shipping. */
+function stoppedLately({ cache, clock }: EcsDeps): readonly StoreRecord[] {
+  const now = clock.now();
+  const since = now - SHIPPING_MS_MAX;
+  const minutes = new Set([minuteOf(0)]);
+  for (let at = since; at < now + MINUTE_MS; at += MINUTE_MS) minutes.add(minuteOf(at));
+  return [...minutes]
+    .flatMap((minute) => cache.lookup("stoppedTasksByMinute", minute))
+    .filter(({ value }) => ((value as Task).stoppedAt ?? 0) >= since);
+}
+
+function isOn({ value }: StoreRecord, key: string): boolean {
+  const { instance } = (value as Task).placement;
+  return instanceKey(instance, instance.clusterName, instance.id) === key;
 }

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runController } from "../../store/controller.ts";
 import type { Write } from "../../store/store.ts";
+import { advance } from "../model/advance.ts";
 import { runTokenKey, taskKey } from "../model/keys.ts";
 import { buildTask } from "../model/task.fixture.ts";
 import type { RunToken, Task } from "../model/task.ts";
 import { openWorld, settle, type World, writeTask } from "./control.fixture.ts";
+import { createRunTokenReaper } from "./run-token-reaper.ts";
 import { createTaskReaper } from "./task-reaper.ts";
 
 const HOUR_MS = 3_600_000;
@@ -14,15 +16,18 @@ const MINUTE_MS = 60_000;
 function reap(world: World, retentionMs: number): void {
   const reaper = createTaskReaper(world, { retentionMs });
   world.run((signal) => runController(reaper, world, signal));
+  world.run((signal) => runController(createRunTokenReaper(world), world, signal));
 }
 
+/** As the task's last step leaves it. */
 function stoppedTask(world: World, id: string): Task {
-  return buildTask({
+  const task = buildTask({
     id: id.padStart(32, "0"),
     desiredStatus: "STOPPED",
-    lastStatus: "STOPPED",
-    stoppedAt: world.clock.now(),
+    stopCode: "UserInitiated",
+    lastStatus: "DEPROVISIONING",
   });
+  return advance(task, { event: "interfaceReleased" }, world.clock.now());
 }
 
 function taskCount(world: World): number {
@@ -54,14 +59,26 @@ test("a STOPPED task is kept for the retention and then gone, whoever lives stay
   await world.put(writeTask(stoppedTask(world, "3")));
   await pass(world, HOUR_MS - 1);
   assert.equal(taskCount(world), 3);
-  await pass(world, MINUTE_MS);
+  // With all that stopped in the same minute.
+  await pass(world, MINUTE_MS + 1);
   assert.equal(world.cache.get(taskKey(before, "demo", before.id)), undefined);
   assert.equal(taskCount(world), 2);
   await pass(world, HOUR_MS);
   assert.equal(taskCount(world), 1);
 });
 
-test("a slot that was empty is looked at again when a task stops there", async () => {
+test("a task whose record has its end far behind is deleted in its time too", async () => {
+  await using world = await openWorld();
+  const { stoppedAt, ...task } = stoppedTask(world, "1");
+  await world.put(writeTask({ ...task, stoppedAt: stoppedAt ?? 0 }));
+  reap(world, HOUR_MS);
+  await pass(world, HOUR_MS - 1);
+  assert.equal(taskCount(world), 1);
+  await pass(world, MINUTE_MS);
+  assert.equal(taskCount(world), 0);
+});
+
+test("whatever stops later is deleted later", async () => {
   await using world = await openWorld();
   reap(world, HOUR_MS);
   for (const id of ["1", "2"]) {

@@ -76,14 +76,18 @@ function enter(task: Task, change: TaskChange, now: number): Task {
       return { ...task, lastStatus: status, containers: task.containers.map(stopped) };
     case "STOPPED":
       return {
-        ...task,
+        ...endedAt(task, now),
         ...(task.attachment && { attachment: { ...task.attachment, status: "DELETED" } }),
-        lastStatus: status,
-        stoppedAt: now,
       };
     default:
       return { ...task, lastStatus: status };
   }
+}
+
+/** As a new task, with what indexes read at its beginning. */
+function endedAt(task: Task, now: number): Task {
+  const { placement, desiredStatus, lastStatus: _, ...rest } = task;
+  return { placement, desiredStatus, lastStatus: "STOPPED", stoppedAt: now, ...rest };
 }
 
 function nextStatus(status: TaskStatus, event: TaskEvent): TaskStatus | "ignored" {
