@@ -34,6 +34,7 @@ import {
   startContainerd,
 } from "./runtime/private-containerd.ts";
 import { runtimeProgram } from "./runtime/runtime-choice.ts";
+import { watchUnseenExits } from "./runtime/unseen-exits.ts";
 import { SETTINGS } from "./settings.ts";
 
 interface NodePlace {
@@ -90,6 +91,14 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
     directory: join(options.directory, "containerd"),
     log,
     clock: options.clock,
+    beforeStart: ({ state }) =>
+      watchUnseenExits({
+        containerdState: state,
+        namespace: CONTAINERD_NAMESPACE,
+        stateDirectory: runtimeDirectory(options.directory),
+        clock: options.clock,
+        log,
+      }),
   });
   starting.defer(() => containerd.stop());
   const runtime = await openRuntime({ ...options, log });
@@ -198,13 +207,17 @@ async function removeContainersAndNetwork(place: NodePlace, directory: string): 
   await dataplane.removeAll();
 }
 
+function runtimeDirectory(nodeDirectory: string): string {
+  return join(nodeDirectory, "runtime");
+}
+
 function openRuntime(place: NodePlace): Promise<ContainerdRuntime> {
   const { directory, identity, images, clock, log } = place;
   return createContainerdRuntime({
     socketPath: containerdPaths(join(directory, "containerd")).socket,
     namespace: CONTAINERD_NAMESPACE,
     cgroupParent: `/gantry-${identity.systemId}`,
-    stateDirectory: join(directory, "runtime"),
+    stateDirectory: runtimeDirectory(directory),
     registries: {
       loginFile: images?.loginFile,
       insecure: images?.insecureRegistries ?? [],

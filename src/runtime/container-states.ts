@@ -1,5 +1,10 @@
-import { countOomKills } from "./cgroups.ts";
-import { type Container, type Process, toEpochMs } from "./containerd/messages.ts";
+import { type CgroupMounts, countOomKills } from "./cgroups.ts";
+import {
+  type Container,
+  type Process,
+  type ProcessExit,
+  toEpochMs,
+} from "./containerd/messages.ts";
 import { detailsOf } from "./containerd/status.ts";
 import { deleteTask, type Engine, givenLabels, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
 import { type ContainerState, type ExitState, RuntimeError } from "./runtime.ts";
@@ -94,10 +99,18 @@ async function exitOf(
   if (process === undefined) {
     return { exitCode: EXIT_CODE_LOST, exitedAt: options.clock.now(), oomKilled: false };
   }
-  const exitCode = process.exitStatus;
+  return exitStateOf(cgroups, cgroupsPath, process);
+}
+
+/** The end of a process whose control group is still there. */
+export async function exitStateOf(
+  cgroups: CgroupMounts,
+  cgroupsPath: string,
+  { exitStatus: exitCode, exitedAt }: ProcessExit,
+): Promise<ExitState> {
   // runc deletes the group with the process, so its counter is still there. Unlike containerd's event it tells the
   // victim from its siblings, and waits for an agent that was away.
   const oomKilled =
     exitCode === EXIT_CODE_KILLED && (await countOomKills(cgroups, cgroupsPath)) > 0;
-  return { exitCode, exitedAt: toEpochMs(process.exitedAt), oomKilled };
+  return { exitCode, exitedAt: toEpochMs(exitedAt), oomKilled };
 }

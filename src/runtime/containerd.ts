@@ -16,7 +16,7 @@ import { createContainerdClient } from "./containerd/client.ts";
 import { createContainer, removeContainer } from "./create-container.ts";
 import { type ContainerdRuntimeOptions, type Engine, kill } from "./engine.ts";
 import { execInContainer } from "./exec.ts";
-import { openExitRecords } from "./exit-records.ts";
+import { exitsDirectory, openExitRecords } from "./exit-records.ts";
 import { holdNamespaces, unmountShm } from "./hold-namespaces.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { createImages } from "./images.ts";
@@ -62,7 +62,7 @@ export async function createContainerdRuntime(
     options,
     containerd,
     images,
-    exits: await openExitRecords(join(stateDirectory, "exits")),
+    exits: await openExitRecords(exitsDirectory(stateDirectory)),
     cgroups,
     host: await readHostFacts(cgroups),
     turns: new KeyedTurns(),

@@ -129,7 +129,7 @@ export async function deleteTask(containerd: Containerd, id: string): Promise<vo
 
 /** What runc or containerd wrap around the reason, innermost last. */
 const WRAPPING =
-  /^.*(?:unable to start container process|container_linux\.go:\d+: starting container process caused|runc create failed|OCI runtime (?:create|start|state) failed|failed to create (?:shim )?task): /s;
+  /^.*(?:unable to start container process|error during container init|container_linux\.go:\d+: starting container process caused|runc create failed|OCI runtime (?:create|start|state) failed|failed to create (?:shim )?task): /s;
 
 /** Keeps the part of an engine's error that says something to the author of a task definition. */
 export function asRuntimeError(error: unknown): Error {

@@ -21,8 +21,16 @@ export interface ExitRecords {
   delete(id: string): Promise<void>;
 }
 
-/** Keeps the records in `directory`. Ids are containerd's, which are safe file names. */
-export async function openExitRecords(directory: string): Promise<ExitRecords> {
+/** Where the records lie below the runtime's state directory. */
+export function exitsDirectory(stateDirectory: string): string {
+  return join(stateDirectory, "exits");
+}
+
+/**
+ * Keeps the records in `directory`. Ids are containerd's, which are safe file names. Two who write there at a time need two
+ * names.
+ */
+export async function openExitRecords(directory: string, writer = "new"): Promise<ExitRecords> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const fileOf = (id: string): string => join(directory, `${id}.json`);
   const startedFileOf = (id: string): string => join(directory, `${id}.started`);
@@ -35,14 +43,15 @@ export async function openExitRecords(directory: string): Promise<ExitRecords> {
       return text === undefined ? undefined : (JSON.parse(text) as ExitState);
     },
     put: async (id, exit) => {
-      const file = await open(`${fileOf(id)}.new`, "w", 0o600);
+      const draft = `${fileOf(id)}.${writer}`;
+      const file = await open(draft, "w", 0o600);
       try {
         await file.writeFile(JSON.stringify(exit));
         await file.datasync();
       } finally {
         await file.close();
       }
-      await rename(`${fileOf(id)}.new`, fileOf(id));
+      await rename(draft, fileOf(id));
     },
     putStarted: (id) => writeFile(startedFileOf(id), "", { mode: 0o600 }),
     wasStarted: async (id) => existsSync(startedFileOf(id)),

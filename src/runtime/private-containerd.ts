@@ -32,6 +32,8 @@ interface Options {
   readonly directory: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Called before each start, while no containerd runs; the result is disposed of when it answers or has failed. */
+  readonly beforeStart?: (paths: ContainerdPaths) => Promise<Disposable>;
 }
 
 /** sockaddr_un has 108 bytes with the closing zero; containerd adds a second socket with `.ttrpc` behind the name. */
@@ -149,6 +151,7 @@ async function launch(
   paths: ContainerdPaths,
 ): Promise<ChildProcess> {
   await rotate(paths.log);
+  using _whileStarting = await options.beforeStart?.(paths);
   const log = await open(paths.log, "a", 0o600);
   // Detached: Ctrl-C in the terminal is for Gantry, which then ends containerd in order.
   const child = spawn(binary, ["--config", paths.config], {

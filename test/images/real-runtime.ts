@@ -11,6 +11,7 @@ import { type ContainerdRuntime, createContainerdRuntime } from "../../src/runti
 import { checkHost } from "../../src/runtime/host-checks.ts";
 import { startContainerd } from "../../src/runtime/private-containerd.ts";
 import type { ContainerSpec, ExitState } from "../../src/runtime/runtime.ts";
+import { watchUnseenExits } from "../../src/runtime/unseen-exits.ts";
 
 export interface RealRuntime {
   readonly directory: string;
@@ -53,6 +54,14 @@ export async function startRealRuntime(former?: RealRuntime): Promise<RealRuntim
     directory: join(directory, "containerd"),
     log: silentLog,
     clock: systemClock,
+    beforeStart: ({ state }) =>
+      watchUnseenExits({
+        containerdState: state,
+        namespace: NAMESPACE,
+        stateDirectory: join(directory, "state"),
+        clock: systemClock,
+        log: silentLog,
+      }),
   });
   const supervision = new AbortController();
   const supervising = engine.run(supervision.signal);
