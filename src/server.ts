@@ -7,12 +7,14 @@ import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
 import { ec2Indexes } from "./ec2/indexes.ts";
 import type { EcsDeps } from "./ecs/control/deps.ts";
 import { createDispatcher } from "./ecs/control/dispatcher.ts";
+import { createExplanationsRoute } from "./ecs/control/explanations-route.ts";
 import { ensureFleetCluster } from "./ecs/control/fleet.ts";
 import { ecsIndexes } from "./ecs/control/indexes.ts";
 import { createInstancesController } from "./ecs/control/instances.ts";
 import { createNetworkInterfacesController } from "./ecs/control/network-interfaces.ts";
 import { createNodeFeed } from "./ecs/control/node-feed.ts";
 import { createNodeOwnership } from "./ecs/control/node-ownership.ts";
+import { Placer } from "./ecs/control/placement.ts";
 import { createRunTokenReaper } from "./ecs/control/run-token-reaper.ts";
 import { createTaskDefinitionReaper } from "./ecs/control/task-definition-reaper.ts";
 import { createTaskReaper } from "./ecs/control/task-reaper.ts";
@@ -127,8 +129,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const iam = createIam(deps, access.policiesOf);
   loops.start("last uses", (signal) => iam.run(signal));
+  const placer = new Placer(deps);
   const gateway = createGateway({
-    services: servicesOf({ deps, logStore, access, iam, sessions, sealer, directory }),
+    services: servicesOf({ deps, placer, logStore, access, iam, sessions, sealer, directory }),
     findIdentity: access.findIdentity,
     authorize: iam.noting(access.authorize),
     encodeDenial: (details) => sessions.sealDenial(details),
@@ -144,7 +147,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     region,
     accountIds: [accountId, FLEET_ACCOUNT_ID],
   });
-  const upgrades = [...dispatcher.routes, nodeFeed.route, ...joinRoutes];
+  const explanations = createExplanationsRoute(deps, placer);
+  const upgrades = [...dispatcher.routes, nodeFeed.route, ...joinRoutes, explanations];
   const http = await serveHttp({ gateway, upgrades, listen: options.listen, tls, log, clock });
   starting.defer(() => http.close());
   const running = starting.move();

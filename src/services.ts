@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { LateService, Service } from "./door/service.ts";
 import type { EcsDeps } from "./ecs/control/deps.ts";
+import type { Placer } from "./ecs/control/placement.ts";
 import { ecsAgentOperations } from "./ecs/operations/agent-table.ts";
 import { ecsService } from "./ecs/operations/table.ts";
 import type { Access } from "./iam/access.ts";
@@ -13,6 +14,7 @@ import type { LogStore } from "./telemetry/log-store.ts";
 
 export interface ServiceParts {
   readonly deps: EcsDeps;
+  readonly placer: Placer;
   readonly logStore: LogStore;
   readonly access: Access;
   readonly iam: Iam;
@@ -23,10 +25,10 @@ export interface ServiceParts {
 }
 
 export function servicesOf(parts: ServiceParts): readonly (Service | LateService)[] {
-  const { deps, logStore, iam, sealer } = parts;
+  const { deps, placer, logStore, iam, sealer } = parts;
   return [
     withServiceLinkedRole(
-      ecsService(deps, ecsAgentOperations(deps)),
+      ecsService(deps, ecsAgentOperations(deps), placer),
       { principal: "ecs.amazonaws.com", operations: ["CreateCluster"] },
       iam.ensureServiceLinkedRole,
     ),

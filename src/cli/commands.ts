@@ -77,6 +77,18 @@ export const COMMANDS: readonly Command[] = [
     run: async ({ settings }) => (await import("./status.ts")).status(settings),
   },
   {
+    name: "explain",
+    words: ["[CLUSTER]"],
+    summary: "why tasks of a cluster found no place: machine by machine, filter by filter",
+    details: [
+      "The last 20 refusals since the server started; CLUSTER is 'default' where none is named.",
+    ],
+    settings: ["dataDirectory"],
+    switches: {},
+    run: async ({ settings, words }) =>
+      (await import("./explain-placements.ts")).explainPlacements(settings, words),
+  },
+  {
     name: "env",
     words: [],
     summary: 'shell lines for the AWS CLI and SDKs: eval "$(gantry env)"',

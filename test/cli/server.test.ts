@@ -86,6 +86,44 @@ test("status is not taken in by another process with the same id", async () => {
   assert.equal((await gantry(data, "status")).code, 3);
 });
 
+test("explain tells why tasks found no place", async () => {
+  using directory = temporaryDirectory();
+  const data = join(directory.path, "data");
+  assert.match((await gantry(data, "explain")).stderr, /no server runs on .*: start one with/);
+  await using _server = await startServer(data);
+  const ecs = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await gantry(data, "aws", "ecs", ...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  await ecs("create-cluster", "--cluster-name", "shop");
+  const containers = '[{"name":"main","image":"web","memory":64}]';
+  await ecs("register-task-definition", "--family", "web", "--container-definitions", containers);
+  assert.match((await gantry(data, "explain", "shop")).stdout, /^Every task of shop found a place/);
+  const [subnetId] = JSON.parse(
+    (await gantry(data, "aws", "ec2", "describe-subnets", "--query", "Subnets[].SubnetId")).stdout,
+  ) as string[];
+  await ecs(
+    ...["register-task-definition", "--family", "job", "--container-definitions", containers],
+    ...["--requires-compatibilities", "FARGATE", "--network-mode", "awsvpc"],
+    ...["--cpu", "256", "--memory", "512"],
+  );
+  await ecs(
+    ...["run-task", "--cluster", "shop", "--task-definition", "job", "--count", "2"],
+    ...["--launch-type", "FARGATE"],
+    ...["--network-configuration", `awsvpcConfiguration={subnets=[${subnetId}]}`],
+  );
+  const { code, stdout } = await gantry(data, "explain", "shop");
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^\S+Z {2}2 of 2 tasks of job:1 \(FARGATE, family:job\): none of 0 instances$/m,
+  );
+  const unknown = await gantry(data, "explain", "nowhere");
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /nowhere/);
+});
+
 test("one data directory serves `up` and `server` in turn", {
   skip: await skipReason(),
 }, async () => {
