@@ -12,6 +12,7 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { signRequest } from "../lib/sigv4.ts";
 import { Permits } from "../lib/turns.ts";
+import { GANTRY_AGENT_HASH } from "../protocol/acs.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
 import { handleFrame } from "./acs-handler.ts";
 import { adopt } from "./adopt.ts";
@@ -216,7 +217,7 @@ class AgentRun {
       random,
       log,
     };
-    const software = { agentHash: "gantry", agentVersion: config.version };
+    const software = { agentHash: GANTRY_AGENT_HASH, agentVersion: config.version };
     const handler = {
       assignments: this.assignments,
       journal: this.#journal,

@@ -98,15 +98,19 @@ export class Gateway {
       const { principal, region } = caller;
       // The very pairs that were verified, not another parser's reading of them.
       const query = new URLSearchParams(parseQuery(splitTarget(raw.target).query));
+      const origin = this.#call(raw, caller, requestId);
       const decision = this.#deps.authorize({
         principal,
         action: route.action,
         resources: route.resources?.(query) ?? ["*"],
-        origin: this.#call(raw, caller, requestId),
+        origin,
         conditionsOf: (resource) => route.conditions?.(query, resource) ?? {},
       });
       if (!decision.allowed) throw await denialError(this.#deps, UPGRADE_SIGNING_NAME, decision);
-      return { ok: true, call: { principal, region, query, requestId } };
+      return {
+        ok: true,
+        call: { principal, region, query, requestId, endpoint: origin.endpoint },
+      };
     } catch (error) {
       const dialect = this.#router.dialectOf(UPGRADE_SIGNING_NAME);
       return { ok: false, reply: this.#errorReply(raw, dialect, requestId, error) };

@@ -7,6 +7,8 @@ export interface UpgradeCall {
   readonly region: string;
   readonly query: URLSearchParams;
   readonly requestId: string;
+  /** The door's URL as the caller reached it. */
+  readonly endpoint: string;
 }
 
 /** Take the connection, or answer the handshake with an HTTP error. */

@@ -115,7 +115,13 @@ async function openServer() {
   const decide = async (path: string, principal: Principal, machine?: string) => {
     const route = routes.find((one) => one.path === path) as UpgradeRoute;
     const query = new URLSearchParams(machine === undefined ? {} : { ec2InstanceId: machine });
-    return route.open({ principal, region: "us-east-1", query, requestId: "r" });
+    return route.open({
+      principal,
+      region: "us-east-1",
+      query,
+      requestId: "r",
+      endpoint: "http://127.0.0.1",
+    });
   };
   const open = async (path: string, principal: Principal, machine?: string) => {
     const decision = await decide(path, principal, machine);

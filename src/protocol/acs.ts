@@ -6,6 +6,8 @@
 /** Paths of the two websockets below the endpoint that DiscoverPollEndpoint answers. The agent appends `/ws`. */
 export const ACS_PATH = "/acs";
 export const TCS_PATH = "/tcs";
+/** Query member `agentHash` of Gantry's own agent, where AWS's has the commit that it was built from. */
+export const GANTRY_AGENT_HASH = "gantry";
 
 /** Server → agent. */
 export type ServerMessage =

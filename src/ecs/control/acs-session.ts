@@ -26,6 +26,8 @@ export interface AcsSessionOptions {
   readonly socket: MessageSocket;
   /** The agent's process is new: it has no credentials and may have forgotten tasks. */
   readonly isNewProcess: boolean;
+  /** See {@link PayloadSource}. */
+  readonly door?: string;
 }
 
 export class AcsSession {
@@ -40,7 +42,7 @@ export class AcsSession {
 
   /** Must be called in the tick in which the socket was received. */
   constructor(deps: TaskDeliveryDeps, options: AcsSessionOptions) {
-    const { key, instance, ledger, socket, isNewProcess } = options;
+    const { key, instance, ledger, socket, isNewProcess, door } = options;
     this.#deps = deps;
     this.#log = deps.log.child(`acs ${instance.id}`);
     this.#socket = socket;
@@ -49,6 +51,7 @@ export class AcsSession {
       instance,
       ledger,
       isNewProcess,
+      ...(door !== undefined && { door }),
       send: (message) => this.#send(message),
     });
     this.#alarm = new Alarm(deps.clock);

@@ -119,7 +119,13 @@ export function upgradeCall(
   query: Record<string, string>,
   principal: UpgradeCall["principal"],
 ): UpgradeCall {
-  return { principal, region: "us-east-1", query: new URLSearchParams(query), requestId: "r" };
+  return {
+    principal,
+    region: "us-east-1",
+    query: new URLSearchParams(query),
+    requestId: "r",
+    endpoint: "http://127.0.0.1:4566",
+  };
 }
 
 export function say(agent: Peer<ServerMessage>, type: string, message: object): void {

@@ -8,7 +8,7 @@ import type { UpgradeCall, UpgradeDecision, UpgradeRoute } from "../../door/upgr
 import { messageOf } from "../../lib/errors.ts";
 import type { MessageSocket } from "../../lib/message-socket.ts";
 import { KeyedTurns } from "../../lib/turns.ts";
-import { ACS_PATH, TCS_PATH } from "../../protocol/acs.ts";
+import { ACS_PATH, GANTRY_AGENT_HASH, TCS_PATH } from "../../protocol/acs.ts";
 import type { CacheChange } from "../../store/cache.ts";
 import { updateRecord } from "../../store/commit.ts";
 import { clusterArn, parseArn } from "../model/arn.ts";
@@ -89,20 +89,28 @@ class AgentGateway implements Dispatcher {
     });
     if ("refuse" in handshake) return handshake;
     return {
-      accept: (socket) => this.#acceptAcs(signal, call.query, { ...handshake, socket }),
+      accept: (socket) => this.#acceptAcs(signal, call, { ...handshake, socket }),
     };
   }
 
   #acceptAcs(
     signal: AbortSignal,
-    query: URLSearchParams,
+    { endpoint, query }: UpgradeCall,
     { key, instance, socket }: { key: string; instance: Instance; socket: MessageSocket },
   ): void {
     const ledger = this.#ledgers.get(key) ?? new DeliveryLedger();
     this.#ledgers.set(key, ledger);
     this.#sessions.get(key)?.close(1000, "a newer connection took its place");
     const isNewProcess = query.get("sendCredentials") === "true";
-    const session = new AcsSession(this.#deps, { key, instance, ledger, socket, isNewProcess });
+    const isOwn = query.get("agentHash") === GANTRY_AGENT_HASH;
+    const session = new AcsSession(this.#deps, {
+      key,
+      instance,
+      ledger,
+      socket,
+      isNewProcess,
+      ...(!isOwn && { door: endpoint }),
+    });
     this.#sessions.set(key, session);
     this.#recordConnection(key, query);
     this.#connections.keep(

@@ -163,6 +163,7 @@ async function openFeedWorld(): Promise<FeedWorld> {
       region: "us-east-1",
       query: new URLSearchParams({ ec2InstanceId: MACHINE }),
       requestId: "r",
+      endpoint: "http://127.0.0.1",
     });
   return {
     ...world,

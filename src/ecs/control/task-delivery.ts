@@ -22,7 +22,7 @@ import { requestStop } from "../model/request-stop.ts";
 import { roleFault } from "../model/stop-reason.ts";
 import type { Task, UnconfirmedStop } from "../model/task.ts";
 import { rankOf } from "../model/task-state.ts";
-import { toPayloadTask, toStopPayload } from "../operations/payload.ts";
+import { type PayloadSource, toPayloadTask, toStopPayload } from "../operations/payload.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
 import type { EcsDeps } from "./deps.ts";
 import { FreshCredentials } from "./fresh-credentials.ts";
@@ -47,6 +47,8 @@ export interface TaskDeliveryOptions {
   readonly ledger: DeliveryLedger;
   /** The agent's process is new: it has no credentials and may have forgotten tasks. */
   readonly isNewProcess: boolean;
+  /** See {@link PayloadSource}. */
+  readonly door?: string;
   /** Puts a message on the connection; without effect once that is closed. */
   readonly send: (message: ServerMessage) => void;
 }
@@ -70,6 +72,7 @@ export class TaskDelivery {
   readonly #arns: { readonly clusterArn: string; readonly containerInstanceArn: string };
   readonly #ledger: DeliveryLedger;
   readonly #send: (message: ServerMessage) => void;
+  readonly #door: string | undefined;
   /** By message id. */
   readonly #inFlight = new Map<string, InFlight>();
   /** By credentials id: sent on this connection and not acknowledged yet. */
@@ -79,7 +82,7 @@ export class TaskDelivery {
   #owesLastCredentials: boolean;
 
   constructor(deps: TaskDeliveryDeps, options: TaskDeliveryOptions) {
-    const { key, instance, ledger, isNewProcess, send } = options;
+    const { key, instance, ledger, isNewProcess, send, door } = options;
     this.#deps = deps;
     this.#log = deps.log.child(`acs ${instance.id}`);
     this.#key = key;
@@ -90,6 +93,7 @@ export class TaskDelivery {
     this.#ledger = ledger;
     this.#credentials = new FreshCredentials({ ...deps, log: this.#log }, ledger);
     this.#send = send;
+    this.#door = door;
     if (isNewProcess) ledger.forgetProcess();
     this.#owesLastCredentials = isNewProcess;
   }
@@ -236,6 +240,7 @@ export class TaskDelivery {
     const { TaskApplication, TaskExecution } = credentials;
     const payload = toPayloadTask({
       ...source,
+      ...(this.#door !== undefined && { door: this.#door }),
       ...(TaskApplication && { roleCredentials: TaskApplication }),
       ...(TaskExecution && { executionRoleCredentials: TaskExecution }),
     });

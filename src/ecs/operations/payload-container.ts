@@ -18,7 +18,7 @@ export function toPayloadContainer(
   task: Task,
   definition: TaskDefinition,
   record: Container,
-  logDriverMode?: string,
+  { door, logDriverMode }: { readonly door?: string; readonly logDriverMode?: string } = {},
 ): PayloadContainer {
   const container = mergedDefinition(task, definition, record.name);
   const { healthCheck, logConfiguration } = container;
@@ -31,13 +31,14 @@ export function toPayloadContainer(
     memory: container.memory ?? 0,
     // The agent allows nothing but a command in here; everything is merged already.
     overrides: "{}",
-    environment: environmentOf(task, container),
+    environment: environmentOf(task, container, door),
     portMappings: portMappingsOf(task, container),
     dockerConfig: toDockerConfig({
       container,
       networkMode: task.networkMode,
       taskId: task.id,
       logDriverMode,
+      logEndpoint: door,
     }),
     ...defined({
       command: container.command,
@@ -97,15 +98,26 @@ function overrideOf(task: Task, name: string): ContainerOverride | undefined {
   return task.overrides.containerOverrides.find((override) => override.name === name);
 }
 
-function environmentOf(task: Task, container: ContainerDefinition): Record<string, string> {
+function environmentOf(
+  task: Task,
+  container: ContainerDefinition,
+  door: string | undefined,
+): Record<string, string> {
   const pairs = [
     ...(container.environment ?? []),
     ...(overrideOf(task, container.name ?? "")?.environment ?? []),
   ];
   return {
     AWS_EXECUTION_ENV: `AWS_ECS_${task.launchType}`,
+    ...(door !== undefined && isReachedFrom(task, door) && { AWS_ENDPOINT_URL: door }),
     ...Object.fromEntries(pairs.map(({ name, value }) => [name ?? "", value ?? ""])),
   };
+}
+
+/** A machine's loopback is that of its host tasks alone. */
+function isReachedFrom({ networkMode }: Task, door: string): boolean {
+  const { hostname } = new URL(door);
+  return networkMode === "host" || !/^(?:127\.|localhost$|\[::1\]$)/.test(hostname);
 }
 
 /** awsvpc: empty, since Docker refuses to publish ports of a container that shares a network namespace. */

@@ -18,6 +18,8 @@ export interface DockerTranslation {
   readonly taskId: string;
   /** For awslogs, where the definition does not say. */
   readonly logDriverMode?: string | undefined;
+  /** Where awslogs sends to, where the definition does not say; undefined: to the agent's own endpoint. */
+  readonly logEndpoint?: string | undefined;
 }
 
 /** Docker's two JSON documents for one container, and the API version they need. */
@@ -119,6 +121,7 @@ function toLogConfig({
   container,
   taskId,
   logDriverMode,
+  logEndpoint,
 }: DockerTranslation): DockerHostConfig["LogConfig"] {
   const log = container.logConfiguration;
   if (!log?.logDriver) return undefined;
@@ -129,6 +132,7 @@ function toLogConfig({
     Type: log.logDriver,
     Config: {
       ...(logDriverMode && { mode: logDriverMode }),
+      ...(logEndpoint && { "awslogs-endpoint": logEndpoint }),
       ...options,
       ...(stream && { "awslogs-stream": stream }),
     },

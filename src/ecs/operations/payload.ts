@@ -20,6 +20,11 @@ export interface PayloadSource {
   readonly definition: TaskDefinition;
   /** The account's `defaultLogDriverMode`. */
   readonly logDriverMode?: string;
+  /**
+   * The AWS endpoint as an agent reaches it that is not Gantry's own: what it starts would ask AWS's. Gantry's agent tells its
+   * tasks of the endpoint itself.
+   */
+  readonly door?: string;
   /** awsvpc only. */
   readonly network?: {
     readonly interface: NetworkInterface;
@@ -50,7 +55,7 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
     networkMode: task.networkMode,
     launchType: task.launchType,
     containers: task.containers.map((record) =>
-      toPayloadContainer(task, definition, record, source.logDriverMode),
+      toPayloadContainer(task, definition, record, source),
     ),
     volumes: (document.volumes ?? []).map(toPayloadVolume),
     ...defined({
