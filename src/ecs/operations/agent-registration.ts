@@ -42,7 +42,7 @@ interface Registration {
 
 /**
  * Registers an agent's machine in a cluster, or takes note of what has changed since. An agent that names its ARN keeps
- * it, and one that comes back without has lost its memory: it gets a new instance, and the old one goes out of service with
+ * it, also when nobody knows it any more (AWS's agent reads no other from the answer), and one that comes back without has lost its memory: it gets a new instance, and the old one goes out of service with
  * the tasks that nobody will report on. Requests come twice and late, those of dead processes too: the token tells the
  * former, the time of signing the latter. Returns the instance as it now stands.
  */
@@ -105,7 +105,7 @@ function readRegistration(input: RegistrationInput, call: Call): Registration {
   };
 }
 
-/** The instance whose ARN the agent kept. One that we do not know (any more) is registered anew. */
+/** The instance whose ARN the agent kept. One that we do not know (any more) is registered anew under it. */
 function findKnown(
   deps: EcsDeps,
   cluster: Cluster,
@@ -117,6 +117,12 @@ function findKnown(
     throw new ApiError("InvalidParameterException", "The container instance ARN is not valid.");
   }
   return deps.cache.get(instanceKey(cluster, cluster.name, id));
+}
+
+/** The id in an ARN that the agent kept, if ids look so. */
+function keptId(cluster: Cluster, arn: string | undefined): string | undefined {
+  const id = arn && idOf(cluster, "container-instance", arn);
+  return id && /^[0-9a-f]{32}$/.test(id) ? id : undefined;
 }
 
 /**
@@ -239,7 +245,7 @@ async function create(
 ): Promise<Instance | undefined> {
   const { registration, cluster, forgotten } = plan;
   const { document, resources, input, made } = registration;
-  const id = deps.random.hex(16);
+  const id = keptId(cluster, input.containerInstanceArn) ?? deps.random.hex(16);
   const now = deps.clock.now();
   const instance: Instance = {
     ...registration.scope,

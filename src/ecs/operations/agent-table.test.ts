@@ -115,6 +115,16 @@ test("an agent that has lost its memory gets a new instance, and the old one's t
   assert.deepEqual([lastStatus, stopCode], ["STOPPED", "TerminationNotice"]);
 });
 
+test("an agent keeps an ARN that is on no record any more: it reads no other from the answer", async () => {
+  await using world = await openRegion();
+  const arn = "arn:aws:ecs:us-east-1:111111111111:container-instance/demo";
+  const lost = `${arn}/${"ab".repeat(16)}`;
+  const { containerInstance } = await register(world, { containerInstanceArn: lost });
+  assert.equal(containerInstance?.containerInstanceArn, lost);
+  const second = await register(world, { containerInstanceArn: `${arn}/not-an-id` });
+  assert.match(second.containerInstance?.containerInstanceArn ?? "", /\/demo\/[0-9a-f]{32}$/);
+});
+
 test("a registration that comes twice, or again for want of an answer, makes one instance", async () => {
   await using world = await openRegion();
   const arns: (string | undefined)[] = [];
