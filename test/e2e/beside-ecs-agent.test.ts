@@ -9,14 +9,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
+  CreateClusterCommand,
   DescribeContainerInstancesCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+} from "@aws-sdk/client-iam";
 import { createAwsJsonClient } from "../../src/lib/aws-json-client.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { EcsAgent } from "../conformance/ecs-agent-kit.ts";
+import type { Credentials } from "../../src/lib/sigv4.ts";
+import { type AgentDoor, EcsAgent } from "../conformance/ecs-agent-kit.ts";
 import { command, GantryKit, skipReason, until } from "./gantry-kit.ts";
 
 const skip = await skipReason();
@@ -38,6 +45,19 @@ describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
     environment = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
   });
   after(() => stack.disposeAsync());
+
+  function doorFor(credentials: Credentials): AgentDoor {
+    const url = environment.ECS_BACKEND_HOST ?? "";
+    const ecs = createAwsJsonClient({
+      endpoint: url,
+      service: "ecs",
+      targetPrefix: "AmazonEC2ContainerServiceV20141113",
+      region: environment.AWS_DEFAULT_REGION ?? "",
+      credentials: () => credentials,
+      clock: systemClock,
+    });
+    return { url, credentials, call: (operation, input) => ecs.call(operation, input) };
+  }
 
   /** What the agent's SDK does. */
   async function metadata(path: string): Promise<string> {
@@ -64,20 +84,10 @@ describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
     const keys = JSON.parse(await metadata(`meta-data/iam/security-credentials/${role}`));
     assert.ok(Date.parse(keys.Expiration) > Date.now());
     const credentials = { accessKeyId: keys.AccessKeyId, secretAccessKey: keys.SecretAccessKey };
-    const url = environment.ECS_BACKEND_HOST ?? "";
-    const ecs = createAwsJsonClient({
-      endpoint: url,
-      service: "ecs",
-      targetPrefix: "AmazonEC2ContainerServiceV20141113",
-      region: environment.AWS_DEFAULT_REGION ?? "",
-      credentials: () => credentials,
-      clock: systemClock,
-    });
-    const call = (operation: string, input: object): Promise<unknown> => ecs.call(operation, input);
     const identityDocument = await metadata("dynamic/instance-identity/document");
     const cluster = environment.ECS_CLUSTER ?? "";
     const options = { hasTaskEni: true, cluster, identityDocument };
-    agent = new EcsAgent({ url, credentials, call }, options);
+    agent = new EcsAgent(doorFor(credentials), options);
     await agent.register().catch(async () => {
       await agent.call("CreateCluster", { clusterName: "default" });
       await agent.register();
@@ -88,6 +98,43 @@ describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
     );
     const { instanceId } = JSON.parse(identityDocument);
     assert.equal(containerInstances?.[0]?.ec2InstanceId, instanceId);
+  });
+
+  test("an agent without metadata works under the key of a user with AWS's own policy for it", async () => {
+    const UserName = "agents";
+    await server.iam.send(new CreateUserCommand({ UserName }));
+    await server.iam.send(
+      new AttachUserPolicyCommand({
+        UserName,
+        PolicyArn: "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
+      }),
+    );
+    const { AccessKey } = await server.iam.send(new CreateAccessKeyCommand({ UserName }));
+    const { AccessKeyId: accessKeyId = "", SecretAccessKey: secretAccessKey = "" } =
+      AccessKey ?? {};
+    await server.ecs.send(new CreateClusterCommand({ clusterName: "machines" }));
+    const door = doorFor({ accessKeyId, secretAccessKey });
+    const external = new EcsAgent(door, { cluster: "machines" });
+    await external.register();
+    await external.connect({ sendCredentials: true });
+    await server.ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: "host",
+        networkMode: "host",
+        containerDefinitions: [{ name: "web", image: "busybox", memory: 64 }],
+      }),
+    );
+    const { tasks } = await server.ecs.send(
+      new RunTaskCommand({ cluster: "machines", taskDefinition: "host" }),
+    );
+    const arn = tasks?.[0]?.taskArn ?? "";
+    external.acknowledge(await external.frame("PayloadMessage"));
+    await external.submit(arn, {
+      status: "RUNNING",
+      containers: [{ containerName: "web", runtimeId: "r", status: "RUNNING" }],
+    });
+    await server.taskIs("machines", arn, "RUNNING");
+    await external.disconnect();
   });
 
   test("the interface of an awsvpc task stands on the machine, works where the agent moves it, and goes with the task", async () => {
