@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import type { Credentials } from "../../src/lib/sigv4.ts";
 import { ROOT_KEY, type TestDoor } from "../door-kit.ts";
 import { checkServerMessage } from "./ecs-agent-model.ts";
-import { encodeQuery, signedHandshake, telemetryFrame } from "./ecs-agent-wire.ts";
+import { callApi, encodeQuery, signedHandshake, telemetryFrame } from "./ecs-agent-wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -84,14 +84,11 @@ const TASK_ENI_ATTRIBUTES: readonly Json[] = [
 export interface AgentDoor {
   readonly url: string;
   readonly credentials: Credentials;
-  /** One call of the ECS API. */
-  call(operation: string, input: object): Promise<unknown>;
 }
 
 /** The door of a test, with the root key. */
 export function agentDoor(door: TestDoor): AgentDoor {
-  const call: AgentDoor["call"] = (operation, input) => door.json("ecs").call(operation, input);
-  return { url: door.url, credentials: ROOT_KEY, call };
+  return { url: door.url, credentials: ROOT_KEY };
 }
 
 export interface EcsAgentOptions {
@@ -142,8 +139,6 @@ export class EcsAgent {
         { name: "PORTS_UDP", type: "STRINGSET", stringSetValue: [] },
       ],
       attributes: sent,
-      tags: [],
-      platformDevices: [],
     });
     const instance = answer.containerInstance as Json;
     this.arn = String(instance.containerInstanceArn);
@@ -159,7 +154,8 @@ export class EcsAgent {
   }
 
   call(operation: string, input: object): Promise<Json> {
-    return this.#door.call(operation, input) as Promise<Json>;
+    const { credentials, url } = this.#door;
+    return callApi(url, credentials, operation, input) as Promise<Json>;
   }
 
   /** Where `DiscoverPollEndpoint` sends it, as a path of the door. */

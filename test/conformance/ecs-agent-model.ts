@@ -4,6 +4,7 @@
  * vain is a mistake here too, but for what is listed as Gantry's own.
  */
 import assert from "node:assert/strict";
+import { checkTask } from "./ecs-agent-task.ts";
 
 type Type =
   | "string"
@@ -196,6 +197,14 @@ export function checkServerMessage(type: string, message: unknown): void {
   const model = SERVER_MESSAGES[type];
   assert.ok(model, `the agent drops ${type}, which it does not know`);
   checkStruct(model, message, type);
+  if (type !== "PayloadMessage") return;
+  const { seqNum, tasks } = message as {
+    seqNum: number;
+    tasks: Readonly<Record<string, unknown>>[];
+  };
+  assert.ok(seqNum < 2 ** 31, "the agent reads 32 bits of seqNum");
+  assert.ok(tasks.length > 0, "the agent takes no payload without a task");
+  for (const [index, task] of tasks.entries()) checkTask(task, `tasks[${index}]`);
 }
 
 function checkStruct(model: Struct, value: unknown, path: string): void {
