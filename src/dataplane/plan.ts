@@ -12,8 +12,9 @@ import {
   ip,
   type NamespaceState,
   planNamespace,
-  planOffer,
+  planOfferedPair,
   planRemovedNamespace,
+  planRouterEnd,
   planRouterParts,
   planRouterSettings,
   type Router,
@@ -124,20 +125,31 @@ export interface ObservedOffers {
   readonly mtuBytes: number;
 }
 
-/** Offers the interfaces that are not yet, and completes what an earlier attempt left half-made. */
+/**
+ * Offers the interfaces that are not yet, and completes what an earlier attempt left half-made. All pairs come first: commands for
+ * one namespace are one process, and an agent is already looking for its interface.
+ */
 export function planOffers(
   names: Names,
   desired: NodeNetwork,
   { complete, links, mtuBytes }: ObservedOffers,
 ): readonly Command[] {
-  return offeredOf(names, desired)
+  const offers = offeredOf(names, desired)
     .filter(({ link }) => !complete.has(link))
-    .flatMap(({ eni, link }) => {
-      const router = names.vpcNamespace(eni.vpcId);
-      const address = checkedAddress(eni.privateIpv4Address);
-      const offer = { address, link, macAddress: eni.macAddress, mtuBytes, router };
-      return planOffer(offer, names.offeredLink(eni.interfaceId), links.has(link));
-    });
+    .map(({ eni, link }) => ({
+      interfaceId: eni.interfaceId,
+      address: checkedAddress(eni.privateIpv4Address),
+      link,
+      macAddress: eni.macAddress,
+      mtuBytes,
+      router: names.vpcNamespace(eni.vpcId),
+    }));
+  return [
+    ...offers
+      .filter(({ link }) => !links.has(link))
+      .map((offer) => planOfferedPair(offer, names.offeredLink(offer.interfaceId))),
+    ...offers.flatMap(planRouterEnd),
+  ];
 }
 
 /** The interfaces whose VPC is in the network, each with its router's end. */

@@ -143,18 +143,21 @@ export function planSeat(seat: Seat, observed: ObservedTask): readonly Command[]
  * A pair whose other end stands in the host's namespace, down and without an address, until somebody else's agent finds it by its
  * MAC address and moves it into a task's namespace. It goes with the router's end, wherever it is.
  */
-export function planOffer(
-  offer: Pick<Seat, "address" | "link" | "macAddress" | "mtuBytes" | "router">,
+export function planOfferedPair(
+  { link, macAddress, mtuBytes: mtu, router }: Offer,
   offeredLink: string,
-  hasPair: boolean,
-): readonly Command[] {
-  const { link, macAddress, mtuBytes: mtu, router } = offer;
-  const pair = `link add ${offeredLink} address ${macAddress} mtu ${mtu} type veth peer name ${link} mtu ${mtu} netns ${router}`;
-  return [...(hasPair ? [] : [ip(undefined, pair)]), ...planRouterEnd(offer)];
+): Command {
+  return ip(
+    undefined,
+    `link add ${offeredLink} address ${macAddress} mtu ${mtu} type veth peer name ${link} mtu ${mtu} netns ${router}`,
+  );
 }
 
+/** A place at a router that is somebody else's to take. */
+export type Offer = Pick<Seat, "address" | "link" | "macAddress" | "mtuBytes" | "router">;
+
 /** The router's end of a task's pair, and the route to the task by it. */
-function planRouterEnd({
+export function planRouterEnd({
   address,
   link,
   router,
