@@ -10,6 +10,7 @@ import { loadShapes, SERVICE_TABLE } from "../src/door/service-table.ts";
 import type { UpgradeRoute } from "../src/door/upgrade.ts";
 import { type AwsJsonClient, createAwsJsonClient } from "../src/lib/aws-json-client.ts";
 import { type Clock, systemClock } from "../src/lib/clock.ts";
+import { hmacHex } from "../src/lib/hmac.ts";
 import { type Log, silentLog } from "../src/lib/log.ts";
 import { systemRandom } from "../src/lib/random.ts";
 import {
@@ -19,7 +20,6 @@ import {
   canonicalRequest,
   EMPTY_PAYLOAD_HASH,
   SIGNING_ALGORITHM,
-  sign,
   signingKey,
   signRequest,
   stringToSign,
@@ -250,7 +250,7 @@ export function presignedRequest(options: {
     payloadHash: EMPTY_PAYLOAD_HASH,
   });
   const key = signingKey(secretAccessKey, scope);
-  const signature = sign(key, stringToSign(timestamp, scope, canonical));
+  const signature = hmacHex(key, stringToSign(timestamp, scope, canonical));
   return {
     method,
     target: `/?${query}&X-Amz-Signature=${signature}`,

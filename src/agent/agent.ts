@@ -10,7 +10,7 @@ import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import { signRequest } from "../lib/sigv4.ts";
+import { keptSigningKey, signRequest } from "../lib/sigv4.ts";
 import { Permits } from "../lib/turns.ts";
 import { GANTRY_AGENT_HASH } from "../protocol/acs.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
@@ -201,18 +201,21 @@ class AgentRun {
     const { clock, config, credentials, dial, log, random, runtime } = this.#deps;
     const version = await this.#untilDone("cannot ask the runtime", () => runtime.version());
     const discovery = { ecs: this.#ecs, cluster: config.cluster };
+    const keyOf = keptSigningKey();
+    const request = { method: "GET", service: "ecs", region: config.region };
     const shared = {
       dial,
       sign: (url: URL, body?: string) =>
-        signRequest({
-          method: "GET",
-          url,
-          ...(body !== undefined && { body }),
-          credentials: credentials(),
-          service: "ecs",
-          region: config.region,
-          now: clock.now(),
-        }),
+        signRequest(
+          {
+            ...request,
+            url,
+            ...(body !== undefined && { body }),
+            credentials: credentials(),
+            now: clock.now(),
+          },
+          keyOf,
+        ),
       clock,
       random,
       log,

@@ -5,7 +5,7 @@
  * Two connections to one SQLite file: `durable` survives a loss of power (an fsync per commit), `quick` a crash of this
  * program only. What is written through `quick` is safe to lose: reports and log batches are then sent a second time, and known as such.
  */
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { ReportedState, TaskRecord } from "./task-record.ts";
 
 const SCHEMA = `
@@ -25,13 +25,13 @@ export interface Registration {
 }
 
 export class Journal implements Disposable {
-  readonly #durable: DatabaseSync;
-  readonly #quick: DatabaseSync;
+  readonly #durable: Connection;
+  readonly #quick: Connection;
 
   /** Opens or creates the file at `path`. */
   constructor(path: string) {
-    this.#durable = open(path, "FULL");
-    this.#quick = open(path, "NORMAL");
+    this.#durable = new Connection(path, "FULL");
+    this.#quick = new Connection(path, "NORMAL");
   }
 
   registration(): Registration | undefined {
@@ -68,31 +68,31 @@ export class Journal implements Disposable {
 
   /** On return the record survives a loss of power. */
   putTask(record: TaskRecord): void {
-    run(this.#durable, "INSERT OR REPLACE INTO tasks VALUES (?, ?)", [
+    this.#durable.run(
+      "INSERT OR REPLACE INTO tasks VALUES (?, ?)",
       record.task.arn,
       JSON.stringify(record),
-    ]);
+    );
   }
 
   /** Drops everything of a task but the fact that it has ended. */
   forgetTask(arn: string, now: number): void {
     this.transaction(() => {
       for (const table of ["tasks", "reports", "offsets"]) {
-        run(this.#durable, `DELETE FROM ${table} WHERE arn = ?`, [arn]);
+        this.#durable.run(`DELETE FROM ${table} WHERE arn = ?`, arn);
       }
-      run(this.#durable, "INSERT OR REPLACE INTO ended VALUES (?, ?)", [arn, now]);
+      this.#durable.run("INSERT OR REPLACE INTO ended VALUES (?, ?)", arn, now);
     });
   }
 
   hasEnded(arn: string): boolean {
-    return (
-      this.#durable.prepare("SELECT 1 AS found FROM ended WHERE arn = ?").get(arn) !== undefined
-    );
+    const row = this.#durable.prepare("SELECT 1 AS found FROM ended WHERE arn = ?").get(arn);
+    return row !== undefined;
   }
 
   /** Drops the memory of tasks that were forgotten before `before` (epoch ms). */
   dropEnded(before: number): void {
-    run(this.#quick, "DELETE FROM ended WHERE endedAt < ?", [before]);
+    this.#quick.run("DELETE FROM ended WHERE endedAt < ?", before);
   }
 
   reported(arn: string): ReportedState | undefined {
@@ -101,10 +101,8 @@ export class Journal implements Disposable {
   }
 
   putReported(arn: string, reported: ReportedState): void {
-    run(this.#quick, "INSERT OR REPLACE INTO reports VALUES (?, ?)", [
-      arn,
-      JSON.stringify(reported),
-    ]);
+    const text = JSON.stringify(reported);
+    this.#quick.run("INSERT OR REPLACE INTO reports VALUES (?, ?)", arn, text);
   }
 
   /** Bytes of a container's output that have been shipped. */
@@ -116,26 +114,26 @@ export class Journal implements Disposable {
   }
 
   putOffset(arn: string, container: string, offset: number, durability: "quick" | "durable"): void {
-    const database = durability === "quick" ? this.#quick : this.#durable;
-    run(database, "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", [arn, container, offset]);
+    const connection = durability === "quick" ? this.#quick : this.#durable;
+    connection.run("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", arn, container, offset);
   }
 
   /** Makes the durable writes of `body` one: all of them or, if it throws, none. */
   transaction<T>(body: () => T): T {
-    this.#durable.exec("BEGIN IMMEDIATE");
+    this.#durable.run("BEGIN IMMEDIATE");
     try {
       const result = body();
-      this.#durable.exec("COMMIT");
+      this.#durable.run("COMMIT");
       return result;
     } catch (error) {
-      this.#durable.exec("ROLLBACK");
+      this.#durable.run("ROLLBACK");
       throw error;
     }
   }
 
   [Symbol.dispose](): void {
-    this.#quick.close();
-    this.#durable.close();
+    this.#quick[Symbol.dispose]();
+    this.#durable[Symbol.dispose]();
   }
 
   #fact<T>(name: string): T | undefined {
@@ -144,16 +142,34 @@ export class Journal implements Disposable {
   }
 
   #putFact(name: string, value: unknown): void {
-    run(this.#durable, "INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, JSON.stringify(value)]);
+    const text = JSON.stringify(value);
+    this.#durable.run("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, text);
   }
 }
 
-function open(path: string, synchronous: "FULL" | "NORMAL"): DatabaseSync {
-  const database = new DatabaseSync(path);
-  database.exec(`${SCHEMA} PRAGMA synchronous = ${synchronous};`);
-  return database;
-}
+/** One connection, which keeps each statement that it has compiled: there are some fifteen. */
+class Connection implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
 
-function run(database: DatabaseSync, sql: string, parameters: readonly SQLInputValue[]): void {
-  database.prepare(sql).run(...parameters);
+  constructor(path: string, synchronous: "FULL" | "NORMAL") {
+    this.#database = new DatabaseSync(path);
+    this.#database.exec(`${SCHEMA} PRAGMA synchronous = ${synchronous};`);
+  }
+
+  prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  run(sql: string, ...parameters: readonly SQLInputValue[]): void {
+    this.prepare(sql).run(...parameters);
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, NOT_NEEDED } from "../lib/clock.ts";
 
 /**
  * Lets waiters look again. Level-driven: look at the state, and only when there is nothing to do await `next()`, with
@@ -39,7 +39,7 @@ export async function waitForChange(
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
-  const forward = (): void => over.abort();
+  const forward = (): void => over.abort(NOT_NEEDED);
   if (signal.aborted) return;
   signal.addEventListener("abort", forward, { once: true });
   const waitMs = Math.max(0, Math.min(untilAt - clock.now(), WAIT_MS_MAX));
@@ -47,7 +47,7 @@ export async function waitForChange(
     await Promise.race([change, clock.sleep(waitMs, over.signal)]);
   } finally {
     signal.removeEventListener("abort", forward);
-    over.abort();
+    forward();
   }
 }
 

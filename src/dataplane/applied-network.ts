@@ -1,4 +1,4 @@
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, NOT_NEEDED } from "../lib/clock.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
 import { DataplaneError } from "./dataplane.ts";
 
@@ -79,7 +79,7 @@ export class AppliedNetwork {
       return await promise;
     } finally {
       this.#waiters.delete(waiter);
-      timer.abort();
+      timer.abort(NOT_NEEDED);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
+import { type HmacKey, hmacHex } from "../lib/hmac.ts";
 import {
   amzTimestamp,
   type CredentialScope,
@@ -13,9 +14,7 @@ import {
   parseAmzTimestamp,
   parseQuery,
   SIGNING_ALGORITHM,
-  type SigningKey,
   sha256Hex,
-  sign,
   signingKey,
   stringToSign,
 } from "../lib/sigv4.ts";
@@ -71,7 +70,7 @@ interface Claim {
 interface CachedKey {
   /** The key is good for this secret only: secrets rotate. */
   readonly secretAccessKey: string;
-  readonly key: SigningKey;
+  readonly key: HmacKey;
 }
 
 /** Verifies requests and keeps the signing keys it derived. */
@@ -116,7 +115,7 @@ export class SignatureVerifier {
     const cached = this.#keys.get(keyId);
     const isCached = cached?.secretAccessKey === secretAccessKey;
     const key = isCached ? cached.key : signingKey(secretAccessKey, scope);
-    const expected = sign(key, stringToSign(claim.timestamp, scope, canonical));
+    const expected = hmacHex(key, stringToSign(claim.timestamp, scope, canonical));
     // The pattern first: a hex decoder would drop trailing rubbish and call the rest equal.
     if (!SIGNATURE.test(claim.signature)) throw invalidSignature();
     if (!timingSafeEqual(Buffer.from(expected), Buffer.from(claim.signature))) {

@@ -3,7 +3,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 import type { Clock } from "./clock.ts";
 import { ApiError, messageOf, UnavailableError } from "./errors.ts";
-import { type Credentials, signRequest } from "./sigv4.ts";
+import { type Credentials, keptSigningKey, signRequest } from "./sigv4.ts";
 
 export interface AwsJsonClient {
   /**
@@ -54,11 +54,12 @@ const CONNECTIONS_MAX = 64;
 export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClient {
   const send = options.send ?? createHttpSend(options.ca);
   const url = new URL(options.endpoint);
+  const keyOf = keptSigningKey();
   return {
     async call(operation, input, signal) {
       signal?.throwIfAborted();
       const body = JSON.stringify(input ?? {}, dateAsSeconds);
-      const headers = signRequest({
+      const request = {
         method: "POST",
         url,
         headers: {
@@ -70,7 +71,8 @@ export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClien
         service: options.service,
         region: options.region,
         now: options.clock.now(),
-      });
+      };
+      const headers = signRequest(request, keyOf);
       let reply: Awaited<ReturnType<HttpSend>>;
       try {
         reply = await send({ url, headers, body }, signal);

@@ -5,16 +5,13 @@
  * Header values are byte strings (one character per byte) as `node:http` has them; everything else is ASCII.
  */
 import { hash } from "node:crypto";
+import { type HmacKey, hmacHex, hmacKey } from "./hmac.ts";
 
 export const SIGNING_ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** SHA-256 of nothing: the payload hash of every request without a body. */
 export const EMPTY_PAYLOAD_HASH =
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/** Of SHA-256. */
-const BLOCK_BYTES = 64;
-const DIGEST_BYTES = 32;
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -45,9 +42,13 @@ export interface SignRequestInput {
 
 /**
  * The headers to send: the given ones in lower case, `host`, `x-amz-date`, the session token and `authorization`.
- * For a websocket handshake give no headers and no body: then only `host` and `x-amz-*` are signed.
+ * For a websocket handshake give no headers and no body: then only `host` and `x-amz-*` are signed. Who signs often gives a
+ * {@link keptSigningKey}.
  */
-export function signRequest(input: SignRequestInput): Record<string, string> {
+export function signRequest(
+  input: SignRequestInput,
+  keyOf: typeof signingKey = signingKey,
+): Record<string, string> {
   const { credentials, url } = input;
   const timestamp = amzTimestamp(input.now);
   const headers: Record<string, string> = {};
@@ -69,8 +70,8 @@ export function signRequest(input: SignRequestInput): Record<string, string> {
     signedHeaders,
     payloadHash: input.body === undefined ? EMPTY_PAYLOAD_HASH : sha256Hex(input.body),
   });
-  const signature = sign(
-    signingKey(credentials.secretAccessKey, scope),
+  const signature = hmacHex(
+    keyOf(credentials.secretAccessKey, scope),
     stringToSign(timestamp, scope, canonical),
   );
   headers.authorization =
@@ -111,33 +112,25 @@ export function stringToSign(timestamp: string, scope: CredentialScope, canonica
   return `${SIGNING_ALGORITHM}\n${timestamp}\n${formatScope(scope)}\n${digest}`;
 }
 
-/** The key of an HMAC as its two padded blocks: what follows from a key alone is worked out once. */
-export interface SigningKey {
-  readonly inner: Uint8Array;
-  readonly outer: Uint8Array;
-}
-
-/** The key for one day, region and service. Costs four HMACs: the verifying side keeps it. */
-export function signingKey(secretAccessKey: string, scope: CredentialScope): SigningKey {
+/** The key for one day, region and service. Costs four HMACs: whoever needs it often keeps it. */
+export function signingKey(secretAccessKey: string, scope: CredentialScope): HmacKey {
   const secret = Buffer.from(`AWS4${secretAccessKey}`);
   return [scope.date, scope.region, scope.service, "aws4_request"].reduce(
-    (key, part) => hmacKey(Buffer.from(sign(key, part), "hex")),
+    (key, part) => hmacKey(Buffer.from(hmacHex(key, part), "hex")),
     hmacKey(secret),
   );
 }
 
-/**
- * The HMAC-SHA-256 (RFC 2104) of an ASCII text, in lower-case hex. Of two one-shot hashes: `createHmac` takes twice as
- * long, and leaves an object of the crypto library for the collector each time.
- */
-export function sign(key: SigningKey, text: string): string {
-  const message = Buffer.allocUnsafe(BLOCK_BYTES + text.length);
-  message.set(key.inner);
-  message.write(text, BLOCK_BYTES, "latin1");
-  const outer = Buffer.allocUnsafe(BLOCK_BYTES + DIGEST_BYTES);
-  outer.set(key.outer);
-  outer.write(hash("sha256", message, "binary"), BLOCK_BYTES, "latin1");
-  return sha256Hex(outer);
+/** A {@link signingKey} that keeps its last answer: a caller signs all that it says in a day with one key. */
+export function keptSigningKey(): typeof signingKey {
+  let last: { readonly secret: string; readonly scope: string; readonly key: HmacKey } | undefined;
+  return (secret, scope) => {
+    const text = formatScope(scope);
+    if (last?.secret !== secret || last.scope !== text) {
+      last = { secret, scope: text, key: signingKey(secret, scope) };
+    }
+    return last.key;
+  };
 }
 
 /** SHA-256 in lower-case hex. */
@@ -210,12 +203,6 @@ function canonicalHeaderValue(value: string): string {
 
 function formatScope(scope: CredentialScope): string {
   return `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
-}
-
-function hmacKey(secret: Uint8Array): SigningKey {
-  const block = Buffer.alloc(BLOCK_BYTES);
-  block.set(secret.length > BLOCK_BYTES ? Buffer.from(sha256Hex(secret), "hex") : secret);
-  return { inner: block.map((byte) => byte ^ 0x36), outer: block.map((byte) => byte ^ 0x5c) };
 }
 
 function decodePercent(text: string): string {

@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, NOT_NEEDED } from "./clock.ts";
 import { Delays } from "./delays.ts";
 import { assert } from "./errors.ts";
 import {
@@ -155,7 +155,7 @@ export class WorkQueue {
   async #somethingToDo(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const woken = new AbortController();
-    const wake = (): void => woken.abort();
+    const wake = (): void => woken.abort(NOT_NEEDED);
     this.#wake = wake;
     signal.addEventListener("abort", wake, { once: true });
     const dueAt = this.#delays.nextDueAt;

@@ -1,6 +1,7 @@
 import type { Dial } from "../../src/agent/agent-deps.ts";
 import type { RawReply, RawRequest } from "../../src/door/raw.ts";
 import type { HttpSend } from "../../src/lib/aws-json-client.ts";
+import { NOT_NEEDED } from "../../src/lib/clock.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import { HandshakeRefusedError } from "../../src/lib/websocket.ts";
 import type { Link } from "./link.ts";
@@ -47,7 +48,7 @@ export class Uplink {
       const reply = await orAborted(Promise.race([this.#exchange(raw), timeout]), signal);
       return { status: reply.status, body: String(reply.body) };
     } finally {
-      over.abort();
+      over.abort(NOT_NEEDED);
     }
   };
 

@@ -3,7 +3,7 @@ import { FLEET_ACCOUNT_ID } from "../../src/ecs/model/keys.ts";
 import { writeRole } from "../../src/iam/model/role.fixture.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import type { Log } from "../../src/lib/log.ts";
-import { VirtualClock } from "../../src/lib/virtual-clock.ts";
+import { microtasksDone, VirtualClock } from "../../src/lib/virtual-clock.ts";
 import { groupKey } from "../../src/logs/model.ts";
 import { openMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -27,7 +27,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** A server with its store, machines and a client under one virtual clock; what is drawn is drawn from `seed`. */
 export class World implements AsyncDisposable {
   readonly seed: number;
-  readonly clock: VirtualClock = new VirtualClock(Date.UTC(2026, 0, 1));
+  readonly clock: VirtualClock = new VirtualClock(Date.UTC(2026, 0, 1), microtasksDone);
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly store: Store = openMemoryStore();
@@ -153,7 +153,7 @@ export class World implements AsyncDisposable {
     });
     result.catch(() => undefined);
     for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await microtasksDone();
       if (isSettled) return result;
       const { nextDueAt } = this.clock;
       if (nextDueAt === undefined) throw new Error("everybody waits, and nothing will happen");

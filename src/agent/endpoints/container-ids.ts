@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { type HmacKey, hmacHex, hmacKey } from "../../lib/hmac.ts";
 
 /**
  * The ids by which containers ask about themselves: whoever knows one is taken for that container, so they cannot be guessed.
@@ -6,16 +6,16 @@ import { createHmac } from "node:crypto";
  * environment.
  */
 export class EndpointIds {
-  readonly #secret: Buffer;
+  readonly #key: HmacKey;
 
   /** `secret`: 32 random bytes in hex. */
   constructor(secret: string) {
-    this.#secret = Buffer.from(secret, "hex");
+    this.#key = hmacKey(Buffer.from(secret, "hex"));
   }
 
   /** A UUID: 122 bits of an HMAC over the container's name in its task. */
   idOf(taskArn: string, containerName: string): string {
-    const bytes = createHmac("sha256", this.#secret).update(`${taskArn}/${containerName}`).digest();
+    const bytes = Buffer.from(hmacHex(this.#key, `${taskArn}/${containerName}`), "hex");
     // RFC 9562: version 8 says that the bits are the maker's own, and variant 10 that this is such a UUID.
     bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
     bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -1,5 +1,5 @@
 /** What one agent publishes, and when: metrics and the engine's state at their intervals, health also when it changes. */
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, NOT_NEEDED } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
@@ -153,7 +153,7 @@ export class Telemetry {
     try {
       return await Promise.race([answer, late]);
     } finally {
-      over.abort();
+      over.abort(NOT_NEEDED);
     }
   }
 }

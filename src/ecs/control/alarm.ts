@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, NOT_NEEDED } from "../../lib/clock.ts";
 
 /** A sleep that can be cut short. A ring while nobody sleeps is kept: the next rest ends at once. */
 export class Alarm {
@@ -12,7 +12,7 @@ export class Alarm {
 
   ring(): void {
     this.#hasRung = true;
-    this.#nap?.abort();
+    this.#nap?.abort(NOT_NEEDED);
   }
 
   /** Resolves after `ms` milliseconds, or at a ring since the last rest. */
