@@ -77,7 +77,7 @@ async function runFiles(tier: Tier): Promise<Outcome> {
     "--test",
     `--test-isolation=${tier.isolation ?? "process"}`,
     `--test-concurrency=${tier.name === "e2e" ? 1 : 2}`,
-    "--test-timeout=300000",
+    `--test-timeout=${tier.name === "sim" ? 900_000 : 300_000}`,
     "--test-reporter=./scripts/test-reporter.ts",
     "--test-reporter-destination=stdout",
     ...files,

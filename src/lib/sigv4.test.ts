@@ -6,6 +6,7 @@ import {
   canonicalQuery,
   canonicalRequest,
   EMPTY_PAYLOAD_HASH,
+  keptSigningKey,
   parseAmzTimestamp,
   parseQuery,
   sha256Hex,
@@ -134,4 +135,20 @@ test("a plus sign in a query is a space, a broken escape stays as it is", () => 
     ["d", "%zz"],
     ["e", "+"],
   ]);
+});
+
+test("a kept key is that of its secret, day, region and service, whatever was asked before", () => {
+  const keyOf = keptSigningKey();
+  const scopes = [
+    SCOPE,
+    { ...SCOPE, date: "20150831" },
+    { ...SCOPE, region: "eu-west-1" },
+    { ...SCOPE, service: "ecs" },
+    SCOPE,
+  ];
+  for (const scope of scopes) {
+    for (const secret of [SECRET, SECRET, "another"]) {
+      assert.deepEqual(keyOf(secret, scope), signingKey(secret, scope));
+    }
+  }
 });
