@@ -2,12 +2,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { hmacHex } from "../../src/lib/hmac.ts";
 import {
   amzTimestamp,
   type Credentials,
   canonicalRequest,
   SIGNING_ALGORITHM,
-  sign,
   signingKey,
   stringToSign,
 } from "../../src/lib/sigv4.ts";
@@ -118,5 +118,5 @@ function authorize(
   const canonical = canonicalRequest({ ...target, headers: signed, signedHeaders, payloadHash });
   const text = stringToSign(timestamp, scope, canonical);
   const credential = `${accessKeyId}/${scope.date}/${REGION}/ecs/aws4_request`;
-  return `${SIGNING_ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(";")}, Signature=${sign(signingKey(secretAccessKey, scope), text)}`;
+  return `${SIGNING_ALGORITHM} Credential=${credential}, SignedHeaders=${signedHeaders.join(";")}, Signature=${hmacHex(signingKey(secretAccessKey, scope), text)}`;
 }
