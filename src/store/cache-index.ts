@@ -6,6 +6,7 @@ import type { StoreRecord } from "./store.ts";
 export interface KindIndexes {
   /** The top-level members that the functions read. */
   readonly reads: readonly string[];
+  readonly skim?: Skim;
   /** For each index, the values that a document stands under: none, one or several. Pure. */
   readonly values: Readonly<Record<string, (document: never) => readonly string[]>>;
 }
@@ -16,19 +17,37 @@ export interface KindIndexes {
  */
 export type IndexDefinitions = Readonly<Record<string, KindIndexes>>;
 
+/** Spares reading on in documents whose beginning settles where they stand in every index of their kind. */
+export interface Skim {
+  /** Members to read first: they should be the first of the document. */
+  readonly reads: readonly string[];
+  /** Whether the functions need no others. Pure. */
+  readonly isEnough: (document: never) => boolean;
+}
+
 /**
  * Defines the indexes of documents of type `T`: `indexesOf<Task>()(["id"], { tasksById: ({ id }) => [id] })`. They see the
  * named members only, so that opening a large store does not have to parse all of it. `mayFind`: members that only some
- * documents have; they are seen where they stand before the last of `reads`.
+ * documents have; they are seen where they stand before the last of those that are read.
  */
 export function indexesOf<T>(): <M extends keyof T & string, N extends keyof T & string = never>(
   reads: readonly M[],
   values: Readonly<
     Record<string, (document: Pick<T, M> & Partial<Pick<T, N>>) => readonly string[]>
   >,
-  mayFind?: readonly N[],
+  more?: {
+    readonly mayFind: readonly N[];
+    readonly skim: {
+      readonly reads: readonly M[];
+      readonly isEnough: (document: Pick<T, M>) => boolean;
+    };
+  },
 ) => KindIndexes {
-  return (reads, values) => ({ reads, values });
+  return (reads, values, more) => ({
+    reads,
+    values,
+    ...(more !== undefined && { skim: more.skim }),
+  });
 }
 
 /** All indexes of a cache. */
@@ -37,14 +56,14 @@ export class CacheIndexes {
   readonly #indexes = new Map<string, CacheIndex>();
 
   constructor(definitions: IndexDefinitions) {
-    for (const [kind, { reads, values }] of Object.entries(definitions)) {
+    for (const [kind, { reads, skim, values }] of Object.entries(definitions)) {
       const indexes = Object.entries(values).map(([name, valuesOf]) => {
         const index = new CacheIndex(valuesOf);
         assert(!this.#indexes.has(name), `two indexes are called ${name}`);
         this.#indexes.set(name, index);
         return index;
       });
-      this.#kinds.set(kind, { reads, indexes });
+      this.#kinds.set(kind, { reads, skim, indexes });
     }
   }
 
@@ -66,14 +85,15 @@ export class CacheIndexes {
   replace(key: string, before: StoreRecord | undefined, after: StoreRecord | undefined): void {
     const kind = this.#kinds.get(kindOf(key));
     if (kind === undefined) return;
-    const left = before?.members(kind.reads);
-    const entered = after?.members(kind.reads);
+    const left = before && membersFor(kind, before);
+    const entered = after && membersFor(kind, after);
     for (const index of kind.indexes) index.replace(key, left, after, entered);
   }
 }
 
 interface Kind {
   readonly reads: readonly string[];
+  readonly skim: Skim | undefined;
   readonly indexes: readonly CacheIndex[];
 }
 
@@ -82,6 +102,15 @@ function kindOf(key: string): string {
   const from = key.indexOf("/", key.indexOf("/", 1) + 1) + 1;
   const to = key.indexOf("/", key.indexOf("/", from) + 1);
   return key.slice(from, to < 0 ? key.length : to);
+}
+
+function membersFor({ reads, skim }: Kind, record: StoreRecord): Members {
+  if (skim !== undefined) {
+    const first = record.members(skim.reads);
+    // As with the functions of an index: the definition's type says what the members are.
+    if (skim.isEnough(first as never)) return first;
+  }
+  return record.members(reads);
 }
 
 type Members = ReturnType<StoreRecord["members"]>;

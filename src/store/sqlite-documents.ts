@@ -62,6 +62,7 @@ export class StoredPage {
     this.#heads = undefined;
   }
 
+  /** Undefined when they have been let go. */
   head(start: number, end: number): string | undefined {
     return this.#heads?.toString("utf8", start, end);
   }
@@ -84,8 +85,9 @@ class StoredDocument implements DocumentSource {
     this.#end = end;
   }
 
-  head(): string {
-    return this.#page.head(this.#start, this.#end) ?? this.text();
+  head(bytes: number): string {
+    const end = Math.min(this.#end, this.#start + bytes);
+    return this.#page.head(this.#start, end) ?? this.text();
   }
 
   text(): string {

@@ -33,7 +33,7 @@ export interface LivePage {
   readonly ends: Uint32Array<ArrayBuffer>;
 }
 
-/** Chosen: what indexes read of a task stands in 500 bytes. */
+/** Chosen: as much as a record looks at before it asks for the whole document; see `document.ts`. */
 export const HEAD_BYTES = 640;
 
 /** Unasked for: something worth a line in the log. */

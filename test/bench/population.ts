@@ -45,6 +45,7 @@ function taskRecord(i: number): Task {
   const createdAt = 1_770_000_000_000 + i * 19;
   // In the order of ecs/model/new-task.
   return {
+    lastStatus: "RUNNING",
     placement: {
       instance: {
         accountId: FLEET_ACCOUNT_ID,
@@ -58,7 +59,6 @@ function taskRecord(i: number): Task {
       securityGroups: ["sg-0123456789abcdef0"],
     },
     desiredStatus: "RUNNING",
-    lastStatus: "RUNNING",
     ...SCOPE,
     clusterName: `production-${i % 5}`,
     family: `web-${i % 50}`,
@@ -120,14 +120,13 @@ function runningContainer(name: string, i: number): Container {
 
 function stopped(task: Task): Task {
   const stoppedAt = task.createdAt + 600_000;
-  const { placement, desiredStatus: _desired, lastStatus: _last, ...rest } = task;
+  const { lastStatus: _, ...rest } = task;
   // In the order of ecs/model/advance.
   return {
-    placement,
-    desiredStatus: "STOPPED",
-    lastStatus: "STOPPED",
     stoppedAt,
+    lastStatus: "STOPPED",
     ...rest,
+    desiredStatus: "STOPPED",
     version: 6,
     containers: task.containers.map((one) => ({ ...one, lastStatus: "STOPPED", exitCode: 0 })),
     stopCode: "EssentialContainerExited",
@@ -166,6 +165,8 @@ function instance(i: number): Document {
       ec2InstanceId: hostId(i),
       status: "ACTIVE",
       agentConnected: false,
+      // In the order of ecs/operations/agent-registration.
+      registration: { clientToken: hex(`token-${i}`, 32), signedAt: 1_770_000_000_000 },
       attributes: Array.from({ length: 20 }, (_, n) => ({ name: `ecs.capability.feature-${n}` })),
     },
   };

@@ -5,8 +5,8 @@ import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
 import type { Task, UnconfirmedStop } from "../model/task.ts";
 
 const TASK_MEMBERS = [
-  "placement",
   "lastStatus",
+  "placement",
   "accountId",
   "region",
   "clusterName",
@@ -21,7 +21,7 @@ export function minuteOf(at: number): string {
 
 /** Where `stoppedTasksByMinute` has a task's record; undefined when the task has not stopped. */
 export function stopMinuteOf(record: StoreRecord): string | undefined {
-  const { lastStatus, stoppedAt = 0 } = record.members(TASK_MEMBERS) as Partial<Task>;
+  const { lastStatus, stoppedAt = 0 } = record.members(["lastStatus"]) as Partial<Task>;
   return lastStatus === "STOPPED" ? minuteOf(stoppedAt) : undefined;
 }
 
@@ -33,6 +33,10 @@ const INSTANCE_MEMBERS = [
   "registration",
 ] as const satisfies readonly (keyof Instance)[];
 
+function instanceKeyOf({ instance }: Task["placement"]): string {
+  return instanceKey(instance, instance.clusterName, instance.id);
+}
+
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
   "ecs/tasks": indexesOf<Task>()(
@@ -42,8 +46,8 @@ export const ecsIndexes: IndexDefinitions = {
       stoppedTasksByMinute: ({ lastStatus, stoppedAt = 0 }) =>
         lastStatus === "STOPPED" ? [minuteOf(stoppedAt)] : [],
       /** instanceKey → its tasks that are not STOPPED. */
-      liveTasksByInstance: ({ lastStatus, placement: { instance } }) =>
-        lastStatus === "STOPPED" ? [] : [instanceKey(instance, instance.clusterName, instance.id)],
+      liveTasksByInstance: ({ lastStatus, placement }) =>
+        lastStatus === "STOPPED" ? [] : [instanceKeyOf(placement)],
       /** clusterKey → its tasks that are not STOPPED. */
       liveTasksByCluster: ({ lastStatus, clusterName, ...scope }) =>
         lastStatus === "STOPPED" ? [] : [clusterKey(scope, clusterName)],
@@ -57,13 +61,15 @@ export const ecsIndexes: IndexDefinitions = {
       tasksAwaitingNetwork: ({ lastStatus }) =>
         lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],
     },
-    ["stoppedAt"],
+    {
+      mayFind: ["stoppedAt"],
+      // Nearly all of a large store: where a stopped task stands is settled by its first two members.
+      skim: { reads: ["lastStatus"], isEnough: ({ lastStatus }) => lastStatus === "STOPPED" },
+    },
   ),
   "ecs/unconfirmed-stops": indexesOf<UnconfirmedStop>()(["region", "placement"], {
     /** instanceKey → its tasks whose end it has not confirmed. */
-    unconfirmedStopsByInstance: ({ placement: { instance } }) => [
-      instanceKey(instance, instance.clusterName, instance.id),
-    ],
+    unconfirmedStopsByInstance: ({ placement }) => [instanceKeyOf(placement)],
     /** `<region>/<ec2InstanceId>` → the same of all instances of a machine. */
     unconfirmedStopsByHost: ({ region, placement }) => [`${region}/${placement.ec2InstanceId}`],
   }),

@@ -84,10 +84,10 @@ function enter(task: Task, change: TaskChange, now: number): Task {
   }
 }
 
-/** As a new task, with what indexes read at its beginning. */
+/** With what indexes read at its beginning, as in a new task. */
 function endedAt(task: Task, now: number): Task {
-  const { placement, desiredStatus, lastStatus: _, ...rest } = task;
-  return { placement, desiredStatus, lastStatus: "STOPPED", stoppedAt: now, ...rest };
+  const { lastStatus: _, ...rest } = task;
+  return { stoppedAt: now, lastStatus: "STOPPED", ...rest };
 }
 
 function nextStatus(status: TaskStatus, event: TaskEvent): TaskStatus | "ignored" {

@@ -63,6 +63,7 @@ export function newTask(
   const { capacityProviderName } = identity;
   return {
     // What indexes read stands first: opening a store looks no further into a task that nobody asks for.
+    lastStatus: networkMode === "awsvpc" ? "PROVISIONING" : "PENDING",
     placement: {
       instance: {
         accountId: instance.accountId,
@@ -75,7 +76,6 @@ export function newTask(
       ...(subnetId !== undefined && { subnetId, securityGroups: spec.securityGroups }),
     },
     desiredStatus: "RUNNING",
-    lastStatus: networkMode === "awsvpc" ? "PROVISIONING" : "PENDING",
     ...commonOf(spec),
     id: identity.id,
     ...(capacityProviderName !== undefined && { capacityProviderName }),

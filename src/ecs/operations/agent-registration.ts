@@ -189,9 +189,9 @@ async function renew(
     throw comeAgain("The tasks that the container instance had are still being ended.");
   }
   const after: Instance = {
+    registration: made,
     ...kept,
     status: before.status === "INACTIVE" ? "ACTIVE" : before.status,
-    registration: made,
     ...privateAddressOf(document),
     registered: resources,
     attributes: mergeAttributes(before.attributes, input.attributes ?? [], document),
@@ -255,12 +255,13 @@ async function create(
     ...privateAddressOf(document),
     status: "ACTIVE",
     agentConnected: false,
+    // What indexes read stands first.
+    registration: made,
     registered: resources,
     attributes: mergeAttributes([], input.attributes ?? [], document),
     versionInfo: defined(input.versionInfo ?? {}),
     registeredAt: now,
     tags: normaliseTags(input.tags),
-    registration: made,
   };
   const key = instanceKey(instance, cluster.name, id);
   const holder = clusterKey(cluster, cluster.name);
