@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { parseInterfaces, parseSystemCpu, readUsage } from "./container-stats.ts";
 
 function reader(files: Readonly<Record<string, string>>) {
-  return async (_controller: string, file: string): Promise<string> => files[file] ?? "";
+  return (_controller: string, file: string): string => files[file] ?? "";
 }
 
-test("readUsage() understands the files of cgroup version 1", async () => {
-  const usage = await readUsage(
+test("readUsage() understands the files of cgroup version 1", () => {
+  const usage = readUsage(
     1,
     reader({
       "cpuacct.usage": "3000000\n",
@@ -44,8 +44,8 @@ test("readUsage() understands the files of cgroup version 1", async () => {
   });
 });
 
-test("readUsage() understands the files of cgroup version 2, whose task limits those of its containers", async () => {
-  const usage = await readUsage(
+test("readUsage() understands the files of cgroup version 2, whose task limits those of its containers", () => {
+  const usage = readUsage(
     2,
     reader({
       "cpu.stat":

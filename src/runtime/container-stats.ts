@@ -1,7 +1,11 @@
-/** What a container has used, read from the kernel's files: an order of magnitude cheaper than asking containerd. */
-import { readFile, readlink } from "node:fs/promises";
+/**
+ * What a container has used, read from the kernel's files: an order of magnitude cheaper than asking containerd. They lie in
+ * memory, so they are read at once: a dozen reads take 0.2 ms, and through the threads for slow files a dozen times that.
+ */
+import { readFileSync, readlinkSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { CgroupMounts } from "./cgroups.ts";
 import { type Engine, TASK_LABEL, taskCgroup } from "./engine.ts";
 import type { ContainerStats, InterfaceStats } from "./runtime.ts";
@@ -13,21 +17,23 @@ const SYSTEM_CPU_COLUMNS = 7;
 const US_NS = 1000;
 
 /** The text of one file of a control group; "" when it is not there. */
-export type ReadCgroupFile = (controller: string, file: string) => Promise<string>;
+export type ReadCgroupFile = (controller: string, file: string) => string;
 
 /** See `Runtime.stats`. */
 export async function readStats(engine: Engine, id: string): Promise<ContainerStats | undefined> {
   const taskId = await taskOf(engine, id);
   if (taskId === undefined || !(await engine.exits.wasStarted(id))) return undefined;
+  // Who reads of many containers lets others have their turn in between.
+  await setImmediate();
   const read = readerOf(engine.cgroups, `${taskCgroup(engine.options, taskId)}/${id}`);
-  const pid = (await read("memory", "cgroup.procs")).split("\n", 1)[0];
+  const pid = read("memory", "cgroup.procs").split("\n", 1)[0];
   if (!pid) return undefined;
-  const usage = await readUsage(engine.cgroups.version, read);
+  const usage = readUsage(engine.cgroups.version, read);
   return {
     readAt: engine.options.clock.now(),
     onlineCpus: availableParallelism(),
-    systemCpuNs: parseSystemCpu(await readText("/proc/stat")),
-    network: await readNetwork(pid),
+    systemCpuNs: parseSystemCpu(readText("/proc/stat")),
+    network: readNetwork(pid),
     ...usage,
   };
 }
@@ -41,7 +47,7 @@ async function taskOf({ containerd, taskIds }: Engine, id: string): Promise<stri
 }
 
 function readerOf(mounts: CgroupMounts, path: string): ReadCgroupFile {
-  return async (controller, file) => {
+  return (controller, file) => {
     const mount = mounts.controllers.get(mounts.version === 2 ? "unified" : controller);
     return mount === undefined ? "" : readText(join(mount, path, file));
   };
@@ -50,32 +56,32 @@ function readerOf(mounts: CgroupMounts, path: string): ReadCgroupFile {
 type Usage = Pick<ContainerStats, "cpu" | "memory" | "pids" | "block">;
 
 /** What the files of a container's group say. */
-export function readUsage(version: 1 | 2, read: ReadCgroupFile): Promise<Usage> {
+export function readUsage(version: 1 | 2, read: ReadCgroupFile): Usage {
   return version === 1 ? readUsageV1(read) : readUsageV2(read);
 }
 
-async function readUsageV1(read: ReadCgroupFile): Promise<Usage> {
-  const cpu = parseTable(await read("cpu", "cpu.stat"));
-  const stat = parseTable(await read("memory", "memory.stat"));
-  const bytes = parseBlkio(await read("blkio", "blkio.throttle.io_service_bytes"));
-  const ops = parseBlkio(await read("blkio", "blkio.throttle.io_serviced"));
+function readUsageV1(read: ReadCgroupFile): Usage {
+  const cpu = parseTable(read("cpu", "cpu.stat"));
+  const stat = parseTable(read("memory", "memory.stat"));
+  const bytes = parseBlkio(read("blkio", "blkio.throttle.io_service_bytes"));
+  const ops = parseBlkio(read("blkio", "blkio.throttle.io_serviced"));
   return {
     cpu: {
-      totalNs: Number(await read("cpuacct", "cpuacct.usage")),
-      userNs: Number(await read("cpuacct", "cpuacct.usage_user")),
-      systemNs: Number(await read("cpuacct", "cpuacct.usage_sys")),
+      totalNs: Number(read("cpuacct", "cpuacct.usage")),
+      userNs: Number(read("cpuacct", "cpuacct.usage_user")),
+      systemNs: Number(read("cpuacct", "cpuacct.usage_sys")),
       periods: cpu.nr_periods ?? 0,
       throttledPeriods: cpu.nr_throttled ?? 0,
       throttledNs: cpu.throttled_time ?? 0,
     },
     memory: {
-      usageBytes: Number(await read("memory", "memory.usage_in_bytes")),
+      usageBytes: Number(read("memory", "memory.usage_in_bytes")),
       limitBytes: limitOf([stat.hierarchical_memory_limit]),
-      maxUsageBytes: Number(await read("memory", "memory.max_usage_in_bytes")),
+      maxUsageBytes: Number(read("memory", "memory.max_usage_in_bytes")),
       cacheBytes: stat.total_cache ?? stat.cache ?? 0,
       stat,
     },
-    pids: Number(await read("pids", "pids.current")),
+    pids: Number(read("pids", "pids.current")),
     block: {
       readBytes: bytes.Read ?? 0,
       writeBytes: bytes.Write ?? 0,
@@ -85,11 +91,11 @@ async function readUsageV1(read: ReadCgroupFile): Promise<Usage> {
   };
 }
 
-async function readUsageV2(read: ReadCgroupFile): Promise<Usage> {
-  const cpu = parseTable(await read("cpu", "cpu.stat"));
-  const stat = parseTable(await read("memory", "memory.stat"));
-  const usageBytes = Number(await read("memory", "memory.current"));
-  const limits = [await read("memory", "memory.max"), await read("memory", "../memory.max")];
+function readUsageV2(read: ReadCgroupFile): Usage {
+  const cpu = parseTable(read("cpu", "cpu.stat"));
+  const stat = parseTable(read("memory", "memory.stat"));
+  const usageBytes = Number(read("memory", "memory.current"));
+  const limits = [read("memory", "memory.max"), read("memory", "../memory.max")];
   return {
     cpu: {
       totalNs: (cpu.usage_usec ?? 0) * US_NS,
@@ -103,12 +109,12 @@ async function readUsageV2(read: ReadCgroupFile): Promise<Usage> {
       usageBytes,
       limitBytes: limitOf(limits.map((text) => Number.parseInt(text, 10))),
       // Kernels before 5.19 do not tell.
-      maxUsageBytes: Number(await read("memory", "memory.peak")) || usageBytes,
+      maxUsageBytes: Number(read("memory", "memory.peak")) || usageBytes,
       cacheBytes: stat.file ?? 0,
       stat,
     },
-    pids: Number(await read("pids", "pids.current")),
-    block: parseIoStat(await read("io", "io.stat")),
+    pids: Number(read("pids", "pids.current")),
+    block: parseIoStat(read("io", "io.stat")),
   };
 }
 
@@ -159,13 +165,17 @@ export function parseSystemCpu(text: string): number {
   return ticks.reduce((total, count) => total + Number(count), 0) * TICK_NS;
 }
 
-async function readNetwork(pid: string): Promise<ContainerStats["network"]> {
-  const namespaceOf = (who: string): Promise<string> =>
-    readlink(`/proc/${who}/ns/net`).catch(() => "");
-  const [own, machine] = await Promise.all([namespaceOf(pid), namespaceOf("self")]);
-  return own === machine || own === ""
-    ? {}
-    : parseInterfaces(await readText(`/proc/${pid}/net/dev`));
+function readNetwork(pid: string): ContainerStats["network"] {
+  const [own, machine] = [networkNamespaceOf(pid), networkNamespaceOf("self")];
+  return own === machine || own === "" ? {} : parseInterfaces(readText(`/proc/${pid}/net/dev`));
+}
+
+function networkNamespaceOf(who: string): string {
+  try {
+    return readlinkSync(`/proc/${who}/ns/net`);
+  } catch {
+    return "";
+  }
 }
 
 /** The table of /proc/net/dev: eight columns received, eight sent. */
@@ -190,6 +200,10 @@ export function parseInterfaces(text: string): Readonly<Record<string, Interface
   return interfaces;
 }
 
-function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch(() => "");
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }

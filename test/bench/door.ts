@@ -14,6 +14,7 @@ import { SERVICE_TABLE } from "../../src/door/service-table.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { type Credentials, signRequest } from "../../src/lib/sigv4.ts";
 import { REGION, ROOT_KEY } from "../door-kit.ts";
+import { row } from "./summary.ts";
 
 const SERVER = fileURLToPath(new URL("door-server.ts", import.meta.url));
 const CONNECTIONS = 32;
@@ -31,6 +32,20 @@ export interface DoorFigures {
   /** Medians of the rounds, which alternate between the two. */
   readonly bare: DoorFigure;
   readonly door: DoorFigure;
+}
+
+/** Prints both. */
+export async function printDoor(): Promise<void> {
+  const { bare, door } = await measureDoor();
+  const line = (name: string, { requestsPerSecond, cpuMicrosPerRequest }: DoorFigure): void =>
+    row(
+      name,
+      `${requestsPerSecond.toFixed(0).padStart(7)} /${cpuMicrosPerRequest.toFixed(0).padStart(5)}`,
+    );
+  console.log("\nDescribeClusters, signed, keep-alive, requests per second / CPU µs per request");
+  line("the door", door);
+  line("bare node:http answering {}", bare);
+  row("ratio", (door.requestsPerSecond / bare.requestsPerSecond).toFixed(2).padStart(7));
 }
 
 /** Measures both. Throws, saying what to install, when `wrk` is missing. */

@@ -1,0 +1,135 @@
+/** A Gantry whose tasks are measured: started, given an image, and made to run as many of them as asked. */
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  DescribeTasksCommand,
+  type LaunchType,
+  type NetworkMode,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  type Task,
+} from "@aws-sdk/client-ecs";
+import { busyboxImage } from "../../scripts/busybox-image.ts";
+import { GantryKit } from "../e2e/gantry-kit.ts";
+
+/** Does nothing, and ends when it is told to. */
+export const IMAGE = "idle:latest";
+export const IMAGE_NAME: string = `docker.io/library/${IMAGE}`;
+export const MEMORY_MIB = 64;
+/** ECS: tasks of one RunTask call; of one DescribeTasks call. */
+const RUN_COUNT_MAX = 10;
+const DESCRIBE_COUNT_MAX = 100;
+const WAIT_MS_MAX = 300_000;
+
+/** Writes the image's archive, as `docker save` does. The caller removes it. */
+export async function writeImage(): Promise<string> {
+  const file = join(tmpdir(), `gantry-bench-${process.pid}.tar`);
+  await busyboxImage({
+    file,
+    names: [IMAGE],
+    format: "docker",
+    entrypoint: ["/bin/sh", "-c"],
+    command: ["trap 'kill $!; exit 0' TERM; sleep 86400 & wait $!"],
+  });
+  return file;
+}
+
+export class Fleet {
+  readonly gantry: GantryKit = new GantryKit();
+
+  /** Starts Gantry and registers `bench-bridge`, `bench-awsvpc`, and `bench-fargate`. */
+  static async open(...flags: readonly string[]): Promise<Fleet> {
+    const fleet = new Fleet();
+    await fleet.gantry.start(...flags);
+    const archive = await writeImage();
+    await fleet.gantry.loadImage(archive);
+    rmSync(archive);
+    await fleet.#register("bench-bridge", { networkMode: "bridge" });
+    await fleet.#register("bench-awsvpc", { networkMode: "awsvpc" });
+    await fleet.#register("bench-fargate", {
+      networkMode: "awsvpc",
+      requiresCompatibilities: ["FARGATE"],
+      cpu: "256",
+      memory: "512",
+    });
+    return fleet;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.gantry[Symbol.asyncDispose]();
+  }
+
+  /** RunTask, ten at a time and all calls at once. */
+  async launch(family: string, count: number): Promise<readonly string[]> {
+    const { client, ecs } = this.gantry;
+    const launchType: LaunchType = family === "bench-fargate" ? "FARGATE" : "EC2";
+    const network = { awsvpcConfiguration: { subnets: [...client.subnetIds] } };
+    const counts = Array.from({ length: Math.ceil(count / RUN_COUNT_MAX) }, (_, call) =>
+      Math.min(RUN_COUNT_MAX, count - call * RUN_COUNT_MAX),
+    );
+    const answers = await Promise.all(
+      counts.map((some) =>
+        ecs.send(
+          new RunTaskCommand({
+            taskDefinition: family,
+            launchType,
+            count: some,
+            ...(family !== "bench-bridge" && { networkConfiguration: network }),
+          }),
+        ),
+      ),
+    );
+    const [failure] = answers.flatMap(({ failures = [] }) => failures);
+    if (failure) throw new Error(`a task was not placed: ${failure.reason} ${failure.detail}`);
+    return answers.flatMap(({ tasks = [] }) => tasks.map(({ taskArn = "" }) => taskArn));
+  }
+
+  /** Asks every `pauseMs` until all are there. */
+  async reach(arns: readonly string[], status: string, pauseMs: number): Promise<void> {
+    const endAt = performance.now() + WAIT_MS_MAX;
+    let left = arns;
+    for (;;) {
+      const tasks = await this.describe(left.slice(0, DESCRIBE_COUNT_MAX));
+      const ended = tasks.find(({ lastStatus }) => lastStatus === "STOPPED");
+      if (status !== "STOPPED" && ended) throw new Error(`a task stopped: ${ended.stoppedReason}`);
+      const there = new Set(
+        tasks.filter((task) => task.lastStatus === status).map(({ taskArn }) => taskArn),
+      );
+      left = left.filter((arn) => !there.has(arn));
+      if (left.length === 0) return;
+      if (performance.now() > endAt) throw new Error(`${left.length} tasks are not ${status}`);
+      await delay(pauseMs);
+    }
+  }
+
+  async describe(arns: readonly string[]): Promise<readonly Task[]> {
+    const { tasks = [] } = await this.gantry.ecs.send(
+      new DescribeTasksCommand({ tasks: [...arns] }),
+    );
+    return tasks;
+  }
+
+  async stop(arns: readonly string[]): Promise<void> {
+    const { ecs } = this.gantry;
+    await Promise.all(arns.map((task) => ecs.send(new StopTaskCommand({ task }))));
+    await this.reach(arns, "STOPPED", 100);
+  }
+
+  async #register(
+    family: string,
+    settings: {
+      readonly networkMode: NetworkMode;
+      readonly requiresCompatibilities?: ["FARGATE"];
+      readonly cpu?: string;
+      readonly memory?: string;
+    },
+  ): Promise<void> {
+    const main = { name: "main", image: IMAGE, memory: MEMORY_MIB, stopTimeout: 2 };
+    await this.gantry.ecs.send(
+      new RegisterTaskDefinitionCommand({ family, ...settings, containerDefinitions: [main] }),
+    );
+  }
+}
