@@ -25,7 +25,14 @@ import {
 import { type ImagesDeps, TaskImages } from "./steps/images.ts";
 import { type LogsDeps, TaskLogs } from "./steps/logs.ts";
 import { namespacesDown, namespacesUp } from "./steps/namespaces.ts";
-import { bridgeDown, bridgeUp, networkDown, networkUp, type TaskNetwork } from "./steps/network.ts";
+import {
+  bridgeDown,
+  bridgeUp,
+  type NetworkInTheMaking,
+  networkBegin,
+  networkDown,
+  networkUp,
+} from "./steps/network.ts";
 import { storageDown, storageUp } from "./steps/storage.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { TaskFailure } from "./task-failure.ts";
@@ -72,7 +79,9 @@ export class TaskController {
   readonly #images: TaskImages;
   readonly #secrets: TaskSecrets;
   #progress: TaskProgress = NO_PROGRESS;
-  #network: TaskNetwork | undefined;
+  #network: NetworkInTheMaking | undefined;
+  /** It was not completed once: from then on containers are made when it is, and a network that never is fails the task. */
+  #isNetworkDoubtful = false;
   /** Containers whose start failed in a way that does not tell whether they run. */
   readonly #unsure = new Set<string>();
 
@@ -193,15 +202,27 @@ export class TaskController {
   async #placeUp(signal: AbortSignal): Promise<void> {
     const { task } = this.#entry.record;
     const [network, taskStorage] = await Promise.all([
-      networkUp(this.#deps.dataplane, task),
+      this.#networkUp(),
       storageUp(this.#deps, task),
     ]);
     if (signal.aborted) return;
     this.#network = network;
+    network.complete.catch(() => {
+      this.#isNetworkDoubtful = true;
+      this.#network = undefined;
+      this.#advance({ networkUp: false });
+    });
     if (taskStorage !== this.#entry.record.taskStorage) {
       this.#entry.update((record) => ({ ...record, ...(taskStorage && { taskStorage }) }));
     }
     this.#advance({ networkUp: true });
+  }
+
+  async #networkUp(): Promise<NetworkInTheMaking> {
+    const { dataplane } = this.#deps;
+    const { task } = this.#entry.record;
+    if (!this.#isNetworkDoubtful) return networkBegin(dataplane, task);
+    return { network: await networkUp(dataplane, task), complete: Promise.resolve() };
   }
 
   async #applyDown(
@@ -269,22 +290,24 @@ export class TaskController {
     const { clock, log, permits } = this.#deps;
     const { credentialsId, task, taskStorage } = this.#entry.record;
     const image = this.#images.get(name);
-    const network = this.#network;
-    if (image === undefined || network === undefined) {
+    const place = this.#network;
+    if (image === undefined || place === undefined) {
       // Made again by the next looks.
-      return this.#advance({ networkUp: network !== undefined, imagesUp: false });
+      return this.#advance({ networkUp: place !== undefined, imagesUp: false });
     }
     const volumes = normalImageVolumes(image.config.volumes);
     if (volumes.length > 0) this.#change(name, { imageVolumes: volumes });
     const secrets = await this.#secrets.of(name, signal);
     await permits.use(async () => {
-      const own = network.mode === "bridge" ? await this.#bridgeUp(name, signal) : network;
+      const { complete, network: shared } = place;
+      const network = shared.mode === "bridge" ? await this.#bridgeUp(name, signal) : shared;
       const links = linksOf(this.#entry.record, name);
       const { address } = this.#container(name);
       const imageVolumes = (other: string): readonly string[] =>
         this.#container(other).imageVolumes ?? [];
-      const place = { network: own, address, links, taskStorage, secrets };
-      await containerUp(this.#deps, task, name, { ...place, image, credentialsId, imageVolumes });
+      const surroundings = { network, networkComplete: complete, address, links, taskStorage };
+      const own = { image, credentialsId, imageVolumes, secrets };
+      await containerUp(this.#deps, task, name, { ...surroundings, ...own });
     });
     if (signal.aborted) return;
     this.#change(name, {
@@ -303,6 +326,7 @@ export class TaskController {
     const { restartAfter } = this.#container(name);
     const { task } = this.#entry.record;
     if (restartAfter === undefined) return;
+    await this.#network?.complete;
     await permits.use(() => containerRestart(this.#deps, task, name, restartAfter));
     if (signal.aborted) return;
     const change = restarted(this.#entry.record, this.#container(name), clock.now());

@@ -49,17 +49,15 @@ export async function writeContainerFiles(
   name: string,
   bridge: BridgeNeighbourhood = NO_BRIDGE,
 ): Promise<readonly BindMount[]> {
-  const machine = {
-    hosts: await disk.readText("/etc/hosts"),
-    "resolv.conf":
-      task.networkMode === "host"
-        ? await disk.readText("/etc/resolv.conf")
-        : await machineResolvers(disk),
-    hostname: `${hostname()}\n`,
-  };
-  const files = etcFiles(task, name, machine, bridge);
   const folder = containerDirectory(directory, task.arn, name);
-  await disk.makeDirectory(folder);
+  const onHostNetwork = task.networkMode === "host";
+  const [hosts, resolvers] = await Promise.all([
+    disk.readText("/etc/hosts"),
+    onHostNetwork ? disk.readText("/etc/resolv.conf") : machineResolvers(disk),
+    disk.makeDirectory(folder),
+  ]);
+  const machine = { hosts, "resolv.conf": resolvers, hostname: `${hostname()}\n` };
+  const files = etcFiles(task, name, machine, bridge);
   return Promise.all(
     Object.entries(files).map(async ([file, text]) => {
       const source = join(folder, file);

@@ -96,6 +96,8 @@ class LinuxDataplane implements NodeDataplane {
   readonly #links = new Map<string, string>();
   /** Link of each task that this process has attached. */
   readonly #attached = new Map<string, string>();
+  /** Tasks whose namespace this process has made, with nothing in it yet. */
+  readonly #empty = new Set<string>();
   #mtuBytes = 0;
   /** Chains already warned of. */
   #firewallDrops = "";
@@ -159,6 +161,7 @@ class LinuxDataplane implements NodeDataplane {
     return this.#changeTask(taskId, async () => {
       const state = await observe.namespaceState(this.#names.taskNamespace(taskId));
       await this.#runner.run(plan.planIsolatedTask(this.#names, taskId, state));
+      if (state === "absent") this.#empty.add(taskId);
       return this.#pathOf(taskId);
     });
   }
@@ -170,6 +173,7 @@ class LinuxDataplane implements NodeDataplane {
       if (state !== "absent") await this.#runner.run(plan.planDetachedTask(this.#names, taskId));
       const link = this.#attached.get(taskId);
       this.#attached.delete(taskId);
+      this.#empty.delete(taskId);
       if (link !== undefined) this.#links.delete(link);
     });
   }
@@ -199,6 +203,7 @@ class LinuxDataplane implements NodeDataplane {
     this.#overlays.forget();
     this.#links.clear();
     this.#attached.clear();
+    this.#empty.clear();
     this.#applied.put(NO_NETWORK, new Map());
   }
 
@@ -285,7 +290,8 @@ class LinuxDataplane implements NodeDataplane {
     if (state === "mounted" && this.#attached.get(taskId) === link) return;
     this.#links.set(link, names.vpcNamespace(placement.vpc.vpcId));
     const attachment = { ...placement, mtuBytes: this.#mtuBytes };
-    await takeSeat(this.#runner, plan.taskSeat(names, taskId, attachment), this.#log);
+    const isEmpty = this.#empty.delete(taskId);
+    await takeSeat(this.#runner, plan.taskSeat(names, taskId, attachment), this.#log, isEmpty);
     if (this.#applied.find(placement.eni.interfaceId) !== undefined) {
       this.#attached.set(taskId, link);
       return;

@@ -107,12 +107,25 @@ export async function createTaskCgroup(
 ): Promise<void> {
   const unified = mounts.controllers.get("unified");
   if (mounts.version === 2 && unified !== undefined) await delegateControllers(unified, path);
-  for (const write of taskCgroupWrites(mounts.version, limits)) {
-    const { controller, file, value, isOptional } = write;
-    const mount = mounts.controllers.get(controller);
-    // A kernel without the controller cannot limit; runc says the same of the containers' own limits.
-    if (mount === undefined) throw new Error(`the cgroup controller ${controller} is not mounted`);
-    await mkdir(join(mount, path), { recursive: true });
+  const writes = taskCgroupWrites(mounts.version, limits);
+  const byController = Map.groupBy(writes, ({ controller }) => controller);
+  // The kernel makes each of them wait for its own lock.
+  await Promise.all(
+    [...byController].map(([controller, own]) => limit(mounts, path, controller, own)),
+  );
+}
+
+async function limit(
+  mounts: CgroupMounts,
+  path: string,
+  controller: string,
+  writes: readonly CgroupWrite[],
+): Promise<void> {
+  const mount = mounts.controllers.get(controller);
+  // A kernel without the controller cannot limit; runc says the same of the containers' own limits.
+  if (mount === undefined) throw new Error(`the cgroup controller ${controller} is not mounted`);
+  await mkdir(join(mount, path), { recursive: true });
+  for (const { file, isOptional, value } of writes) {
     if (isOptional && !existsSync(join(mount, path, file))) continue;
     await writeFile(join(mount, path, file), value);
   }

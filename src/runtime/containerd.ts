@@ -97,7 +97,7 @@ export async function createContainerdRuntime(
     stats: (id) => readStats(engine, id),
     close: async () => {
       await removeCgroup(cgroups, options.cgroupParent);
-      storage.close();
+      await storage.close();
       containerd.close();
     },
   };

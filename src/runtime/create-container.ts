@@ -126,15 +126,21 @@ export async function createProcess(
   if (holder && (await containerd.tasks.get(holder.id))?.pid !== holder.pid) {
     throw new RuntimeError(HOLDER_GONE);
   }
-  await createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits);
   taskIds.set(id, taskId);
-  await mkdir(dirname(frame.outputPath), { recursive: true });
-  await (await open(frame.outputPath, "a", 0o600)).close();
+  await Promise.all([
+    createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits),
+    makeOutput(frame.outputPath),
+  ]);
   if (stdinPath !== undefined) await makeNamedPipe(stdinPath);
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
   // One that was sent again after containerd's restart finds what it made the first time.
   await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
+}
+
+async function makeOutput(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await (await open(path, "a", 0o600)).close();
 }
 
 /** One volume after the other, and each for one container at a time: it is the first that fills it. */

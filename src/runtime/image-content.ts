@@ -36,6 +36,26 @@ export async function documentOf(
   return parseImageDocument(await containerd.content.read(config.digest, MANIFEST_BYTES_MAX));
 }
 
+/** Chosen: images of which tasks are started over and over; a document has a few KiB. */
+const DOCUMENTS_KEPT_MAX = 256;
+
+/** {@link documentOf} that remembers: a digest never leads to another document, and finding it takes several calls. */
+export function createDocumentReader(
+  containerd: Containerd,
+): (target: Descriptor) => Promise<ImageDocument> {
+  const kept = new Map<string, ImageDocument>();
+  return async (target) => {
+    const known = kept.get(target.digest);
+    const document = known ?? (await documentOf(containerd, target));
+    // The one used last goes to the end, and the first is forgotten.
+    kept.delete(target.digest);
+    kept.set(target.digest, document);
+    const [oldest] = kept.keys();
+    if (kept.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) kept.delete(oldest);
+    return document;
+  };
+}
+
 /** Only the parts for this machine were brought in. */
 async function firstHere(
   containerd: Containerd,

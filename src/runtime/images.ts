@@ -5,7 +5,7 @@ import type { Containerd } from "./containerd/client.ts";
 import type { ImageRecord } from "./containerd/messages.ts";
 import { readArchiveImages } from "./image-archive.ts";
 import { createImageCatalogue, type ImageCatalogue } from "./image-catalogue.ts";
-import { documentOf } from "./image-content.ts";
+import { createDocumentReader } from "./image-content.ts";
 import { chainIds } from "./image-documents.ts";
 import { loadImage } from "./image-load.ts";
 import { createImagePull, type ImagePullOptions } from "./image-pull.ts";
@@ -41,6 +41,7 @@ export function createImages(options: ImagesOptions): Images {
   const leases = createLeases(containerd, clock);
   const store = createImageStore(containerd);
   const usage = new ImageUsage(clock);
+  const readDocument = createDocumentReader(containerd);
   const find = async (text: string): Promise<ImageRecord | undefined> => {
     const reference = parseReference(text);
     return reference && findRecord(containerd, reference);
@@ -48,7 +49,7 @@ export function createImages(options: ImagesOptions): Images {
   const imageOf = async (record: ImageRecord | undefined): Promise<Image | undefined> => {
     if (record === undefined) return undefined;
     const { name, target } = record;
-    const { config } = await documentOf(containerd, target);
+    const { config } = await readDocument(target);
     return { name, digest: target.digest, origin: originOf(record), config };
   };
   return {
@@ -61,7 +62,7 @@ export function createImages(options: ImagesOptions): Images {
     findRootfs: async (name) => {
       const record = await containerd.images.get(name);
       if (record === undefined) return undefined;
-      return chainIds((await documentOf(containerd, record.target)).diffIds).at(-1) ?? "";
+      return chainIds((await readDocument(record.target)).diffIds).at(-1) ?? "";
     },
     load: async (archive, onProgress = () => undefined) => {
       onProgress("reading the archive");

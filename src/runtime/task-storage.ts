@@ -14,6 +14,7 @@ import { Shells } from "../lib/shells.ts";
 import { KeyedTurns } from "../lib/turns.ts";
 import { SYSTEM_PATH } from "./executables.ts";
 import { RuntimeError } from "./runtime.ts";
+import { SpareDisk } from "./spare-disk.ts";
 
 /** Names the disk of a task. */
 export interface TaskStorageKey {
@@ -32,12 +33,12 @@ export interface TaskStorage {
   create(key: TaskStorageKey, bytes: number): Promise<string>;
   /** See `Runtime.removeTaskStorage`. */
   remove(key: TaskStorageKey): Promise<void>;
-  /** See `Runtime.listTaskStorage`. */
+  /** See `Runtime.listTaskStorage`. Removes what a killed process has left that belongs to no task. */
   list(): Promise<readonly TaskStorageKey[]>;
   /** See `Runtime.taskStorageUsage`. */
   usage(key: TaskStorageKey): Promise<TaskStorageUsage | undefined>;
-  /** Lets go of the processes that it works with. */
-  close(): void;
+  /** Lets go of what it holds for itself. The tasks' disks stay. */
+  close(): Promise<void>;
 }
 
 /** A busy disk; unmounting writes out what is left in memory. */
@@ -65,27 +66,39 @@ export function createTaskStorage(directory: string, clock: Clock): TaskStorage 
   const env = { PATH: SYSTEM_PATH };
   const tools = new Shells({ path: "/bin/sh", env, countMax: SHELLS_MAX, clock });
   const blanks = new BlankDisks(directory, tools);
+  const makeIn = async (place: string, bytes: number): Promise<void> =>
+    make(tools, await blanks.get(bytes), place);
+  const removeIn = (place: string): Promise<void> => remove(tools, place);
+  const spare = new SpareDisk({ directory, make: makeIn, remove: removeIn, clock });
   const home = ({ owner, taskId }: TaskStorageKey): string => join(directory, `${taskId}@${owner}`);
   return {
     create: (key, bytes) =>
       turns.take(home(key), async () => {
         const root = join(home(key), "root");
-        if (!(await isMounted(root))) await make(tools, await blanks.get(bytes), home(key));
+        if (await isMounted(root)) return root;
+        if (!(await spare.take(home(key), bytes))) await makeIn(home(key), bytes);
+        spare.refillSoon(bytes);
         return root;
       }),
-    remove: (key) => turns.take(home(key), () => remove(tools, home(key))),
-    list: async () =>
-      (await namesIn(directory)).flatMap((name) => {
+    remove: (key) => turns.take(home(key), () => removeIn(home(key))),
+    list: async () => {
+      const names = await namesIn(directory);
+      for (const name of names) if (spare.isStale(name)) await removeIn(join(directory, name));
+      return names.flatMap((name) => {
         const [taskId, owner] = name.split("@");
         return taskId && owner ? [{ taskId, owner }] : [];
-      }),
+      });
+    },
     usage: async (key) => {
       const root = join(home(key), "root");
       if (!(await isMounted(root))) return undefined;
       const { bfree, blocks, bsize } = await statfs(root);
       return { utilizedBytes: (blocks - bfree) * bsize, reservedBytes: blocks * bsize };
     },
-    close: () => tools.close(),
+    close: async () => {
+      await spare.close();
+      tools.close();
+    },
   };
 }
 

@@ -118,7 +118,7 @@ export function createSimDataplane(deps: {
     isolate: (taskId) =>
       turns.take(taskId, async () => {
         await effects.command(`isolate ${taskId}`, () => {
-          kernel.namespaces.set(taskId, undefined);
+          kernel.namespaces.set(taskId, kernel.namespaces.get(taskId));
         });
         return pathOf(taskId);
       }),

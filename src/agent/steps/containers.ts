@@ -34,6 +34,8 @@ export interface ContainersDeps {
 export interface Prepared {
   readonly image: Image;
   readonly network: ContainerNetwork;
+  /** Before this, nothing may run in the network. */
+  readonly networkComplete: Promise<void>;
   /** Of the container itself, on the bridge network. */
   readonly address: string | undefined;
   readonly links: readonly Link[];
@@ -47,7 +49,7 @@ export interface Prepared {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Creates and starts one container. Throws TaskFailure with the runtime's reason. */
+/** Creates and starts one container. Throws TaskFailure with the runtime's reason, and what `networkComplete` rejects with. */
 export async function containerUp(
   deps: ContainersDeps,
   task: AssignedTask,
@@ -59,6 +61,7 @@ export async function containerUp(
     await deps.runtime.create(made);
     return made;
   });
+  await prepared.networkComplete;
   await failAs("CannotStartContainerError", name, () => deps.runtime.start(spec.id));
 }
 

@@ -5,6 +5,7 @@ import {
 } from "../../dataplane/dataplane.ts";
 import type { ContainerNetwork } from "../../runtime/runtime.ts";
 import { containerIdOf } from "../container-spec.ts";
+import { decodeDockerSettings } from "../docker-settings.ts";
 import { type NetworkBinding, networkBindingsOf, portMapsOf } from "../network-bindings.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { type AssignedTask, networkModeOf, taskIdOf } from "../task-record.ts";
@@ -20,6 +21,13 @@ export interface BridgePlace {
   readonly network: ContainerNetwork;
   readonly address: string;
   readonly networkBindings: readonly NetworkBinding[];
+}
+
+/** A network that containers may be made for; they may run in it once it is `complete`. */
+export interface NetworkInTheMaking {
+  readonly network: TaskNetwork;
+  /** Rejects with DataplaneError: trying again may help. */
+  readonly complete: Promise<void>;
 }
 
 /** Joins the task to its network. Throws DataplaneError while the network is not there yet: trying again may help. */
@@ -39,6 +47,30 @@ export async function networkUp(dataplane: Dataplane, task: AssignedTask): Promi
         `ResourceInitializationError: network mode ${task.networkMode} is not known to this agent`,
       );
   }
+}
+
+/** As {@link networkUp}, without waiting for what containers can be made without: an interface in their namespace. */
+export async function networkBegin(
+  dataplane: Dataplane,
+  task: AssignedTask,
+): Promise<NetworkInTheMaking> {
+  if (networkModeOf(task) !== "awsvpc" || hasNetworkSysctls(task)) {
+    return { network: await networkUp(dataplane, task), complete: Promise.resolve() };
+  }
+  const taskId = taskIdOf(task.arn);
+  const path = await dataplane.isolate(taskId);
+  const complete = attach(dataplane, task, taskId).then(() => undefined);
+  // Whoever asks for it is told.
+  complete.catch(() => undefined);
+  return { network: { mode: "namespace", path }, complete };
+}
+
+/** The engine sets them when a container is made, and some mean an interface that is there. */
+function hasNetworkSysctls({ containers }: AssignedTask): boolean {
+  return containers.some(({ dockerConfig }) => {
+    const { Sysctls = {} } = decodeDockerSettings(dockerConfig).hostConfig;
+    return Object.keys(Sysctls).some((name) => name.startsWith("net."));
+  });
 }
 
 async function attach(dataplane: Dataplane, task: AssignedTask, taskId: string): Promise<string> {
