@@ -66,7 +66,7 @@ export function toPayloadContainer(
           : undefined,
       secrets: secretsOf(task, container),
       environmentFiles: container.environmentFiles,
-      registryAuthentication: registryAuthenticationOf(task, container),
+      registryAuthentication: registryAuthenticationOf(task, container, door),
       firelensConfiguration: container.firelensConfiguration,
       restartPolicy: container.restartPolicy,
     }),
@@ -170,6 +170,7 @@ function toSecret(
 function registryAuthenticationOf(
   task: Task,
   container: ContainerDefinition,
+  door: string | undefined,
 ): RegistryAuthentication | undefined {
   const credentialsParameter = container.repositoryCredentials?.credentialsParameter;
   if (credentialsParameter !== undefined) {
@@ -182,6 +183,11 @@ function registryAuthenticationOf(
   if (ecr === undefined) return undefined;
   return {
     type: "ecr",
-    ecrAuthData: { ...ecr, useExecutionRole: task.executionRoleArn !== undefined },
+    ecrAuthData: {
+      ...ecr,
+      useExecutionRole: task.executionRoleArn !== undefined,
+      // AWS would be shown a key that is none of its own.
+      ...(door !== undefined && { endpointOverride: door }),
+    },
   };
 }

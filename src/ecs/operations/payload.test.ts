@@ -323,29 +323,6 @@ test("awslogs has the account's mode where its definition does not say", () => {
   assert.equal(modeOf({ "awslogs-group": "/g", mode: "non-blocking" }), "non-blocking");
 });
 
-test("an agent that is not Gantry's is told where its tasks and its log driver find the AWS endpoint", () => {
-  const logs = { logDriver: "awslogs", options: { "awslogs-group": "/g" } } as const;
-  const told = (door: string, task: Partial<Task> = {}, own: ContainerDefinition = {}): unknown => {
-    const definition = definitionOf({ logConfiguration: logs, ...own }, {});
-    const source = { task: buildTask({ containers: [buildContainer()], ...task }), definition };
-    const [container] = toPayloadTask({ ...source, door }).containers;
-    const { LogConfig } = JSON.parse(container?.dockerConfig.hostConfig ?? "");
-    return [container?.environment.AWS_ENDPOINT_URL, LogConfig.Config["awslogs-endpoint"]];
-  };
-  const door = "https://gantry.example:4566";
-  assert.deepEqual(told(door), [door, door]);
-  const environment = [{ name: "AWS_ENDPOINT_URL", value: "http://own" }];
-  const options = { ...logs.options, "awslogs-endpoint": "http://logs" };
-  assert.deepEqual(told(door, {}, { environment, logConfiguration: { ...logs, options } }), [
-    "http://own",
-    "http://logs",
-  ]);
-  // Docker is on the machine; a container is not, unless it is in its network.
-  const loopback = "http://127.0.0.1:4566";
-  assert.deepEqual(told(loopback, { networkMode: "bridge" }), [undefined, loopback]);
-  assert.deepEqual(told(loopback, { networkMode: "host" }), [loopback, loopback]);
-});
-
 function definitionOf(
   container: ContainerDefinition,
   document: Partial<TaskDefinitionDocument>,
