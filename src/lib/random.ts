@@ -12,9 +12,9 @@ export interface Random {
   bytes(bytes: number): Uint8Array;
 }
 
-/** The operating system's generator. */
+/** The operating system's generator; for choices the engine's, which a scheduler asks ten thousand times a second. */
 export const systemRandom: Random = {
-  next: () => randomBytes(4).readUInt32BE() / 2 ** 32,
+  next: () => Math.random(),
   hex: (bytes) => randomBytes(bytes).toString("hex"),
   uuid: () => randomUUID(),
   bytes: (bytes) => randomBytes(bytes),
