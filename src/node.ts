@@ -11,6 +11,7 @@ import { awsEndpointForTasks } from "./agent/endpoints/aws-endpoint.ts";
 import { type EndpointServer, openEndpointServer } from "./agent/endpoints/endpoint-server.ts";
 import { EndpointHub } from "./agent/endpoints/hub.ts";
 import { type ImageCleanerDeps, runImageCleaner } from "./agent/image-cleaner.ts";
+import { removeStrayNetworks } from "./agent/stray-networks.ts";
 import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
 import type { ImageSettings, RuntimeSettings } from "./config.ts";
@@ -136,6 +137,8 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   loops.start("node feed", (signal) => followFeed(shared, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));
+  const strays = { ...shared, agents: agents.map(({ agent }) => agent) };
+  loops.start("stray networks", (signal) => removeStrayNetworks(strays, signal));
   startImageCleaner(loops, shared, () => agents.flatMap(({ agent }) => agent.tasks()));
   const running = starting.move();
   return {

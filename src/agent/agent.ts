@@ -5,9 +5,7 @@
  */
 import { join } from "node:path";
 import type { Dataplane } from "../dataplane/dataplane.ts";
-import { type Backoff, backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { keptSigningKey, signRequest } from "../lib/sigv4.ts";
@@ -39,13 +37,13 @@ import {
 } from "./task-record.ts";
 import { runTcsSession } from "./telemetry/tcs-session.ts";
 import { PUBLISH_INTERVAL_MS, Telemetry } from "./telemetry/telemetry.ts";
+import { untilDone } from "./until-done.ts";
 import { unlessAborted, Wake } from "./wake.ts";
 
 /** Chosen: containers made or removed at a time. More only queue inside the engine. */
 const CONCURRENT_CONTAINERS_MAX = 8;
 /** Of the HMAC behind the endpoint ids: as long as its hash. */
 const ENDPOINT_SECRET_BYTES = 32;
-const RECOVER_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
 
 export interface AgentDeps {
   readonly runtime: Runtime;
@@ -72,6 +70,8 @@ export interface Agent {
   run(signal: AbortSignal): Promise<void>;
   /** Of the container instance, once registered. */
   readonly instanceArn: string | undefined;
+  /** Resolves when what an earlier run has left is taken up, so that `tasks()` tells it all, or when `signal` aborts. */
+  recovered(signal: AbortSignal): Promise<void>;
   /** Resolves when the server has taken the connection for the first time, or when `signal` aborts. */
   connected(signal: AbortSignal): Promise<void>;
   /** What is known of every task that is here or has just ended. */
@@ -82,8 +82,10 @@ export interface Agent {
 export function createAgent(deps: AgentDeps): Agent {
   let instanceArn: string | undefined;
   let assignments: Assignments | undefined;
+  const { promise: recovery, resolve: onRecovered } = Promise.withResolvers<void>();
   const { promise: connection, resolve: onConnected } = Promise.withResolvers<void>();
   return {
+    recovered: async (signal) => unlessAborted(recovery, signal),
     connected: async (signal) => unlessAborted(connection, signal),
     get instanceArn() {
       return instanceArn;
@@ -100,7 +102,7 @@ export function createAgent(deps: AgentDeps): Agent {
         const onRegistered = (arn: string): void => {
           instanceArn = arn;
         };
-        await running.run({ onRegistered, onConnected });
+        await running.run({ onRecovered, onRegistered, onConnected });
       } finally {
         over.abort();
         await running.tasksAtRest();
@@ -110,6 +112,7 @@ export function createAgent(deps: AgentDeps): Agent {
 }
 
 interface RunEvents {
+  readonly onRecovered: () => void;
   readonly onRegistered: (instanceArn: string) => void;
   readonly onConnected: () => void;
 }
@@ -182,6 +185,7 @@ class AgentRun {
   async run(events: RunEvents): Promise<void> {
     const { clock, config, log, random } = this.#deps;
     await this.#recover();
+    if (!this.#signal.aborted) events.onRecovered();
     const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
     const instanceArn = await register(registration, this.#signal);
     if (instanceArn === undefined) return;
@@ -303,17 +307,8 @@ class AgentRun {
     }
   }
 
-  async #untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {
-    const { clock, log, random } = this.#deps;
-    for (let failures = 1; !this.#signal.aborted; failures++) {
-      try {
-        return await work();
-      } catch (error) {
-        log.warn(complaint, { error: messageOf(error) });
-        await clock.sleep(backoffMs(RECOVER_BACKOFF, failures, random), this.#signal);
-      }
-    }
-    return undefined;
+  #untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {
+    return untilDone(this.#deps, complaint, work, this.#signal);
   }
 
   #start(entry: TaskEntry): void {

@@ -27,6 +27,14 @@ export interface Dataplane {
   attachBridge(containerId: string, ports: readonly PortMap[]): Promise<BridgeAttachment>;
   /** Removes a container's namespace and gives its address and ports back. An unknown container is a success. */
   detachBridge(containerId: string): Promise<void>;
+  /** Who has a namespace on this machine, whoever made it. */
+  namespaces(): Promise<Namespaces>;
+}
+
+/** Tasks with a namespace of their own, and containers with one on the node's bridge network. */
+export interface Namespaces {
+  readonly taskIds: readonly string[];
+  readonly containerIds: readonly string[];
 }
 
 /** Inclusive; a single port is a range of one. */

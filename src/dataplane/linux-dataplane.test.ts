@@ -200,4 +200,20 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4)] });
     assert.ok(existsSync(await waiting));
   });
+
+  test("tells who has a namespace, whoever made it, and of no other system's", async () => {
+    const [systemId, other] = [newSystemId(), newSystemId()];
+    const earlier = start(systemId);
+    assert.deepEqual(await earlier.namespaces(), { taskIds: [], containerIds: [] });
+    await earlier.isolate("task-a");
+    await earlier.attachBridge("task-b-web", []);
+    await start(other).isolate("task-c");
+    await earlier.close();
+    const dataplane = start(systemId);
+    const found = { taskIds: ["task-a"], containerIds: ["task-b-web"] };
+    assert.deepEqual(await dataplane.namespaces(), found);
+    await dataplane.detach("task-a");
+    await dataplane.detachBridge("task-b-web");
+    assert.deepEqual(await dataplane.namespaces(), { taskIds: [], containerIds: [] });
+  });
 });

@@ -20,6 +20,7 @@ import {
   type BridgeAttachment,
   type Dataplane,
   DataplaneError,
+  type Namespaces,
   type PortMap,
 } from "./dataplane.ts";
 import { createHostPorts, type HostPorts } from "./host-ports.ts";
@@ -186,6 +187,15 @@ class LinuxDataplane implements NodeDataplane {
     return this.#bridge.detach(containerId);
   }
 
+  async namespaces(): Promise<Namespaces> {
+    const { containerNamespace, namespacePrefix, taskNamespace } = this.#names;
+    const namespaces = [...(await observe.listNamespaces(namespacePrefix)).keys()];
+    return {
+      taskIds: withoutPrefix(namespaces, taskNamespace("")),
+      containerIds: withoutPrefix(namespaces, containerNamespace("")),
+    };
+  }
+
   async close(): Promise<void> {
     this.#applied.abandon(undefined, "the dataplane is closing");
     await Promise.all([this.#taskTurns.idle(), this.#bridge.idle()]);
@@ -331,4 +341,8 @@ class LinuxDataplane implements NodeDataplane {
   #pathOf(taskId: string): string {
     return join(NETNS_DIRECTORY, this.#names.taskNamespace(taskId));
   }
+}
+
+function withoutPrefix(names: readonly string[], prefix: string): readonly string[] {
+  return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
 }

@@ -109,7 +109,8 @@ export function parseForwardDrops(json: unknown, ownTable: string): readonly str
     .map((chain) => `${chain.family} ${chain.table} ${chain.name}`);
 }
 
-async function listNamespaces(prefix: string): Promise<ReadonlyMap<string, NamespaceState>> {
+/** What is below /run/netns with this prefix. */
+export async function listNamespaces(prefix: string): Promise<ReadonlyMap<string, NamespaceState>> {
   const files = await readdir(NETNS_DIRECTORY).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;

@@ -144,7 +144,7 @@ function misplacedNamespace(
       const isRight =
         task?.placement.ec2InstanceId === machineId &&
         task.attachment?.networkInterfaceId === interfaceId;
-      if (isRight || kernel.unclaimed.has(taskId)) continue;
+      if (isRight) continue;
       return {
         invariant: "L3",
         what: `task ${taskId} has a namespace on ${machineId} for nothing`,
@@ -176,14 +176,14 @@ function misplacedOnBridge(
       const key = `${machineId} ${containerId}`;
       const known = missing.get(key);
       missing.delete(key);
-      if (known === undefined && !kernel.unclaimedOnBridge.has(containerId)) {
+      if (known === undefined) {
         return {
           invariant: "L3",
           what: `${containerId} is on the bridge of ${machineId} for nothing`,
         };
       }
       const has = bindings.map(({ hostPorts }) => hostPorts.first);
-      if (known !== undefined && known.join() !== has.join()) {
+      if (known.join() !== has.join()) {
         return { invariant: "L1", what: `${containerId} has ports ${has}, on record are ${known}` };
       }
     }

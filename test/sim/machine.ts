@@ -1,6 +1,7 @@
 import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import type { ApiFactory, Credentials } from "../../src/agent/agent-deps.ts";
 import { EndpointHub } from "../../src/agent/endpoints/hub.ts";
+import { removeStrayNetworks } from "../../src/agent/stray-networks.ts";
 import { runNodeFeed } from "../../src/dataplane/feed.ts";
 import { SERVICE_TABLE } from "../../src/door/service-table.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
@@ -119,13 +120,6 @@ export class SimMachine implements Disposable {
   /** One of the agents loses its directory. The node process must be gone. */
   loseDirectory(label: AgentLabel): void {
     this.history.loseMemory(label);
-    const claimed = new Set([...this.runtime.containers.values()].map(({ taskId }) => taskId));
-    for (const taskId of this.kernel.namespaces.keys()) {
-      if (!claimed.has(taskId)) this.kernel.unclaimed.add(taskId);
-    }
-    for (const id of this.kernel.bridged.keys()) {
-      if (!this.runtime.containers.has(id)) this.kernel.unclaimedOnBridge.add(id);
-    }
     this.disk.lose(directoryOf(label));
   }
 
@@ -194,6 +188,8 @@ export class NodeProcess {
       runNodeFeed({ dial, dataplane, clock, random, log }, signal),
     );
     for (const agent of this.agents) this.#loops.start("agent", (signal) => agent.run(signal));
+    const strays = { agents: this.agents, dataplane, clock, random, log };
+    this.#loops.start("stray networks", (signal) => removeStrayNetworks(strays, signal));
   }
 
   async end(): Promise<void> {

@@ -16,17 +16,10 @@ import type { Effects } from "./effects.ts";
 export class Kernel {
   /** By task: its interface, undefined for one with a loopback only. */
   readonly namespaces: Map<string, string | undefined> = new Map();
-  /**
-   * Tasks whose agent lost its directory when they had a namespace and no container: nothing is left that could tell whose
-   * the namespace was, so it stays until the power goes.
-   */
-  readonly unclaimed: Set<string> = new Set();
   /** Ids of the interfaces that the feed has named. */
   readonly interfaces: Set<string> = new Set();
   /** The same, on machines whose address it has named. */
   readonly remoteInterfaces: Set<string> = new Set();
-  /** The same, of containers on the bridge. */
-  readonly unclaimedOnBridge: Set<string> = new Set();
   /** By container id: what it has of the machine's bridge network. */
   readonly bridged: Map<string, BridgeAttachment> = new Map();
 
@@ -35,8 +28,6 @@ export class Kernel {
     this.bridged.clear();
     this.interfaces.clear();
     this.remoteInterfaces.clear();
-    this.unclaimed.clear();
-    this.unclaimedOnBridge.clear();
   }
 
   /** Joins a container to the bridge network, as a kernel keeps it: once, whoever asks again. Throws PortUnavailableError. */
@@ -134,6 +125,11 @@ export function createSimDataplane(deps: {
       turns.take(containerId, () =>
         effects.command(`attach ${containerId}`, () => kernel.bridge(containerId, ports)),
       ),
+    namespaces: () =>
+      effects.command("list networks", () => ({
+        taskIds: [...kernel.namespaces.keys()],
+        containerIds: [...kernel.bridged.keys()],
+      })),
     detachBridge: (containerId) =>
       turns.take(containerId, () =>
         effects.command(`detach ${containerId}`, () => {

@@ -83,6 +83,7 @@ export function createFakeDataplane(): FakeDataplane {
     detach: async (taskId) => {
       attached.delete(taskId);
     },
+    namespaces: async () => ({ taskIds: [...attached], containerIds: [...bridged.keys()] }),
   };
 }
 
