@@ -27,6 +27,7 @@ import { signRequest } from "./lib/sigv4.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { dialWebSocket } from "./lib/websocket.ts";
 import { NODE_FEED_PATH } from "./protocol/node-feed.ts";
+import { loadContainerProfile } from "./runtime/apparmor.ts";
 import { type ContainerdRuntime, createContainerdRuntime } from "./runtime/containerd.ts";
 import { findExecutable } from "./runtime/executables.ts";
 import {
@@ -102,6 +103,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
       }),
   });
   starting.defer(() => containerd.stop());
+  await loadContainerProfile(log);
   const runtime = await openRuntime({ ...options, log });
   starting.defer(() => runtime.close());
   const endpoints = new EndpointHub();

@@ -10,6 +10,7 @@ import {
   reasonToSkip,
   startRealRuntime,
 } from "../../test/images/real-runtime.ts";
+import { isAppArmorOn } from "./apparmor.ts";
 import { findCgroupMounts } from "./cgroups.ts";
 import { findExecutable } from "./executables.ts";
 import { type ContainerSpec, type NamespaceHolder, RuntimeError } from "./runtime.ts";
@@ -209,6 +210,28 @@ test("swap is allowed beside the memory limit as asked", { skip }, async (contex
     if (!(error instanceof RuntimeError && /does not account for swap/.test(error.message)))
       throw error;
     context.skip(error.message);
+  }
+});
+
+test("a container is confined by AppArmor where the machine has it, with CAP_SYS_ADMIN too", {
+  skip: skip || (!(await isAppArmorOn()) && "this kernel has no AppArmor"),
+}, async () => {
+  const label = "cat /proc/self/attr/current";
+  const script = `${label}
+    mount -t tmpfs none /tmp 2> /dev/null || echo refused
+    echo 1 > /proc/$$/oom_score_adj && cat /proc/self/oom_score_adj
+    sleep 1000 & kill $! && wait $!; echo $?`;
+  const { output } = await real.run("armor-a", script, { capabilitiesAdded: ["SYS_ADMIN"] });
+  assert.equal(output, "gantry-default (enforce)\nrefused\n1\n143\n");
+  await start("armor-b", "exec sleep 1000", {});
+  const args = ["sh", "-c", label];
+  const look = await real.runtime.exec("armor-b", { args, timeoutMs: 60_000 }, never);
+  assert.deepEqual(look, { exitCode: 0, output: "gantry-default (enforce)\n" });
+  await real.runtime.signal("armor-b", "SIGKILL");
+  assert.equal((await real.runtime.wait("armor-b", never)).exitCode, 137);
+  await real.runtime.remove("armor-b");
+  for (const over of [{ apparmorProfile: "unconfined" }, { privileged: true }]) {
+    assert.equal((await real.run("armor-c", label, over)).output, "unconfined\n");
   }
 });
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CONTAINER_PROFILE } from "./apparmor.ts";
 import { CAPABILITY_NAMES } from "./capabilities.ts";
 import type { CgroupMounts } from "./cgroups.ts";
 import { findExecutable } from "./executables.ts";
@@ -34,7 +35,13 @@ export interface HostFacts {
   readonly devices: readonly OciDevice[];
 }
 
-const APPARMOR_PROFILES = ["docker-default", "containerd-default", "cri-containerd.apparmor.d"];
+/** Ours, and behind it those of other engines of this machine, which allow about the same. */
+const APPARMOR_PROFILES = [
+  CONTAINER_PROFILE,
+  "docker-default",
+  "containerd-default",
+  "cri-containerd.apparmor.d",
+];
 /** Directories of /dev that a container gets an own instance of. */
 const OWN_DEVICES = new Set(["pts", "shm", "mqueue", "fd", "console"]);
 /** ulimit name → its row in /proc/self/limits. */
@@ -60,7 +67,8 @@ const LIMIT_ROWS: Readonly<Record<string, string>> = {
 export async function readHostFacts(cgroups: CgroupMounts): Promise<HostFacts> {
   const read = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
   const capabilities = parseCapabilities(await read("/proc/self/status"));
-  const profiles = await read("/sys/kernel/security/apparmor/profiles");
+  const profileList = await read("/sys/kernel/security/apparmor/profiles");
+  const profiles = profileList === "" ? undefined : parseProfiles(profileList);
   const memory = cgroups.controllers.get("memory") ?? "";
   return {
     architecture: process.arch,
@@ -74,8 +82,8 @@ export async function readHostFacts(cgroups: CgroupMounts): Promise<HostFacts> {
     canRaiseLimits: capabilities.has("SYS_RESOURCE"),
     oomScoreAdj: Number(await read("/proc/self/oom_score_adj")),
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
-    apparmorProfile: APPARMOR_PROFILES.find((name) => profiles.includes(`${name} (`)),
-    apparmorProfiles: profiles === "" ? undefined : parseProfiles(profiles),
+    apparmorProfile: APPARMOR_PROFILES.find((name) => profiles?.has(name)),
+    apparmorProfiles: profiles,
     swappiness: Number(await read("/proc/sys/vm/swappiness")),
     initPath: await findExecutable("catatonit"),
     devices: await listDevices("/dev"),

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { busyboxImage } from "../../scripts/busybox-image.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
+import { loadContainerProfile } from "../../src/runtime/apparmor.ts";
 import { type ContainerdRuntime, createContainerdRuntime } from "../../src/runtime/containerd.ts";
 import { checkHost } from "../../src/runtime/host-checks.ts";
 import { startContainerd } from "../../src/runtime/private-containerd.ts";
@@ -63,6 +64,7 @@ export async function startRealRuntime(former?: RealRuntime): Promise<RealRuntim
         log: silentLog,
       }),
   });
+  await loadContainerProfile(silentLog);
   const supervision = new AbortController();
   const supervising = engine.run(supervision.signal);
   const runtime = await createContainerdRuntime({
