@@ -1,5 +1,4 @@
-/** A clone runs the TypeScript sources; the npm package holds JavaScript. */
-const isPackage = import.meta.url.endsWith(".js");
+import { isPackage } from "../lib/own-files.ts";
 
 /** How a user calls this program. */
 export const PROGRAM: string = isPackage ? "gantry" : "npx gantry";

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Settings } from "../config.ts";
+import { ownModule } from "../lib/own-files.ts";
 import { SETTINGS } from "../settings.ts";
 
 /** The commands that are services. */
@@ -16,7 +17,7 @@ export interface UnitOptions {
 
 /** `gantry up --print-unit`, and of `server` and `node`: a unit file for the settings given now. */
 export function unit(command: UnitCommand, settings: Settings): number {
-  const main = fileURLToPath(new URL(`../main${import.meta.url.slice(-3)}`, import.meta.url));
+  const main = fileURLToPath(ownModule("main"));
   const program = [process.execPath, "--disable-warning=ExperimentalWarning", main];
   const { dataDirectory } = settings;
   process.stdout.write(

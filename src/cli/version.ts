@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ownFile } from "../lib/own-files.ts";
 
 /** Gantry's own version, from package.json. */
 export const GANTRY_VERSION: string = readVersion();
@@ -9,8 +10,7 @@ export function version(): number {
   return 0;
 }
 
-/** Two folders up, in a clone (src/cli) and in the package (dist/cli). */
 function readVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(ownFile("../package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

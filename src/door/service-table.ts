@@ -1,5 +1,6 @@
 /** The few facts about a service that routing needs before its shapes are loaded, and the names of two of its errors. */
 import { readFileSync } from "node:fs";
+import { ownFile } from "../lib/own-files.ts";
 import { ServiceShapes } from "./shape.ts";
 import type { ProtocolName } from "./wire/protocol.ts";
 
@@ -187,8 +188,8 @@ export const SERVICE_TABLE: readonly ServiceRow[] = [
   },
 ];
 
-/** Reads the shapes of a service from beside this file: some milliseconds, so once per service and door. */
+/** Reads the shapes of a service: some milliseconds, so once per service and door. */
 export function loadShapes(name: string): ServiceShapes {
-  const file = new URL(`./shapes/${name}.json`, import.meta.url);
-  return new ServiceShapes(JSON.parse(readFileSync(file, "utf8")));
+  const text = readFileSync(ownFile(`door/shapes/${name}.json`), "utf8");
+  return new ServiceShapes(JSON.parse(text));
 }

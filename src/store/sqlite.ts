@@ -1,8 +1,8 @@
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert, messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import { JOURNAL_DEAD_ROWS_MIN } from "../lib/limits.ts";
 import type { Log } from "../lib/log.ts";
+import { ownModule } from "../lib/own-files.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
 import { DocumentReader, StoredPage } from "./sqlite-documents.ts";
@@ -66,7 +66,7 @@ class JournalThread implements Journal {
 
   constructor(data: JournalThreadData, log: Log) {
     this.#log = log;
-    this.#worker = new Worker(workerUrl(), { workerData: data });
+    this.#worker = new Worker(ownModule("store/sqlite-worker"), { workerData: data });
     this.#worker.on("message", (message: JournalReply | JournalNotice) => this.#receive(message));
     this.#worker.on("error", (error) => this.#lose(messageOf(error)));
     this.#worker.on("exit", () => this.#lose("it has ended"));
@@ -126,9 +126,4 @@ class JournalThread implements Journal {
     this.#gone ??= new UnavailableError(`the journal's thread is gone: ${why}`);
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#gone);
   }
-}
-
-/** Beside this file, which is TypeScript in a clone and JavaScript in the package. */
-function workerUrl(): URL {
-  return new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url);
 }

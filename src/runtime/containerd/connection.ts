@@ -15,6 +15,7 @@ import {
 import { loadSync } from "@grpc/proto-loader";
 import type { Clock } from "../../lib/clock.ts";
 import { InvariantError, UnavailableError } from "../../lib/errors.ts";
+import { ownFile } from "../../lib/own-files.ts";
 import { isCode } from "./status.ts";
 
 export interface ConnectionOptions {
@@ -175,7 +176,7 @@ type Method = MethodDefinition<unknown, unknown>;
 
 /** `Tasks.Create` → how to call it. */
 function loadMethods(): ReadonlyMap<string, Method> {
-  const directory = fileURLToPath(new URL("proto/", import.meta.url));
+  const directory = fileURLToPath(ownFile("runtime/containerd/proto/"));
   const definitions = loadSync(
     PROTO_FILES.map((name) => `${name}.proto`),
     { includeDirs: [directory], longs: Number, enums: String, defaults: true },
