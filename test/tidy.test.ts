@@ -126,6 +126,14 @@ test("time and chance enter from outside", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("one module knows where the program's files are: bundling moves them", () => {
+  const isTest = /\/testing\/|-testing\.ts$/;
+  const wrong = production
+    .filter((file) => file !== "src/lib/own-files.ts" && !isTest.test(file))
+    .filter((file) => readFileSync(file, "utf8").includes("import.meta"));
+  assert.deepEqual(wrong, []);
+});
+
 test("the SDK is never loaded at run time", () => {
   const wrong = production
     .flatMap(importsOf)

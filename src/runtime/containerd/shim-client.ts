@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { UnavailableError } from "../../lib/errors.ts";
+import { ownFile } from "../../lib/own-files.ts";
 import type { Process, ProcessExit } from "./messages.ts";
 
 /** Where a shim listens and which version of its service it has; a bundle's `bootstrap.json` says both. */
@@ -117,7 +118,7 @@ function onFrames(socket: Socket, take: (stream: number, message: Buffer) => voi
 
 function loadMethods(): Methods {
   const definitions = loadSync("shim.proto", {
-    includeDirs: [fileURLToPath(new URL("proto/", import.meta.url))],
+    includeDirs: [fileURLToPath(ownFile("runtime/containerd/proto/"))],
     longs: Number,
     enums: String,
     defaults: true,
