@@ -106,6 +106,12 @@ async function registerDefinitions(door: TestDoor): Promise<void> {
   );
   await door.ecs.send(
     new RegisterTaskDefinitionCommand({
+      family: "plain",
+      containerDefinitions: [{ name: "web", image: "lab/busybox:1", memory: 64 }],
+    }),
+  );
+  await door.ecs.send(
+    new RegisterTaskDefinitionCommand({
       family: "vpc",
       networkMode: "awsvpc",
       runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },

@@ -29,9 +29,12 @@ export class DeliveryLedger {
     return this.#lastTimeline;
   }
 
-  /** A new agent process may have lost what the old one acknowledged, and has lost all credentials. */
-  forgetProcess(): void {
-    this.#acknowledged.clear();
+  /**
+   * A new agent process has lost all credentials. Whether it may have lost a task that the old one acknowledged, or has all
+   * of them on its disk, depends on the agent.
+   */
+  forgetProcess({ keepsTasks }: { readonly keepsTasks: boolean }): void {
+    if (!keepsTasks) this.#acknowledged.clear();
     for (const held of this.#credentials.values()) held.isHeld = false;
   }
 

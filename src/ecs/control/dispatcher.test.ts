@@ -102,8 +102,9 @@ test("a task that cannot be told does not hold up the others", async () => {
 test("a stop is told, and the task is STOPPING", async () => {
   await using world = await openAgentWorld();
   const agent = await world.connect();
-  await world.put(writeTask(buildTask({ lastStatus: "RUNNING" })));
+  await world.put(writeTask(buildTask()));
   acknowledge(agent, payloads(agent)[0]?.messageId);
+  await world.put(writeTask(buildTask({ lastStatus: "RUNNING" })));
   await world.put(writeTask(stopped(world.task(buildTask()))));
   await settle();
   assert.deepEqual(
@@ -149,7 +150,6 @@ test("a manifest lists the tasks of the instance, and the agent may stop only wh
   assert.deepEqual(manifest.tasks, [
     { taskArn: TASK_ARN, taskClusterArn: CLUSTER_ARN, desiredStatus: "RUNNING" },
   ]);
-  const arnOf = (id: string): string => `${TASK_ARN.slice(0, -32)}${id}`;
   const unknown = arnOf("77777777777777777777777777777777");
   const candidates = [TASK_ARN, arnOf(elsewhere.id), arnOf(ended.id), unknown, "nonsense"];
   say(agent, "TaskStopVerificationMessage", {
@@ -174,7 +174,7 @@ test("a new agent process gets the credentials of running tasks at once, a recon
   await world.put(
     writeTask(buildTask({ lastStatus: "RUNNING", executionRoleArn: EXECUTION_ROLE })),
   );
-  const first = await world.connect();
+  const first = await world.connect({ agentHash: "gantry" });
   const { messageId: _, ...message } = only(first, "IAMRoleCredentialsMessage");
   const given = {
     credentialsId: `id of ${TASK_ARN}/TaskExecution`,
@@ -211,12 +211,29 @@ test("a new agent process gets the credentials of running tasks at once, a recon
   acknowledge(first, payloads(first)[0]?.messageId);
   await settle();
   first.close(1000);
-  const second = await world.connect({ sendCredentials: "false" });
+  const second = await world.connect({ agentHash: "gantry", sendCredentials: "false" });
   assert.deepEqual(typesOf(second), ["TaskManifestMessage"]);
   second.close(1006);
-  const third = await world.connect();
+  const third = await world.connect({ agentHash: "gantry" });
   assert.equal(only(third, "IAMRoleCredentialsMessage").roleType, "TaskExecution");
   assert.deepEqual(toldTasks(third), [TASK_ARN]);
+});
+
+test("a task that AWS's agent has reported or acknowledged is told to none of its later processes", async () => {
+  await using world = await openAgentWorld();
+  const [reported, acknowledged, unknown] = ["1".repeat(32), "2".repeat(32), "3".repeat(32)];
+  await world.put(
+    writeTask(buildTask({ id: reported, lastStatus: "RUNNING" })),
+    writeTask(buildTask({ id: acknowledged })),
+  );
+  const first = await world.connect();
+  assert.deepEqual(toldTasks(first), [arnOf(acknowledged)]);
+  acknowledge(first, payloads(first)[0]?.messageId);
+  await settle();
+  first.close(1006);
+  await world.put(writeTask(buildTask({ id: unknown })));
+  const second = await world.connect();
+  assert.deepEqual(toldTasks(second), [arnOf(unknown)]);
 });
 
 test("credentials that were lost with their connection are sent again on the next", async () => {
@@ -285,6 +302,10 @@ test("an instance that is deregistered loses its connection and is refused from 
     message: { message: "The container instance is deregistered." },
   });
 });
+
+function arnOf(id: string): string {
+  return `${TASK_ARN.slice(0, -32)}${id}`;
+}
 
 function stopped(task: Task): Task {
   return requestStop(task, { stopCode: "UserInitiated", reason: "bye", now: 1 });

@@ -94,7 +94,7 @@ export class TaskDelivery {
     this.#credentials = new FreshCredentials({ ...deps, log: this.#log }, ledger);
     this.#send = send;
     this.#door = door;
-    if (isNewProcess) ledger.forgetProcess();
+    if (isNewProcess) ledger.forgetProcess({ keepsTasks: door !== undefined });
     this.#owesLastCredentials = isNewProcess;
   }
 
@@ -210,13 +210,22 @@ export class TaskDelivery {
     );
   }
 
+  /**
+   * AWS's agent writes a task that it is told of to its disk, over all that it knows of it: one that it has reported it is not
+   * told again. Gantry's own compares.
+   */
+  #hasReported({ desiredStatus, lastStatus }: Task): boolean {
+    if (this.#door === undefined || desiredStatus === "STOPPED") return false;
+    return rankOf(lastStatus) >= rankOf("RUNNING");
+  }
+
   /** Returns how many tasks could not be told. One that cannot (its definition is gone) must not hold up the others. */
   async #deliver(keys: readonly string[]): Promise<number> {
     let failures = 0;
     for (const key of keys) {
       if (this.#inFlight.size >= IN_FLIGHT_MAX) break;
       const task = this.#task(key);
-      if (!task || this.#isTold(key, task.desiredStatus)) continue;
+      if (!task || this.#isTold(key, task.desiredStatus) || this.#hasReported(task)) continue;
       try {
         await this.#sendPayload(key, task);
       } catch (error) {
