@@ -43,11 +43,17 @@ export function secretsService(deps: SecretsDeps): Service {
     DeleteSecret: row("DeleteSecret", deleteSecret, { resources: bySecretId }),
     RestoreSecret: row("RestoreSecret", restoreSecret, { resources: bySecretId }),
     GetSecretValue: row("GetSecretValue", getSecretValue, { resources: bySecretId }),
-    BatchGetSecretValue: row("GetSecretValue", batchGetSecretValue, {
-      resources: ({ SecretIdList = [] }, call) =>
-        SecretIdList.flatMap((id) => resourceOf(deps, id, call)),
-      missing: "Filters",
-    }),
+    BatchGetSecretValue: {
+      ...row("BatchGetSecretValue", batchGetSecretValue, {
+        resources: () => ["*"],
+        missing: "Filters",
+      }),
+      dependents: ({ SecretIdList = [] }, call) =>
+        SecretIdList.map((id) => ({
+          action: "secretsmanager:GetSecretValue",
+          resources: resourceOf(deps, id, call),
+        })),
+    },
     PutSecretValue: row("PutSecretValue", putSecretValue, { resources: bySecretId }),
     UpdateSecretVersionStage: row("UpdateSecretVersionStage", updateSecretVersionStage, {
       resources: bySecretId,

@@ -17,7 +17,8 @@ import {
   UpdateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
-import { REGION, ROOT_KEY, startDoor } from "../../test/door-kit.ts";
+import { REGION, ROOT_KEY, SESSION_KEY, startDoor } from "../../test/door-kit.ts";
+import type { Authorize } from "../door/authorize.ts";
 import { silentLog } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Sealer } from "../lib/sealer.ts";
@@ -164,6 +165,26 @@ test("lists are filtered, paged and in order; tags come and go; binary values ar
   );
 });
 
+test("to read several values at once, each has to be allowed, and so has the operation", async () => {
+  const asked: string[] = [];
+  const authorize: Authorize = ({ action, resources }) => {
+    for (const resource of resources) asked.push(`${action} ${resource.replace(/.*secret:/, "")}`);
+    return { allowed: true };
+  };
+  await using secrets = await start(authorize, SESSION_KEY);
+  await secrets.client.send(new CreateSecretCommand({ Name: "a" }));
+  asked.length = 0;
+  await secrets.client.send(new BatchGetSecretValueCommand({ SecretIdList: ["a", "b"] }));
+  assert.deepEqual(
+    asked.map((one) => one.replace(/-\S{6}$/, "")),
+    [
+      "secretsmanager:BatchGetSecretValue *",
+      "secretsmanager:GetSecretValue a",
+      "secretsmanager:GetSecretValue b",
+    ],
+  );
+});
+
 test("bad input has Secrets Manager's own errors", async () => {
   await using secrets = await start();
   const { client } = secrets;
@@ -203,7 +224,10 @@ test("a random password has each kind of character that is wanted, and no other"
   }
 });
 
-async function start() {
+async function start(
+  authorize: Authorize = () => ({ allowed: true }),
+  key: typeof ROOT_KEY | typeof SESSION_KEY = ROOT_KEY,
+) {
   const clock = new VirtualClock(Date.now());
   const store = openMemoryStore();
   const cache = createCache({ store, indexes: {}, log: silentLog });
@@ -213,11 +237,11 @@ async function start() {
   const sealer = new Sealer(systemRandom.bytes(32), systemRandom);
   const deps = { store, cache, sealer, clock, random: systemRandom, log: silentLog };
   running.push(runController(createSecretReaper(deps), deps, end.signal));
-  const door = await startDoor({ services: [secretsService(deps)] });
+  const door = await startDoor({ services: [secretsService(deps)], authorize });
   const client = new SecretsManagerClient({
     endpoint: door.url,
     region: REGION,
-    credentials: ROOT_KEY,
+    credentials: key,
     maxAttempts: 1,
   });
   return {
