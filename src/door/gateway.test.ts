@@ -249,13 +249,21 @@ describe("gateway.handle()", () => {
     assert.ok(lines.join("").includes(requestId));
   });
 
-  test("answers 503, which SDKs retry, when something we need cannot be reached", async () => {
-    const service = listClusters(async () => {
+  test("answers what SDKs and agents retry when something we need cannot be reached", async () => {
+    const handle = async (): Promise<never> => {
       throw new UnavailableError("disk full");
-    });
-    const reply = await testGateway({ services: [service] }).handle(rawRequest());
-    assert.equal(errorOf(reply).status, 503);
-    assert.equal(errorOf(reply).code, "ServiceUnavailableException");
+    };
+    const reply = await testGateway({ services: [listClusters(handle)] }).handle(rawRequest());
+    assert.deepEqual([errorOf(reply).status, errorOf(reply).code], [500, "ServerException"]);
+    const row = { support: "full", action: "logs:x", resources: () => ["*"], handle } as const;
+    const logs: Service = { name: "logs", operations: { DescribeLogGroups: row } };
+    const other = await testGateway({ services: [logs] }).handle(
+      rawRequest({ service: "logs", operation: "DescribeLogGroups" }),
+    );
+    assert.deepEqual(
+      [errorOf(other).status, errorOf(other).code],
+      [503, "ServiceUnavailableException"],
+    );
   });
 
   test("leaves out members that the schema does not know; in strict mode they fail", async () => {

@@ -171,7 +171,9 @@ export class Gateway {
     if (thrown instanceof UnavailableError) {
       const facts = { requestId, service, target, error: thrown.message };
       this.#deps.log.warn("unavailable", facts);
-      return unavailable(requestId);
+      const code = dialect.service?.row.unavailableError;
+      const general = unavailable(requestId);
+      return code === undefined ? general : new ApiError(code, general.message, { status: 500 });
     }
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
     this.#deps.log.error("request failed", { requestId, service, target, error: text });

@@ -19,6 +19,8 @@ export interface ServiceRow {
   readonly validationError: string;
   /** The exception for what nobody expected, where the service models one. */
   readonly internalError?: string;
+  /** The exception, with 500, while something that is needed cannot be reached, where callers know another one than ServiceUnavailableException. */
+  readonly unavailableError?: string;
 }
 
 export const SERVICE_TABLE: readonly ServiceRow[] = [
@@ -91,6 +93,8 @@ export const SERVICE_TABLE: readonly ServiceRow[] = [
     protocols: ["awsJson1_1"],
     validationError: "InvalidParameterException",
     internalError: "ServerException",
+    // The ECS agent registers again after no other.
+    unavailableError: "ServerException",
   },
   {
     name: "elbv2",
