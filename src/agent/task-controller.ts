@@ -28,6 +28,7 @@ import { namespacesDown, namespacesUp } from "./steps/namespaces.ts";
 import {
   bridgeDown,
   bridgeUp,
+  completeNetwork,
   type NetworkInTheMaking,
   networkBegin,
   networkDown,
@@ -143,7 +144,12 @@ export class TaskController {
     const limit = UP_LIMITS[step.kind];
     if (limit !== undefined && clock.now() - trouble.failingSince >= limit.ms) {
       const container = "name" in step ? step.name : undefined;
-      return this.#fail(new TaskFailure(`${limit.error}: ${messageOf(error)}`, container));
+      const isKnown = container === undefined || (await this.#isFoundOut(container, signal));
+      if (signal.aborted) return;
+      // It may run: then nothing has failed.
+      if (isKnown && (container === undefined || this.#isStillToStart(container))) {
+        return this.#fail(new TaskFailure(`${limit.error}: ${messageOf(error)}`, container));
+      }
     }
     if (trouble.failures === 1) {
       const fields = { task: this.#entry.arn, step: step.kind, error: messageOf(error) };
@@ -222,7 +228,7 @@ export class TaskController {
     const { dataplane } = this.#deps;
     const { task } = this.#entry.record;
     if (!this.#isNetworkDoubtful) return networkBegin(dataplane, task);
-    return { network: await networkUp(dataplane, task), complete: Promise.resolve() };
+    return completeNetwork(await networkUp(dataplane, task));
   }
 
   async #applyDown(
@@ -299,13 +305,14 @@ export class TaskController {
     if (volumes.length > 0) this.#change(name, { imageVolumes: volumes });
     const secrets = await this.#secrets.of(name, signal);
     await permits.use(async () => {
-      const { complete, network: shared } = place;
+      const { complete, network: shared, there } = place;
       const network = shared.mode === "bridge" ? await this.#bridgeUp(name, signal) : shared;
       const links = linksOf(this.#entry.record, name);
       const { address } = this.#container(name);
       const imageVolumes = (other: string): readonly string[] =>
         this.#container(other).imageVolumes ?? [];
-      const surroundings = { network, networkComplete: complete, address, links, taskStorage };
+      const made = { network, networkThere: there, networkComplete: complete };
+      const surroundings = { ...made, address, links, taskStorage };
       const own = { image, credentialsId, imageVolumes, secrets };
       await containerUp(this.#deps, task, name, { ...surroundings, ...own });
     });
@@ -355,6 +362,19 @@ export class TaskController {
     const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
     this.#entry.update((record) => adoptOne(record, name, byName.get(name), clock.now()));
     this.#attendance.begin(name, signal);
+  }
+
+  /** False: the engine does not tell. */
+  async #isFoundOut(name: string, signal: AbortSignal): Promise<boolean> {
+    return this.#findOut(name, signal).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #isStillToStart(name: string): boolean {
+    const { restartAfter, status } = this.#container(name);
+    return status === "PENDING" || restartAfter !== undefined;
   }
 
   #advance(progress: Partial<TaskProgress>): void {

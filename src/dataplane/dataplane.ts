@@ -12,10 +12,14 @@ export interface Dataplane {
    * bring the interface, at most `timeoutMs`. Returns the namespace's path. Throws DataplaneError with the reason.
    */
   attach(taskId: string, interfaceId: string, timeoutMs: number): Promise<string>;
+  /** Where the network namespace of a task is, once it is there. */
+  namespacePath(taskId: string): string;
   /**
-   * A namespace with nothing but loopback: for network mode none, and for what can go on before `attach` puts an interface into
-   * it. One that has an interface keeps it. Returns its path.
+   * Makes the namespace of a task, for what can go on before `attach` puts an interface into it. One that has an interface
+   * keeps it. Throws DataplaneError.
    */
+  begin(taskId: string): Promise<void>;
+  /** A namespace with nothing but loopback (network mode none). Returns its path. */
   isolate(taskId: string): Promise<string>;
   /** Removes the task's namespace. An unknown task is a success. */
   detach(taskId: string): Promise<void>;

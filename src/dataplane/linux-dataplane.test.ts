@@ -50,13 +50,13 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     const dataplane = start(newSystemId());
     const far = eni(9, { subnetCidr: "172.31.16.0/20", privateIpv4Address: "172.31.16.9" });
     await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [eni(4), eni(5), far] });
-    const begun = await dataplane.isolate("task-a");
+    await dataplane.begin("task-a");
     const [a, b, c] = await Promise.all([
       dataplane.attach("task-a", eni(4).interfaceId, TIMEOUT_MS),
       dataplane.attach("task-b", eni(5).interfaceId, TIMEOUT_MS),
       dataplane.attach("task-c", far.interfaceId, TIMEOUT_MS),
     ]);
-    assert.equal(a, begun);
+    assert.equal(a, dataplane.namespacePath("task-a"));
     await Promise.all([a, b, c, host, world.neighbour].map((each) => world.serve(each)));
     const [
       fromHost,

@@ -30,6 +30,7 @@ import * as observe from "./observe.ts";
 import { Overlays, VXLAN_UDP_PORT } from "./overlay.ts";
 import { vniOf } from "./overlay-plan.ts";
 import * as plan from "./plan.ts";
+import { planNamespace } from "./router-plan.ts";
 import type { HostSettings } from "./rules.ts";
 import { takeSeat } from "./seat.ts";
 import { chooseVpcCidr, findCollision } from "./vpc-cidr.ts";
@@ -154,7 +155,20 @@ class LinuxDataplane implements NodeDataplane {
     return this.#taskTurns.take(taskId, async () => {
       const placement = await waiting;
       await this.#permits.use(() => this.#attach(taskId, placement));
-      return this.#pathOf(taskId);
+      return this.namespacePath(taskId);
+    });
+  }
+
+  namespacePath(taskId: string): string {
+    return join(NETNS_DIRECTORY, this.#names.taskNamespace(taskId));
+  }
+
+  async begin(taskId: string): Promise<void> {
+    await this.#changeTask(taskId, async () => {
+      const namespace = this.#names.taskNamespace(taskId);
+      const state = await observe.namespaceState(namespace);
+      await this.#runner.run(planNamespace(undefined, namespace, state));
+      if (state !== "mounted") this.#empty.add(taskId);
     });
   }
 
@@ -162,8 +176,7 @@ class LinuxDataplane implements NodeDataplane {
     return this.#changeTask(taskId, async () => {
       const state = await observe.namespaceState(this.#names.taskNamespace(taskId));
       await this.#runner.run(plan.planIsolatedTask(this.#names, taskId, state));
-      if (state === "absent") this.#empty.add(taskId);
-      return this.#pathOf(taskId);
+      return this.namespacePath(taskId);
     });
   }
 
@@ -336,10 +349,6 @@ class LinuxDataplane implements NodeDataplane {
       this.#offered.add(link);
       this.#links.set(link, this.#names.vpcNamespace(eni.vpcId));
     }
-  }
-
-  #pathOf(taskId: string): string {
-    return join(NETNS_DIRECTORY, this.#names.taskNamespace(taskId));
   }
 }
 

@@ -82,7 +82,7 @@ export async function createContainerdRuntime(
     removeTaskStorage: (key) => storage.remove(key),
     listTaskStorage: () => storage.list(),
     taskStorageUsage: (key) => storage.usage(key),
-    create: (spec) => createContainer(engine, spec),
+    create: (spec, network) => createContainer(engine, spec, network),
     holdNamespaces: (holder) => holdNamespaces(engine, holder),
     start: (id) => startContainer(engine, id),
     restart: (id, after) => restartContainer(engine, id, after),

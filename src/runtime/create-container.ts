@@ -33,7 +33,11 @@ const KILL_MS_MAX = 30_000;
 const HOLDER_GONE = "what held the namespaces of the task has ended";
 
 /** See `Runtime.create`. */
-export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
+export async function createContainer(
+  engine: Engine,
+  spec: ContainerSpec,
+  network: Promise<void> = Promise.resolve(),
+): Promise<void> {
   const { containerd, exits, changing, options, turns } = engine;
   await turns.take(spec.taskId, async () => {
     if (await exits.get(spec.id)) return;
@@ -43,9 +47,9 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
     changing.add(spec.id);
     try {
       // The usual case, without looking what an earlier attempt may have left.
-      if (status === undefined && (await createLocked(engine, spec))) return;
+      if (status === undefined && (await createLocked(engine, spec, network))) return;
       await removeLocked(engine, spec.id, spec);
-      if (!(await createLocked(engine, spec))) {
+      if (!(await createLocked(engine, spec, network))) {
         throw new UnavailableError(`the container ${spec.id} is being made by somebody else`);
       }
     } catch (error) {
@@ -66,7 +70,11 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
  * Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. False: something of
  * that name is there already. A container of which anything is left has its snapshot or its record, see {@link removeLocked}.
  */
-async function createLocked(engine: Engine, spec: ContainerSpec): Promise<boolean> {
+async function createLocked(
+  engine: Engine,
+  spec: ContainerSpec,
+  network: Promise<void>,
+): Promise<boolean> {
   const { containerd, options, host } = engine;
   const rootfs = await prepareRootfs(engine, spec);
   if (rootfs === undefined) return false;
@@ -93,6 +101,7 @@ async function createLocked(engine: Engine, spec: ContainerSpec): Promise<boolea
     snapshotKey: spec.id,
   };
   if (!(await isNew(containerd.containers.create(record)))) return false;
+  await network;
   await createProcess(engine, { id: spec.id, taskId: spec.taskId, rootfs, frame });
   return true;
 }

@@ -144,7 +144,10 @@ export function createFakeRuntime(
     version: async () => "fake 1",
     ...images,
     ...createFakeStorage(),
-    create: async (spec) => create(engine, spec),
+    create: async (spec, network) => {
+      await network;
+      create(engine, spec);
+    },
     holdNamespaces: async ({ id, labels }) => void engine.holders.set(id, labels),
     start: async (id) => start(engine, id),
     restart: async (id, after) => restart(engine, id, after),

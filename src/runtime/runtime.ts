@@ -38,8 +38,11 @@ export interface Runtime {
   listTaskStorage(): Promise<readonly TaskStorageKey[]>;
   /** How full a task's disk is; undefined when the task has none. */
   taskStorageUsage(key: TaskStorageKey): Promise<TaskStorageUsage | undefined>;
-  /** Prepares the root file system and the process of a container, without running it. Throws RuntimeError. */
-  create(spec: ContainerSpec): Promise<void>;
+  /**
+   * Prepares the root file system and the process of a container, without running it. Its network namespace has to be there
+   * when `network` resolves. Throws RuntimeError, and what `network` rejects with, of the classes of `lib/errors`.
+   */
+  create(spec: ContainerSpec, network?: Promise<void>): Promise<void>;
   /**
    * Makes and runs a container without an image whose one process does nothing but keep a pid and an ipc namespace, and
    * reap. It is listed, and removed, like every other. One that runs stays; one that has ended is made anew.

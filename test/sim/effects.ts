@@ -69,10 +69,10 @@ export class Effects {
       removeTaskStorage: (key) =>
         this.command(`remove disk ${key.taskId}`, () => runtime.removeTaskStorage(key)),
       listTaskStorage: () => this.command("list disks", () => runtime.listTaskStorage()),
-      create: (spec) =>
+      create: (spec, network) =>
         this.command(`create ${spec.id}`, () => {
           if (!runtime.containers.has(spec.id)) this.#refuse(`cannot create ${spec.id}`);
-          return runtime.create(spec);
+          return runtime.create(spec, network);
         }),
       start: (id) =>
         this.command(`start ${id}`, async () => {

@@ -106,10 +106,17 @@ export function createSimDataplane(deps: {
         return attach(taskId, interfaceId);
       });
     },
+    namespacePath: pathOf,
+    begin: (taskId) =>
+      turns.take(taskId, () =>
+        effects.command(`begin ${taskId}`, () => {
+          kernel.namespaces.set(taskId, kernel.namespaces.get(taskId));
+        }),
+      ),
     isolate: (taskId) =>
       turns.take(taskId, async () => {
         await effects.command(`isolate ${taskId}`, () => {
-          kernel.namespaces.set(taskId, kernel.namespaces.get(taskId));
+          kernel.namespaces.set(taskId, undefined);
         });
         return pathOf(taskId);
       }),

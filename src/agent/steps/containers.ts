@@ -34,7 +34,8 @@ export interface ContainersDeps {
 export interface Prepared {
   readonly image: Image;
   readonly network: ContainerNetwork;
-  /** Before this, nothing may run in the network. */
+  /** As of {@link NetworkInTheMaking}. */
+  readonly networkThere: Promise<void>;
   readonly networkComplete: Promise<void>;
   /** Of the container itself, on the bridge network. */
   readonly address: string | undefined;
@@ -49,7 +50,7 @@ export interface Prepared {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Creates and starts one container. Throws TaskFailure with the runtime's reason, and what `networkComplete` rejects with. */
+/** Creates and starts one container. Throws TaskFailure with the runtime's reason, and what the network rejects with. */
 export async function containerUp(
   deps: ContainersDeps,
   task: AssignedTask,
@@ -58,7 +59,7 @@ export async function containerUp(
 ): Promise<void> {
   const spec = await failAs("CannotCreateContainerError", name, async () => {
     const made = await prepare(deps, task, name, prepared);
-    await deps.runtime.create(made);
+    await deps.runtime.create(made, prepared.networkThere);
     return made;
   });
   await prepared.networkComplete;

@@ -3,6 +3,7 @@ import {
   type Dataplane,
   PortUnavailableError,
 } from "../../dataplane/dataplane.ts";
+import { messageOf, UnavailableError } from "../../lib/errors.ts";
 import type { ContainerNetwork } from "../../runtime/runtime.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
@@ -23,11 +24,18 @@ export interface BridgePlace {
   readonly networkBindings: readonly NetworkBinding[];
 }
 
-/** A network that containers may be made for; they may run in it once it is `complete`. */
+/** A network while it is made. What rejects, rejects with UnavailableError: trying again may help. */
 export interface NetworkInTheMaking {
   readonly network: TaskNetwork;
-  /** Rejects with DataplaneError: trying again may help. */
+  /** From then on containers' processes can be made in it. */
+  readonly there: Promise<void>;
+  /** From then on they may run. */
   readonly complete: Promise<void>;
+}
+
+/** A network that was made before. */
+export function completeNetwork(network: TaskNetwork): NetworkInTheMaking {
+  return { network, there: Promise.resolve(), complete: Promise.resolve() };
 }
 
 /** Joins the task to its network. Throws DataplaneError while the network is not there yet: trying again may help. */
@@ -55,14 +63,26 @@ export async function networkBegin(
   task: AssignedTask,
 ): Promise<NetworkInTheMaking> {
   if (networkModeOf(task) !== "awsvpc" || hasNetworkSysctls(task)) {
-    return { network: await networkUp(dataplane, task), complete: Promise.resolve() };
+    return completeNetwork(await networkUp(dataplane, task));
   }
   const taskId = taskIdOf(task.arn);
-  const path = await dataplane.isolate(taskId);
-  const complete = attach(dataplane, task, taskId).then(() => undefined);
-  // Whoever asks for it is told.
-  complete.catch(() => undefined);
-  return { network: { mode: "namespace", path }, complete };
+  const there = asUnavailable(dataplane.begin(taskId));
+  const attached = asUnavailable(attach(dataplane, task, taskId));
+  const complete = Promise.all([there, attached]).then(() => undefined);
+  // Whoever asks is told, and nobody has to.
+  for (const each of [there, complete]) each.catch(() => undefined);
+  return {
+    network: { mode: "namespace", path: dataplane.namespacePath(taskId) },
+    there,
+    complete,
+  };
+}
+
+/** Nothing is wrong with the container that is being made meanwhile. */
+function asUnavailable<T>(work: Promise<T>): Promise<T> {
+  return work.catch((cause: unknown) => {
+    throw cause instanceof TaskFailure ? cause : new UnavailableError(messageOf(cause), { cause });
+  });
 }
 
 /** The engine sets them when a container is made, and some mean an interface that is there. */

@@ -30,7 +30,7 @@ export class CrashPoint {
     return {
       runtime: {
         ...runtime,
-        create: (spec) => this.#effect(() => runtime.create(spec)),
+        create: (spec, network) => this.#effect(() => runtime.create(spec, network)),
         start: (id) => this.#effect(() => runtime.start(id)),
         holdNamespaces: (holder) => this.#effect(() => runtime.holdNamespaces(holder)),
         restart: (id, after) => this.#effect(() => runtime.restart(id, after)),
@@ -40,6 +40,7 @@ export class CrashPoint {
       dataplane: {
         ...dataplane,
         attach: (...args) => this.#effect(() => dataplane.attach(...args)),
+        begin: (id) => this.#effect(() => dataplane.begin(id)),
         isolate: (id) => this.#effect(() => dataplane.isolate(id)),
         detach: (id) => this.#effect(() => dataplane.detach(id)),
         attachBridge: (...args) => this.#effect(() => dataplane.attachBridge(...args)),

@@ -80,6 +80,10 @@ export function createFakeDataplane(): FakeDataplane {
     apply: async () => undefined,
     attach,
     isolate: attach,
+    namespacePath: (taskId) => `/run/netns/${taskId}`,
+    begin: async (taskId) => {
+      attached.add(taskId);
+    },
     detach: async (taskId) => {
       attached.delete(taskId);
     },
