@@ -88,6 +88,10 @@ export function allSecrets({ cache }: SecretsDeps, call: Call): readonly Secret[
 export function invalidRequest(message: string): ApiError {
   return new ApiError("InvalidRequestException", message);
 }
+/** For who lost too many races in a row. */
+export function stillInProgress(): ApiError {
+  return invalidRequest("A previous operation on this secret is still in progress; try again.");
+}
 export function invalidParameter(message: string): ApiError {
   return new ApiError("InvalidParameterException", message);
 }

@@ -25,7 +25,9 @@ import { Sealer } from "../lib/sealer.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import { createCache } from "../store/cache.ts";
 import { runController } from "../store/controller.ts";
+import { JournaledStore } from "../store/journaled-store.ts";
 import { openMemoryStore } from "../store/memory.ts";
+import type { Store } from "../store/store.ts";
 import { secretsService } from "./operations.ts";
 import { createSecretReaper } from "./reaper.ts";
 
@@ -115,6 +117,29 @@ test("a deleted secret can be restored until its window is over, and then is gon
     name: "ResourceNotFoundException",
   });
   assert.deepEqual((await store.list("/")).records, []);
+});
+
+test("a secret that is deleted at once is gone, whatever else is done to it meanwhile", async () => {
+  await using secrets = await start(undefined, undefined, openSlowStore());
+  const { client } = secrets;
+  for (let round = 0; round < 5; round++) {
+    const SecretId = `s${round}`;
+    await client.send(new CreateSecretCommand({ Name: SecretId, SecretString: "0" }));
+    const put = (SecretString: string): Promise<unknown> =>
+      client.send(new PutSecretValueCommand({ SecretId, SecretString }));
+    const [, , deleted] = await Promise.allSettled([
+      put("1"),
+      put("2"),
+      client.send(new DeleteSecretCommand({ SecretId, ForceDeleteWithoutRecovery: true })),
+      put("3"),
+    ]);
+    assert.equal(deleted.status, "fulfilled");
+    const { records } = await secrets.store.list("/");
+    assert.deepEqual(
+      records.filter(({ key }) => key.includes("/secrets/")).map(({ key }) => key),
+      [],
+    );
+  }
 });
 
 test("lists are filtered, paged and in order; tags come and go; binary values are bytes", async () => {
@@ -224,12 +249,24 @@ test("a random password has each kind of character that is wanted, and no other"
   }
 });
 
+/** Each commit takes so many turns of the event loop that requests made together overtake one another. */
+function openSlowStore(): Store {
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return new JournaledStore({
+    journal: { append: turns, close: () => Promise.resolve() },
+    revision: 0,
+    gather: () => Promise.resolve(),
+  });
+}
+
 async function start(
   authorize: Authorize = () => ({ allowed: true }),
   key: typeof ROOT_KEY | typeof SESSION_KEY = ROOT_KEY,
+  store: Store = openMemoryStore(),
 ) {
   const clock = new VirtualClock(Date.now());
-  const store = openMemoryStore();
   const cache = createCache({ store, indexes: {}, log: silentLog });
   const end = new AbortController();
   const running = [cache.run(end.signal)];

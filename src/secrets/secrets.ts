@@ -15,10 +15,10 @@ import { ApiError } from "../lib/errors.ts";
 import { commit } from "../store/commit.ts";
 import type { Write } from "../store/store.ts";
 import type { SecretsDeps } from "./deps.ts";
-import { getSecret, invalidParameter, invalidRequest, placeOf } from "./find.ts";
+import { getSecret, invalidParameter, invalidRequest, placeOf, stillInProgress } from "./find.ts";
 import { CURRENT, type Secret, secretArn, secretKey, versionAt, versionsPrefix } from "./model.ts";
 import { toTags } from "./tags.ts";
-import { changeSecret, givenValue, newVersion, refuseOtherValue } from "./values.ts";
+import { ATTEMPTS_MAX, changeSecret, givenValue, newVersion, refuseOtherValue } from "./values.ts";
 
 const NAME = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
 const SUFFIX_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -173,8 +173,7 @@ export async function deleteSecret(
   }
   const now = deps.clock.now();
   if (force) {
-    const { secret, record } = getSecret(deps, call, input.SecretId);
-    await commit(deps, [record], removal(deps, secret));
+    const secret = await removeSecret(deps, input.SecretId, call);
     return { ARN: secretArn(secret), Name: secret.name, DeletionDate: new Date(now) };
   }
   const purgeAt = now + (days ?? usual) * DAY_MS;
@@ -201,6 +200,18 @@ export async function restoreSecret(
   });
   const secret = await changeSecret(deps, input.SecretId, call, restore, getSecret);
   return { ARN: secretArn(secret), Name: secret.name };
+}
+
+async function removeSecret(
+  deps: SecretsDeps,
+  secretId: string | undefined,
+  call: Call,
+): Promise<Secret> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const { secret, record } = getSecret(deps, call, secretId);
+    if (await commit(deps, [record], removal(deps, secret))) return secret;
+  }
+  throw stillInProgress();
 }
 
 /** Everything of a secret, to be deleted. */

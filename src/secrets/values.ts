@@ -13,7 +13,13 @@ import { ApiError } from "../lib/errors.ts";
 import { commit } from "../store/commit.ts";
 import type { Write } from "../store/store.ts";
 import type { SecretsDeps } from "./deps.ts";
-import { type FoundSecret, getLiveSecret, invalidParameter, invalidRequest } from "./find.ts";
+import {
+  type FoundSecret,
+  getLiveSecret,
+  invalidParameter,
+  invalidRequest,
+  stillInProgress,
+} from "./find.ts";
 import {
   CURRENT,
   type Secret,
@@ -30,7 +36,7 @@ const STAGES_PER_SECRET_MAX = 20;
 const VERSIONS_MAX = 100;
 const BATCH_MAX = 20;
 /** Lost races in a row before the caller is told to try again. */
-const ATTEMPTS_MAX = 10;
+export const ATTEMPTS_MAX = 10;
 
 /** A value as a caller gives it. */
 interface GivenValue {
@@ -273,5 +279,5 @@ export async function changeSecret(
     const done = await commit(deps, [{ key, revision }], [{ key, value: secret }, ...writes]);
     if (done) return secret;
   }
-  throw invalidRequest("A previous operation on this secret is still in progress; try again.");
+  throw stillInProgress();
 }

@@ -5,11 +5,12 @@ import { ApiError, messageOf, UnavailableError } from "../../src/lib/errors.ts";
 import type { HostClock } from "./host-clock.ts";
 import { Link } from "./link.ts";
 import { apiFactory } from "./machine.ts";
-import { arnOf, type SafetyChecker, Violation } from "./safety.ts";
+import { arnOf, type SafetyChecker } from "./safety.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import { REGION } from "./server.ts";
 import type { Trace } from "./trace.ts";
 import { type Door, Uplink } from "./uplink.ts";
+import { Violation } from "./violation.ts";
 
 /** ECS: a token may end an hour after its tasks. Half of that leaves room for clocks that are set forward. */
 const TOKEN_MS_CHECKED = 30 * 60_000;
@@ -23,6 +24,9 @@ export interface SimClientDeps {
   readonly trace: Trace;
 }
 
+/** What users use. */
+type ClientService = "ecs" | "secretsmanager";
+
 interface TokenUse {
   readonly request: RunTaskRequest;
   readonly firstUsedAt: number;
@@ -34,7 +38,7 @@ interface TokenUse {
 export class SimClient {
   readonly link: Link;
   readonly #deps: SimClientDeps;
-  readonly #api: ApiClient;
+  readonly #apis: Readonly<Record<ClientService, ApiClient>>;
   readonly #tokens: TokenUse[] = [];
 
   constructor(deps: SimClientDeps) {
@@ -42,14 +46,16 @@ export class SimClient {
     this.link = new Link(deps.clock, deps.random.fork("link"));
     const { send } = new Uplink(this.link, deps.door);
     const factory = apiFactory(send, deps.clock);
-    this.#api = factory({ service: "ecs", region: REGION }, deps.credentials);
+    const api = (service: ClientService): ApiClient =>
+      factory({ service, region: REGION }, deps.credentials);
+    this.#apis = { ecs: api("ecs"), secretsmanager: api("secretsmanager") };
   }
 
   /** The answer; undefined when the request failed, as requests do while faults are on. Throws Violation. */
-  async call(operation: string, input: object): Promise<unknown> {
+  async call(operation: string, input: object, service: ClientService = "ecs"): Promise<unknown> {
     const { trace } = this.#deps;
     try {
-      const answer = await this.#api.call(operation, input);
+      const answer = await this.#apis[service].call(operation, input);
       trace.event(`${operation} answered`);
       return answer;
     } catch (error) {

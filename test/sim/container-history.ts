@@ -4,7 +4,8 @@ import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { FakeRuntime } from "../../src/runtime/fake.ts";
 import type { ExitState } from "../../src/runtime/runtime.ts";
 import { DEFINITIONS } from "./definitions.ts";
-import { type SafetyChecker, Violation } from "./safety.ts";
+import type { SafetyChecker } from "./safety.ts";
+import { Violation } from "./violation.ts";
 
 /** What really became of the containers of one machine, seen from outside its agents. */
 export class ContainerHistory {

@@ -1,7 +1,7 @@
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import { ecsKind } from "../../src/ecs/model/keys.ts";
 import type { Change } from "../../src/store/store.ts";
-import { Violation } from "./safety.ts";
+import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Lets `ms` pass in a world that has settled. Throws Violation for a write or a start of a container (L4). */

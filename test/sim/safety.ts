@@ -7,19 +7,9 @@ import type { Task, UnconfirmedStop } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { Change } from "../../src/store/store.ts";
 import { findOversubscription } from "./host-check.ts";
+import { SecretHistory } from "./secret-check.ts";
 import type { Trace } from "./trace.ts";
-
-/** Something that must never be, and is. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-  /** `S1` … `S10`, `L1` … `L4`, or `process` for one that ended by itself. */
-  readonly invariant: string;
-
-  constructor(invariant: string, message: string) {
-    super(`${invariant}: ${message}`);
-    this.invariant = invariant;
-  }
-}
+import { Violation } from "./violation.ts";
 
 /** When a task may be deleted, and when it may be given up. */
 export interface Limits {
@@ -48,12 +38,14 @@ export class SafetyChecker {
   readonly deactivated: Set<string> = new Set();
   /** Ids of tasks that ended in the books when their machine was silent. */
   readonly lost: Set<string> = new Set();
+  readonly secrets: SecretHistory;
   /** Since when, in virtual time, each instance is away. */
   readonly #awaySince = new Map<string, number>();
 
   constructor(trace: Trace, limits: Limits) {
     this.#trace = trace;
     this.#limits = limits;
+    this.secrets = new SecretHistory(limits.now);
   }
 
   /** All records of one kind: `tasks`, `instances`, `network-interfaces`, `addresses`. */
@@ -83,6 +75,7 @@ export class SafetyChecker {
     for (const [index, change] of changes.entries()) this.#record(change, before[index]);
     for (const [index, change] of changes.entries()) this.#check(change, before[index]);
     this.#checkHosts(changes);
+    this.secrets.commit(changes);
   }
 
   #kind(kind: string): Map<string, unknown> {

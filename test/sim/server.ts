@@ -22,11 +22,15 @@ import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
 import { iamIndexes } from "../../src/iam/indexes.ts";
 import type { AccessKey } from "../../src/iam/model/access-key.ts";
 import type { Log } from "../../src/lib/log.ts";
+import { Sealer } from "../../src/lib/sealer.ts";
 import { Supervisor } from "../../src/lib/supervisor.ts";
 import type { LogsDeps } from "../../src/logs/deps.ts";
 import { logsIndexes } from "../../src/logs/indexes.ts";
 import { logsService } from "../../src/logs/operations.ts";
 import { runLogReaper } from "../../src/logs/reaper.ts";
+import type { SecretsDeps } from "../../src/secrets/deps.ts";
+import { secretsService } from "../../src/secrets/operations.ts";
+import { createSecretReaper } from "../../src/secrets/reaper.ts";
 import { type Cache, createCache } from "../../src/store/cache.ts";
 import { runController } from "../../src/store/controller.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -42,6 +46,9 @@ export const ACCOUNT_ID = "111111111111";
 export const REGION = "us-east-1";
 export const ENDPOINT = "http://server:4566";
 export const ZONES: readonly string[] = ["a", "b"].map((letter) => `${REGION}${letter}`);
+
+/** It outlives the processes, as its file does. */
+const MASTER_KEY = new Uint8Array(32).fill(7);
 
 export interface SimServerDeps {
   /** The disk: it outlives the processes. */
@@ -99,6 +106,7 @@ export class ServerProcess implements Door {
   readonly #limits: InstanceLimits;
   readonly #ecs: EcsDeps;
   readonly #logs: LogsDeps;
+  readonly #secrets: SecretsDeps;
   readonly #dead = new AbortController();
   readonly #loops: Supervisor;
   readonly #gateway: ReturnType<typeof createGateway>;
@@ -123,12 +131,17 @@ export class ServerProcess implements Door {
       telemetry: new TelemetryBook(),
     };
     this.#logs = { ...base, logStore: new ProcessLogStore({ ...deps, dead: this.#dead.signal }) };
+    this.#secrets = { ...base, sealer: new Sealer(MASTER_KEY, random) };
     this.#loops = new Supervisor(log);
     this.#loops.failed.catch(deps.onBroken);
     this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });
     this.#nodeFeed = createNodeFeed(this.#ecs);
     this.#gateway = createGateway({
-      services: [ecsService(this.#ecs, ecsAgentOperations(this.#ecs)), logsService(this.#logs)],
+      services: [
+        ecsService(this.#ecs, ecsAgentOperations(this.#ecs)),
+        logsService(this.#logs),
+        secretsService(this.#secrets),
+      ],
       findIdentity: access.findIdentity,
       authorize: access.authorize,
       encodeDenial: (details) => sessions.sealDenial(details),
@@ -161,6 +174,7 @@ export class ServerProcess implements Door {
       createTaskDefinitionReaper(deps),
       createTaskReaper(deps, this.#limits),
       createRunTokenReaper(deps),
+      createSecretReaper(this.#secrets),
     ];
     for (const controller of controllers) {
       this.#loops.start(controller.name, (signal) => runController(controller, deps, signal));

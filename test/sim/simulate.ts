@@ -5,12 +5,15 @@ import { DEFINITIONS } from "./definitions.ts";
 import { drawRates, drawWeather, FAIR_WEATHER, type FaultRates, Faults } from "./faults.ts";
 import { findUnrest } from "./liveness.ts";
 import { watchQuiet } from "./quiet.ts";
-import { Violation } from "./safety.ts";
+import { SecretUsers } from "./secret-users.ts";
+import { Violation } from "./violation.ts";
 import { Workload, type WorkloadMix } from "./workload.ts";
 import { World } from "./world.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
+/** Between two things that one user does to secrets. */
+const SECRET_PAUSE_MS = 3 * SECOND_MS;
 /** How long users work and things go wrong: many short worlds find more than few long ones. */
 const TROUBLE_MINUTES: readonly [number, ...number[]] = [2, 3, 5, 10];
 /** L1–L3: from the last fault until everything must be as it should be. */
@@ -77,6 +80,19 @@ async function live(world: World): Promise<void> {
   if (random.chance(0.3)) await workload.stopEverything();
   await settle(world, HEAL_MS_MAX);
   await watchQuiet(world, QUIET_MS);
+  if (world.records.secrets.list().length > 0) await daysLater(world);
+}
+
+/** What is kept for days goes when its time has come, and not before, though nobody was there to see the time pass. */
+async function daysLater(world: World): Promise<void> {
+  const days = world.random.fork("days").integer(1, 31);
+  world.trace.transition(`${days} DAYS PASS`);
+  world.passDays(days);
+  await world.restartServer(Promise.resolve());
+  await world.clock.sleep(MINUTE_MS);
+  const overdue = world.records.secrets.findOverdue();
+  if (overdue) throw new Violation("L7", `secret ${overdue.name} is still there after its time`);
+  await settle(world, HEAL_MS_MAX);
 }
 
 /** Users work, and whatever this world's dice have chosen goes wrong. */
@@ -113,7 +129,21 @@ async function trouble(world: World, workload: Workload): Promise<void> {
       await sleep(chance.interval(pauseMs));
     }
   };
-  await Promise.all([ending, ...striking, working(), working()]);
+  const secretUsers = new SecretUsers({
+    client: world.client,
+    random: random.fork("secrets"),
+    secrets: world.records.secrets,
+  });
+  const keepingSecrets = async (isThere: boolean): Promise<void> => {
+    const chance = random.fork("secret users");
+    while (isThere && !over.signal.aborted) {
+      await secretUsers.act();
+      await sleep(chance.interval(SECRET_PAUSE_MS));
+    }
+  };
+  const hasSecrets = random.fork("has secrets").chance(0.3);
+  const users = [working(), working(), keepingSecrets(hasSecrets), keepingSecrets(hasSecrets)];
+  await Promise.all([ending, ...striking, ...users]);
 }
 
 function drawMix(world: World): WorkloadMix {

@@ -141,6 +141,14 @@ export class World implements AsyncDisposable {
     for (const clock of clocks) clock.setAhead(aheadMs);
   }
 
+  /** Lets the calendar go on while next to nothing happens: days of virtual time would be lived second by second. */
+  passDays(count: number): void {
+    const ms = count * 24 * HOUR_MS;
+    for (const clock of [this.#serverClock, ...this.machines.map(({ clock }) => clock)]) {
+      clock.setAhead(clock.aheadMs + ms);
+    }
+  }
+
   get subnetIds(): readonly string[] {
     return this.records.list<Subnet>("subnets").map(({ subnetId }) => subnetId);
   }
