@@ -123,7 +123,7 @@ export class Swarm implements AsyncDisposable {
 
   /** One request with a JSON body. */
   async #call(method: string, path: string, body?: object): Promise<unknown> {
-    const answer = await this.#send(method, path, JSON.stringify(body ?? {}));
+    const answer = await this.#send(method, path, body === undefined ? "" : JSON.stringify(body));
     return answer.startsWith("{") || answer.startsWith("[") ? JSON.parse(answer) : answer;
   }
 
@@ -140,6 +140,7 @@ export class Swarm implements AsyncDisposable {
       headers: { host: "docker", "content-type": contentType },
     });
     const answered = once(call, "response");
+    // Node sends a GET's or DELETE's body without its length; an empty one is none.
     if (typeof body === "string") call.end(body);
     else await pipeline(body, call);
     const [response] = await answered;
