@@ -80,6 +80,28 @@ test("readUsage() understands the files of cgroup version 2, whose task limits t
   });
 });
 
+test("readUsage() reads what Linux 6.12 writes of a container on a machine with systemd", async () => {
+  const { block, cpu, memory } = await readUsage(
+    2,
+    reader({
+      "cpu.stat":
+        "usage_usec 2701525\nuser_usec 1116831\nsystem_usec 1584693\nnice_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\nnr_bursts 0\nburst_usec 0\n",
+      "memory.current": "450560\n",
+      "memory.peak": "15732736\n",
+      "memory.max": "max\n",
+      "../memory.max": "536870912\n",
+      "memory.stat": "anon 122880\nfile 4096\nkernel 323584\ninactive_file 4096\n",
+      "pids.current": "2\n",
+      "io.stat": "",
+    }),
+  );
+  assert.equal(cpu.totalNs, 2_701_525_000);
+  assert.equal(memory.maxUsageBytes, 15_732_736);
+  assert.equal(memory.limitBytes, 536_870_912);
+  assert.equal(memory.cacheBytes, 4096);
+  assert.deepEqual(block, { readBytes: 0, writeBytes: 0, readOps: 0, writeOps: 0 });
+});
+
 test("parseInterfaces() reads both halves of a line and leaves the loopback out", () => {
   const text = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
