@@ -31,12 +31,16 @@ export async function measureStart(): Promise<void> {
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
     });
-    await until("the door answers", () => answersAt(LISTEN));
-    answers.push(performance.now() - startedAt);
-    await until("gantry is ready", () => output.includes("Gantry is ready"));
-    ready.push(performance.now() - startedAt);
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
-    await once(child, "close");
+    const closed = once(child, "close");
+    try {
+      await until("the door answers", () => answersAt(LISTEN));
+      answers.push(performance.now() - startedAt);
+      await until("gantry is ready", () => output.includes("Gantry is ready"));
+      ready.push(performance.now() - startedAt);
+    } finally {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGTERM");
+      await closed;
+    }
   }
   console.log("\nnpm start on an installed machine, ms (median / best / p90)");
   row("to the first answer", format(summarise(answers)));
