@@ -169,6 +169,8 @@ class AgentGateway implements Dispatcher {
         await updateRecord(this.#deps, key, change);
         return;
       } catch (error) {
+        // What a stop cuts short the next start sees for itself.
+        if (signal.aborted) return;
         this.#deps.log.warn("cannot record a connection", { key, error: messageOf(error) });
         await this.#deps.clock.sleep(RETRY_MS, signal);
       }
