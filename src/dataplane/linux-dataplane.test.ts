@@ -7,6 +7,7 @@ import { hostRoutes } from "./host-routes.ts";
 import type { NodeDataplane } from "./linux-dataplane.ts";
 import {
   call,
+  callInVain,
   ip,
   linksOf,
   NEIGHBOUR,
@@ -75,8 +76,8 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
       call(a, world.host.address),
       call(a, "172.31.0.3"),
       call(c, NEIGHBOUR),
-      call(world.neighbour, "172.31.0.4"),
-      call(a, "172.31.0.77"),
+      callInVain(world.neighbour, "172.31.0.4"),
+      callInVain(a, "172.31.0.77"),
       call(a, "172.31.0.4"),
     ]);
     assert.equal(fromHost, "172.31.0.3");
@@ -145,7 +146,7 @@ describe("the dataplane", { skip: unmetNeed() }, () => {
     const a = await one.attach("a", eni(4).interfaceId, TIMEOUT_MS);
     const b = await two.attach("a", other.interfaceId, TIMEOUT_MS);
     await Promise.all([a, b].map((each) => world.serve(each)));
-    assert.match(await call(a, "172.30.0.4"), /timeout/);
+    assert.match(await callInVain(a, "172.30.0.4"), /timeout/);
     assert.ok((await hostRoutes(host)).includes("172.31.0.0/16"));
     await one.removeAll();
     assert.equal(existsSync(a), false);

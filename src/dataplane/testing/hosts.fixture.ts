@@ -13,8 +13,10 @@ import { openHostPortsProcess } from "./host-ports-process.fixture.ts";
 /** Of the neighbour, who has routes to 172.16.0.0/12 and 192.168.0.0/16 by the first host. */
 export const NEIGHBOUR: string = "10.77.0.1";
 const MTU_BYTES = 1420;
-/** How long a client waits before it is out of luck. */
-const CLIENT_SECONDS = 1;
+/** How long a client waits for an answer that has to come, on a machine that may be busy. */
+const ANSWER_SECONDS = 20;
+/** How long it waits for one that must not come. */
+const SILENCE_SECONDS = 1;
 
 /** Port that sends back what it gets, as RFC 862; port that sends much. */
 export const ECHO_PORT = 7;
@@ -148,7 +150,12 @@ export class TestHosts implements AsyncDisposable {
 
 /** What a TCP server answers to a client in `namespace`; the client's trouble otherwise, or `timeout`. */
 export function call(namespace: string, address: string, port = 80): Promise<string> {
-  return client(namespace, `cat < /dev/tcp/${address}/${port}`);
+  return client(namespace, `cat < /dev/tcp/${address}/${port}`, ANSWER_SECONDS);
+}
+
+/** As {@link call}, where nobody should answer: the client does not wait for long. */
+export function callInVain(namespace: string, address: string, port = 80): Promise<string> {
+  return client(namespace, `cat < /dev/tcp/${address}/${port}`, SILENCE_SECONDS);
 }
 
 /** What a UDP server answers to a client in `namespace` that sends it so many bytes, or `timeout`. */
@@ -158,13 +165,27 @@ export function callUdp(
   port: number,
   bytes = 1,
 ): Promise<string> {
-  const script = `exec 3<>/dev/udp/${address}/${port}; dd if=/dev/zero bs=${bytes} count=1 status=none >&3; dd bs=64 count=1 status=none <&3`;
-  return client(namespace, script);
+  return client(namespace, udpScript(address, port, bytes), ANSWER_SECONDS);
+}
+
+/** Sends a UDP server so many bytes that do not arrive. */
+export async function sendInVain(
+  namespace: string,
+  address: string,
+  port: number,
+  bytes: number,
+): Promise<void> {
+  await client(namespace, udpScript(address, port, bytes), SILENCE_SECONDS);
+}
+
+function udpScript(address: string, port: number, bytes: number): string {
+  return `exec 3<>/dev/udp/${address}/${port}; dd if=/dev/zero bs=${bytes} count=1 status=none >&3; dd bs=64 count=1 status=none <&3`;
 }
 
 /** How many bytes a client in `namespace` gets of {@link BULK_BYTES}. */
 export async function callBulk(namespace: string, address: string): Promise<number> {
-  return Number(await client(namespace, `cat < /dev/tcp/${address}/${BULK_PORT} | wc -c`));
+  const script = `cat < /dev/tcp/${address}/${BULK_PORT} | wc -c`;
+  return Number(await client(namespace, script, ANSWER_SECONDS));
 }
 
 /** A connection to an echo server that is used for as long as `work` takes. Resolves with what went wrong with it, or `ok`. */
@@ -194,8 +215,8 @@ done`;
   return output.trim();
 }
 
-function client(namespace: string, script: string): Promise<string> {
-  const command = [`--net=${namespace}`, "timeout", String(CLIENT_SECONDS), "bash", "-c", script];
+function client(namespace: string, script: string, seconds: number): Promise<string> {
+  const command = [`--net=${namespace}`, "timeout", String(seconds), "bash", "-c", script];
   return new Promise((resolve) => {
     execFile("nsenter", command, (error, stdout, stderr) => {
       if (error === null) resolve(stdout.trim());
