@@ -19,9 +19,14 @@ function anyDocument(): fc.Arbitrary<unknown> {
       text,
       fc.constantFrom(0, -1.5e-7, true, null, {}, []),
       fc.array(tie("document"), { maxLength: 4 }),
-      fc.dictionary(text, tie("document"), { maxKeys: 6 }),
+      fc.dictionary(text.filter(isReadable), tie("document"), { maxKeys: 6 }),
     ),
   })).document;
+}
+
+/** V8 13.6 takes a name with an escape for one that it has met at the same place and that ends with a backslash. */
+function isReadable(name: string): boolean {
+  return !name.endsWith("\\");
 }
 
 it("readMembers() gives the members that parsing the whole text would give", () => {
