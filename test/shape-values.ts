@@ -133,7 +133,9 @@ function isForm({ within }: ValueOptions): boolean {
 function keys({ within }: ValueOptions): fc.Arbitrary<string> {
   const plain = fc.stringMatching(/^[\w.-]{1,8}$/).filter((key) => key !== "__proto__");
   if (within !== "any") return plain;
-  return fc.oneof(plain, fc.constantFrom("__proto__", "constructor", "toString", ""), texts);
+  // V8 13.6 takes a name with an escape for one that it has met at the same place and that ends with a backslash.
+  const readable = texts.filter((text) => !text.endsWith("\\"));
+  return fc.oneof(plain, fc.constantFrom("__proto__", "constructor", "toString", ""), readable);
 }
 
 function numbers({ within }: ValueOptions): fc.Arbitrary<number> {
