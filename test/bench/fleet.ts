@@ -1,10 +1,12 @@
 /** A Gantry whose tasks are measured: started, given an image, and made to run as many of them as asked. */
+import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   DescribeTasksCommand,
+  ECSClient,
   type LaunchType,
   type NetworkMode,
   RegisterTaskDefinitionCommand,
@@ -23,6 +25,8 @@ export const MEMORY_MIB = 64;
 const RUN_COUNT_MAX = 10;
 const DESCRIBE_COUNT_MAX = 100;
 const WAIT_MS_MAX = 300_000;
+/** A connection may be closed by a server that waits for its next request, just when that is sent. */
+const ATTEMPTS_MAX = 3;
 
 /** Writes the image's archive, as `docker save` does. The caller removes it. */
 export async function writeImage(): Promise<string> {
@@ -39,11 +43,15 @@ export async function writeImage(): Promise<string> {
 
 export class Fleet {
   readonly gantry: GantryKit = new GantryKit();
+  #ecs: ECSClient | undefined;
 
   /** Starts Gantry and registers `bench-bridge`, `bench-awsvpc`, and `bench-fargate`. */
   static async open(...flags: readonly string[]): Promise<Fleet> {
     const fleet = new Fleet();
     await fleet.gantry.start(...flags);
+    const { endpoint, region, accessKeyId, secretAccessKey } = fleet.gantry.client;
+    const credentials = { accessKeyId, secretAccessKey };
+    fleet.#ecs = new ECSClient({ endpoint, region, credentials, maxAttempts: ATTEMPTS_MAX });
     const archive = await writeImage();
     await fleet.gantry.loadImage(archive);
     rmSync(archive);
@@ -60,12 +68,13 @@ export class Fleet {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#ecs?.destroy();
     return this.gantry[Symbol.asyncDispose]();
   }
 
   /** RunTask, ten at a time and all calls at once. */
   async launch(family: string, count: number): Promise<readonly string[]> {
-    const { client, ecs } = this.gantry;
+    const { client } = this.gantry;
     const launchType: LaunchType = family === "bench-fargate" ? "FARGATE" : "EC2";
     const network = { awsvpcConfiguration: { subnets: [...client.subnetIds] } };
     const counts = Array.from({ length: Math.ceil(count / RUN_COUNT_MAX) }, (_, call) =>
@@ -73,8 +82,9 @@ export class Fleet {
     );
     const answers = await Promise.all(
       counts.map((some) =>
-        ecs.send(
+        this.#client.send(
           new RunTaskCommand({
+            clientToken: randomUUID(),
             taskDefinition: family,
             launchType,
             count: some,
@@ -107,16 +117,18 @@ export class Fleet {
   }
 
   async describe(arns: readonly string[]): Promise<readonly Task[]> {
-    const { tasks = [] } = await this.gantry.ecs.send(
-      new DescribeTasksCommand({ tasks: [...arns] }),
-    );
+    const { tasks = [] } = await this.#client.send(new DescribeTasksCommand({ tasks: [...arns] }));
     return tasks;
   }
 
   async stop(arns: readonly string[]): Promise<void> {
-    const { ecs } = this.gantry;
-    await Promise.all(arns.map((task) => ecs.send(new StopTaskCommand({ task }))));
+    await Promise.all(arns.map((task) => this.#client.send(new StopTaskCommand({ task }))));
     await this.reach(arns, "STOPPED", 100);
+  }
+
+  get #client(): ECSClient {
+    if (this.#ecs === undefined) throw new Error("the fleet is not open");
+    return this.#ecs;
   }
 
   async #register(
@@ -129,7 +141,7 @@ export class Fleet {
     },
   ): Promise<void> {
     const main = { name: "main", image: IMAGE, memory: MEMORY_MIB, stopTimeout: 2 };
-    await this.gantry.ecs.send(
+    await this.#client.send(
       new RegisterTaskDefinitionCommand({ family, ...settings, containerDefinitions: [main] }),
     );
   }
