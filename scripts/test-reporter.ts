@@ -19,6 +19,7 @@ async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string>
   let passed = 0;
   let failed = 0;
   let skipped = 0;
+  const failing = new Set<string>();
   for await (const { type, data } of events) {
     if (type === "test:stderr" || type === "test:stdout") {
       yield data.message ?? "";
@@ -30,6 +31,7 @@ async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string>
       // A failing suite repeats its tests' failures, unless it failed by itself.
       if (isSuite && String(inspect(data.details?.error)).includes("subtest")) continue;
       failed += 1;
+      failing.add(data.file ?? "");
       yield `   FAIL ${data.name} (${data.file}:${data.line})\n${inspect(data.details?.error, { depth: 5 })}\n`;
     } else if (data.skip !== undefined && data.skip !== false) {
       skipped += 1;
@@ -38,6 +40,7 @@ async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string>
       passed += 1;
     }
   }
+  if (failing.size > 0) yield `   failing: ${[...failing].join(" ")}\n`;
   yield `   ${passed} passed, ${failed} failed, ${skipped} skipped\n`;
 }
 
