@@ -11,13 +11,13 @@ import {
   callBulk,
   callInVain,
   callUdp,
+  callUdpBriefly,
   connected,
   ECHO_PORT,
   linksOf,
   newSystemId,
   nsenter,
   nsenterArgs,
-  sendInVain,
   type TestHost,
   TestHosts,
   unmetNeed,
@@ -122,9 +122,12 @@ describe("the overlay between machines", { skip: unmetNeed() }, () => {
     assert.equal(await callUdp(pathA, addressB, 53), addressA);
     assert.equal(await callBulk(pathA, addressB), BULK_BYTES);
     assert.equal(await callUdp(pathA, addressB, 53, 3000), addressA, "in pieces from the start");
-    // Fits a task's link and not the overlay: the router says so, and the next one comes in pieces.
-    await sendInVain(pathA, addressB, 53, 1380);
-    assert.equal(await callUdp(pathA, addressB, 53, 1380), addressA);
+    // Fits a task's link and not the overlay: the router says so, sooner or later, and the next one comes in pieces.
+    let answer = "";
+    for (let sent = 0; sent < 10 && answer !== addressA; sent++) {
+      answer = await callUdpBriefly(pathA, addressB, 53, 1380);
+    }
+    assert.equal(answer, addressA);
   });
 
   test("a machine reaches tasks on the other, which see it as itself", async () => {

@@ -168,14 +168,14 @@ export function callUdp(
   return client(namespace, udpScript(address, port, bytes), ANSWER_SECONDS);
 }
 
-/** Sends a UDP server so many bytes that do not arrive. */
-export async function sendInVain(
+/** As {@link callUdp}, for bytes that may get lost: the client does not wait for long. */
+export function callUdpBriefly(
   namespace: string,
   address: string,
   port: number,
   bytes: number,
-): Promise<void> {
-  await client(namespace, udpScript(address, port, bytes), SILENCE_SECONDS);
+): Promise<string> {
+  return client(namespace, udpScript(address, port, bytes), SILENCE_SECONDS);
 }
 
 function udpScript(address: string, port: number, bytes: number): string {
