@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { constants, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
@@ -64,6 +64,9 @@ function read(
 ): { end(clock: Clock): Promise<{ text: string; ended: boolean }> } {
   // Without waiting for a writer. A socket is polled; a file stream would park a thread.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // A writer of our own: a shim may have closed one stream before it opens the other, and without one between them the pipe
+  // would end there, and the second open would wait for ever.
+  const keeper = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   const socket = new Socket({ fd, readable: true, writable: false });
   const chunks: Buffer[] = [];
   let room = bytesMax;
@@ -76,6 +79,7 @@ function read(
   const closed = once(socket, "close");
   return {
     end: async (clock) => {
+      closeSync(keeper);
       const over = new AbortController();
       await Promise.race([closed, clock.sleep(END_MS_MAX, over.signal)]);
       over.abort();
