@@ -168,16 +168,6 @@ export function callUdp(
   return client(namespace, udpScript(address, port, bytes), ANSWER_SECONDS);
 }
 
-/** As {@link callUdp}, for bytes that may get lost: the client does not wait for long. */
-export function callUdpBriefly(
-  namespace: string,
-  address: string,
-  port: number,
-  bytes: number,
-): Promise<string> {
-  return client(namespace, udpScript(address, port, bytes), SILENCE_SECONDS);
-}
-
 function udpScript(address: string, port: number, bytes: number): string {
   return `exec 3<>/dev/udp/${address}/${port}; dd if=/dev/zero bs=${bytes} count=1 status=none >&3; dd bs=64 count=1 status=none <&3`;
 }
