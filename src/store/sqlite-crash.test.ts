@@ -113,6 +113,31 @@ describe("sqlite store and the machine", () => {
     await again.close();
   });
 
+  it("what was there at the start can still be read when the journal has been rewritten without it", async (t) => {
+    const directory = await directoryFor(t);
+    const options = { directory, log: silentLog, deadRowsMin: 100 };
+    const first = await openSqliteStore(options);
+    for (const key of ["/kept", "/changed", "/deleted"]) await put(first, key, { of: key });
+    await first.close();
+    const store = await openSqliteStore(options);
+    const { records } = await store.list("/");
+    await store.txn([], [{ key: "/deleted", value: undefined }]);
+    const rewritten = async (): Promise<boolean> =>
+      !(await readdir(directory)).includes("state-00000001.db");
+    for (let round = 0; !(await rewritten()); round++) {
+      assert.ok(round < 2000, "the journal is not rewritten");
+      await put(store, "/changed", round);
+    }
+    // Nobody has read them before.
+    assert.deepEqual(
+      records.map(({ value }) => value),
+      [{ of: "/changed" }, { of: "/deleted" }, { of: "/kept" }],
+    );
+    const { records: now } = await store.list("/kept");
+    assert.deepEqual(now[0]?.value, { of: "/kept" });
+    await store.close();
+  });
+
   it("a full disk refuses transactions without effect, and the store goes on when there is room", async (t) => {
     const { path: directory, remove } = await temporaryDirectory();
     const isMounted = mountSmallDisk(directory);
