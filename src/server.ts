@@ -110,12 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { serviceTrust } = access;
   const deps: EcsDeps = { ...base, serviceTrust, telemetry: new TelemetryBook() };
   const rootKey = await ensureRootKey(deps, accountId, options.rootKey);
-  const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
-  const { subnets } = await ensureDefaultVpc(
-    deps,
-    { accountId, region },
-    { cidr: options.vpcCidr, chooseCidr: options.chooseVpcCidr, availabilityZones },
-  );
+  const subnetIds = await ensureNetwork(deps, options);
   await ensureFleetCluster(deps, region);
 
   const dispatcher = createDispatcher({ ...deps, minter: sessions });
@@ -155,12 +150,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     endpoint: endpointOf(http.url, options.endpointHost),
     rootKey,
-    subnetIds: subnets.map(({ subnetId }) => subnetId),
+    subnetIds,
     createNodeKey: (account, ec2InstanceId) =>
       createNodeKey(deps, { accountId: account, ec2InstanceId }),
     failed: loops.failed,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** The account's default VPC. Gives its subnets, in order of their zones. */
+async function ensureNetwork(deps: EcsDeps, options: ServerOptions): Promise<readonly string[]> {
+  const { accountId, region, vpcCidr, chooseVpcCidr } = options;
+  const availabilityZones = ZONE_LETTERS.map((letter) => `${region}${letter}`);
+  const { subnets } = await ensureDefaultVpc(
+    deps,
+    { accountId, region },
+    { cidr: vpcCidr, chooseCidr: chooseVpcCidr, availabilityZones },
+  );
+  return subnets.map(({ subnetId }) => subnetId);
 }
 
 /** The loops that look at records. */
