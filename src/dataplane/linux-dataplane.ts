@@ -72,6 +72,9 @@ export interface NodeDataplane extends Dataplane {
 /** Chosen: each change keeps one core busy for some milliseconds; more at once only make each other slower. */
 const TASK_CHANGES_MAX = 8;
 
+/** Docker: where containers are that the ECS agent starts in network mode bridge. */
+const DOCKER_BRIDGE = "docker0";
+
 /** The dataplane of this machine. Throws SetupError when a tool is missing. */
 export function createDataplane(options: DataplaneOptions): NodeDataplane {
   return new LinuxDataplane(options);
@@ -116,6 +119,7 @@ class LinuxDataplane implements NodeDataplane {
       endpoints: { port: options.endpointPort, api: options.apiForward },
       localAddress: options.underlayAddress,
       overlayPort: options.overlayPort ?? VXLAN_UDP_PORT,
+      bridgeLink: options.offersInterfaces === true ? DOCKER_BRIDGE : this.#names.bridgeLink,
     };
     this.#offersInterfaces = options.offersInterfaces ?? false;
     this.#hostPorts = options.hostPorts ?? createHostPorts();

@@ -96,6 +96,30 @@ describe("interfaces that are offered", { skip: unmetNeed() }, () => {
     assert.deepEqual([linkOf(eni(4), host), linkOf(eni(5), b)], [undefined, undefined]);
   });
 
+  test("are reached by what Docker has on its bridge", async () => {
+    const dataplane = world.start({ systemId: newSystemId(), offersInterfaces: true });
+    await dataplane.apply(networkOf(eni(4)));
+    await world.serve(take(eni(4)));
+    const container = `test-${newSystemId()}-docker`;
+    pauses.push(container);
+    ip(`netns add ${container}`);
+    const path = `/run/netns/${container}`;
+    nsenter(host, `ip link add docker0 type veth peer name eth0 netns ${container}`);
+    for (const [namespace, line] of [
+      [host, "ip addr add 172.17.0.1/16 dev docker0"],
+      [host, "ip link set docker0 up"],
+      [path, "ip addr add 172.17.0.2/16 dev eth0"],
+      [path, "ip link set eth0 up"],
+      [path, "ip route add default via 172.17.0.1"],
+      [host, "nft add table ip docker"],
+    ] as const)
+      nsenter(namespace, line);
+    const masquerade = "{ type nat hook postrouting priority srcnat; }";
+    nsenter(host, `nft add chain ip docker post ${masquerade}`);
+    nsenter(host, "nft add rule ip docker post ip saddr 172.17.0.0/16 masquerade");
+    assert.equal(await call(path, "172.31.0.4"), "172.31.0.3");
+  });
+
   test("that are taken stay taken over a restart, and only new ones are made", async () => {
     const systemId = newSystemId();
     const first = world.start({ systemId, offersInterfaces: true });

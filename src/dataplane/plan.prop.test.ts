@@ -18,6 +18,7 @@ const MTU_BYTES = 1500;
 const SETTINGS = {
   endpoints: { port: 40_000, api: { address: "10.0.0.1", port: 4566 } },
   localAddress: "10.0.0.2",
+  bridgeLink: "bridge",
   overlayPort: 4789,
 };
 

@@ -17,6 +17,8 @@ export interface HostSettings {
   readonly localAddress: string | undefined;
   /** UDP port of the overlays. */
   readonly overlayPort: number;
+  /** The host's link to the containers that are in no VPC. They come to VPCs under the host's address, as the host does. */
+  readonly bridgeLink: string;
 }
 
 /**
@@ -48,11 +50,16 @@ export function hostRules(
             ),
             ...guard(links, settings),
           ]),
-          chain("forward", "filter hook forward priority filter", forwardRules(links)),
+          chain(
+            "forward",
+            "filter hook forward priority filter",
+            forwardRules(links, [`iifname "${settings.bridgeLink}" accept`]),
+          ),
           chain("prerouting", "nat hook prerouting priority dstnat", [
             `iifname != ${links} accept`,
             ...translations,
           ]),
+          answerChain(links),
         ];
   return `${removeTable(names.table)}table ip ${names.table} {
 ${[
@@ -88,6 +95,7 @@ ${[
     ...endpointRules(settings.endpoints).map((rule) => `iifname ${link} ${rule}`),
     mapped,
   ]),
+  answerChain(link),
   chain("output", "nat hook output priority -100", [mapped]),
   chain("postrouting", "nat hook postrouting priority srcnat", [
     // Also towards each other, by way of a mapped port: the answer must come back this way to be translated.
@@ -178,14 +186,29 @@ function overlayGuard({ vpcId }: FeedVpc, peers: readonly string[], overlayPort:
   return `${own}${strangers} drop`;
 }
 
-/** Forwarding makes the host a router: without this, its neighbours and other VPCs could address tasks directly. */
-function forwardRules(links: string): readonly string[] {
+/**
+ * Forwarding makes the host a router: without this, its neighbours and other VPCs could address tasks directly. `exceptions`
+ * are rules for those who may.
+ */
+function forwardRules(links: string, exceptions: readonly string[] = []): readonly string[] {
   return [
     `oifname != ${links} accept`,
     "ct state established,related accept",
     "ct status dnat accept",
+    ...exceptions,
     "drop",
   ];
+}
+
+/**
+ * A process of the host that has its UDP socket on all addresses answers a task under the host's address on the task's link,
+ * whichever of its addresses was asked, and the task does not know who that is. Translated to that address on the way in, the
+ * answer is translated back. After every map of ports: we hold those by such sockets.
+ */
+function answerChain(links: string): string {
+  return chain("answers", "nat hook prerouting priority dstnat + 10", [
+    `iifname ${links} meta l4proto udp fib daddr type local socket wildcard 1 redirect`,
+  ]);
 }
 
 function chain(name: string, hook: string, rules: readonly string[]): string {

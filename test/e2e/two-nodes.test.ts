@@ -47,20 +47,35 @@ describe("two machines", { skip, concurrency: false }, () => {
     failures: unknown[];
   }
 
-  /** Starts a FARGATE task in the zone of one of the machines: its ARN. */
-  async function start(zone: number, container: object, family: string): Promise<string> {
+  /** Starts a FARGATE task in the zone of one of the machines, or a task on the bridge of any: its ARN. */
+  async function start(
+    zone: number | "bridge",
+    container: object,
+    family: string,
+  ): Promise<string> {
     const definition = {
       family,
-      networkMode: "awsvpc",
-      requiresCompatibilities: ["FARGATE"],
-      cpu: "256",
-      memory: "512",
+      ...(zone === "bridge"
+        ? { networkMode: "bridge", memory: "64" }
+        : {
+            networkMode: "awsvpc",
+            requiresCompatibilities: ["FARGATE"],
+            cpu: "256",
+            memory: "512",
+          }),
       containerDefinitions: [{ name: "main", image: "hello:latest", stopTimeout: 2, ...container }],
     };
     await aws("register-task-definition", "--cli-input-json", JSON.stringify(definition));
-    const subnets = `awsvpcConfiguration={subnets=[${server.client.subnetIds[zone]}]}`;
-    const run = ["run-task", "--launch-type", "FARGATE", "--task-definition", family];
-    const { tasks, failures } = await aws<Tasks>(...run, "--network-configuration", subnets);
+    const place =
+      zone === "bridge"
+        ? ["--launch-type", "EC2"]
+        : [
+            "--launch-type",
+            "FARGATE",
+            "--network-configuration",
+            `awsvpcConfiguration={subnets=[${server.client.subnetIds[zone]}]}`,
+          ];
+    const { tasks, failures } = await aws<Tasks>("run-task", "--task-definition", family, ...place);
     assert.deepEqual(failures, []);
     return tasks[0]?.taskArn ?? "";
   }
@@ -79,8 +94,8 @@ describe("two machines", { skip, concurrency: false }, () => {
     });
   }
 
-  /** The exit code of a shell script that runs as a task in the zone of one of the machines. */
-  async function runScript(zone: number, script: string): Promise<number | undefined> {
+  /** The exit code of a shell script that runs as such a task. */
+  async function runScript(zone: number | "bridge", script: string): Promise<number | undefined> {
     const arn = await start(zone, { entryPoint: ["sh", "-c"], command: [script] }, "script");
     return until(`${arn} ends`, async () => {
       const task = await describeTask(arn);
@@ -144,6 +159,8 @@ describe("two machines", { skip, concurrency: false }, () => {
       const script = `timeout 5 wget -q -O - http://${addresses[1 - zone]}/ | grep -qi hello`;
       assert.equal(await runScript(zone, script), 0);
     }
+    const both = addresses.map((address) => `timeout 5 wget -q -O - http://${address}/`);
+    assert.equal(await runScript("bridge", both.join(" && ")), 0);
   });
 
   test("a machine that starts again needs no token, and has its tasks", async () => {
