@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { type Environment, readSettings } from "../config.ts";
+import { util } from "../lib/builtins.ts";
 import { SetupError } from "../lib/errors.ts";
 import { SETTINGS } from "../settings.ts";
 import { type Command, type Invocation, usageOf } from "./command.ts";
@@ -50,7 +50,7 @@ function commandIndex(args: readonly string[]): number {
   const options: Options = Object.fromEntries(
     Object.values(SETTINGS).map(({ flag }) => [flag, { type: "string" }]),
   );
-  const { tokens } = parseArgs({
+  const { tokens } = util.parseArgs({
     args: [...args],
     options,
     allowPositionals: true,
@@ -80,7 +80,7 @@ function parse(
   command: Command | undefined,
 ): { values: Record<string, unknown>; positionals: string[] } {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return util.parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (cause) {
     // Node explains at length how to pass words that begin with a dash; nothing here takes any.
     const reason = cause instanceof Error ? cause.message.split(". ")[0] : String(cause);

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createPrivateKey, generateKeyPair, X509Certificate } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { util } from "../lib/builtins.ts";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 
@@ -162,7 +162,7 @@ async function make(
 ): Promise<KeyPair> {
   const workspace = await mkdtemp(join(directory, "new-"));
   try {
-    const { privateKey: key } = await promisify(generateKeyPair)("rsa", {
+    const { privateKey: key } = await util.promisify(generateKeyPair)("rsa", {
       modulusLength: KEY_BITS,
       publicKeyEncoding: { type: "spki", format: "pem" },
       privateKeyEncoding: { type: "pkcs8", format: "pem" },
@@ -183,7 +183,7 @@ async function make(
 
 async function openssl(...args: readonly string[]): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)("openssl", [args[0] ?? "", ...args.slice(1)]);
+    const { stdout } = await util.promisify(execFile)("openssl", [args[0] ?? "", ...args.slice(1)]);
     return stdout;
   } catch (cause) {
     const { code, stderr } = cause as { code?: unknown; stderr?: string };

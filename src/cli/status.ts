@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Settings } from "../config.ts";
 import { type AwsJsonClient, createAwsJsonClient } from "../lib/aws-json-client.ts";
+import { util } from "../lib/builtins.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import { type ClientFile, readClientFile } from "./client-file.ts";
@@ -163,7 +163,7 @@ async function diskUse(dataDirectory: string): Promise<string> {
 /** By `du`, which knows of hard links, holes and mounts. Files that come and go meanwhile do not matter. */
 async function usedBytes(paths: readonly string[]): Promise<number[]> {
   const sizes = paths.map(async (path) => {
-    const run = promisify(execFile)("du", ["-sx", "--block-size=1", path]);
+    const run = util.promisify(execFile)("du", ["-sx", "--block-size=1", path]);
     const { stdout } = await run.catch((error: { stdout?: string }) => ({
       stdout: error.stdout ?? "",
     }));

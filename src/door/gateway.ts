@@ -2,8 +2,9 @@
  * The door itself: authenticate → route → read → validate → authorize → handle → write. A function of bytes; what
  * carries the bytes is `http.ts`.
  */
-import { promisify } from "node:util";
+
 import { gunzip } from "node:zlib";
+import { util } from "../lib/builtins.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ApiError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -32,7 +33,7 @@ import type { ReplyContext } from "./wire/protocol.ts";
 /** The websockets of the agent protocol are signed as calls of this service. */
 const UPGRADE_SIGNING_NAME = "ecs";
 
-const unpack = promisify(gunzip);
+const unpack = util.promisify(gunzip);
 
 /** Whose region an unsigned call is of: the one that AWS's global endpoints are in. */
 const UNSIGNED_REGION = "us-east-1";

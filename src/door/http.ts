@@ -1,7 +1,8 @@
 /** The door on a TCP port: `node:http` and `ws` turned into calls of the gateway. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { http } from "../lib/builtins.ts";
 import type { Clock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -83,7 +84,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
   };
   const server =
     tls === undefined
-      ? createServer(serverOptions, listener)
+      ? http.createServer(serverOptions, listener)
       : createTlsServer(
           {
             ...serverOptions,

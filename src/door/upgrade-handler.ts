@@ -1,7 +1,8 @@
 /** Websocket handshakes: path → route, signature and permission by the gateway, then the route's own decision. */
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
+import { http } from "../lib/builtins.ts";
 import { ApiError } from "../lib/errors.ts";
 import { messageSocket } from "../lib/websocket.ts";
 import type { Gateway } from "./gateway.ts";
@@ -95,7 +96,7 @@ function refuse(socket: Duplex, refusal: Refusal): void {
     connection: "close",
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const status = `${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}`;
+  const status = `${refusal.status} ${http.STATUS_CODES[refusal.status] ?? ""}`;
   socket.write(`HTTP/1.1 ${status}\r\n${lines.join("")}\r\n`);
   socket.end(body);
 }

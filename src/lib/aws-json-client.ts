@@ -1,6 +1,7 @@
 /** A client of one awsJson 1.1 service at our own door: for agents and the command line, without the SDK. */
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as TlsAgent } from "node:https";
+import { http } from "./builtins.ts";
 import type { Clock } from "./clock.ts";
 import { ApiError, messageOf, UnavailableError } from "./errors.ts";
 import { type Credentials, keptSigningKey, signRequest } from "./sigv4.ts";
@@ -120,12 +121,12 @@ function dateAsSeconds(this: unknown, key: string, value: unknown): unknown {
 /** HTTP with kept connections, which clients may share. They are let go when idle and do not keep a process alive. */
 export function createHttpSend(ca: string | undefined): HttpSend {
   const pool = { keepAlive: true, maxSockets: CONNECTIONS_MAX };
-  const agent = new Agent(pool);
+  const agent = new http.Agent(pool);
   const tlsAgent = new TlsAgent({ ...pool, ...(ca === undefined ? {} : { ca }) });
   return ({ url, headers, body }, signal) =>
     new Promise((resolve, reject) => {
       const isPlain = url.protocol === "http:";
-      const request = (isPlain ? httpRequest : httpsRequest)(
+      const request = (isPlain ? http.request : httpsRequest)(
         url,
         {
           method: "POST",

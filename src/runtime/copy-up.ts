@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdir, readdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { promisify } from "node:util";
+import { util } from "../lib/builtins.ts";
 import type { Mount } from "./containerd/messages.ts";
 import { SYSTEM_PATH } from "./executables.ts";
 import { type BindMount, RuntimeError } from "./runtime.ts";
@@ -47,7 +47,7 @@ export async function copyUp(
   const args = ["--mount", "sh", "-c", SCRIPT, "sh", mounted, source, target, layers];
   const env = { ...process.env, PATH: SYSTEM_PATH };
   try {
-    await promisify(execFile)("unshare", args, { cwd, env, timeout: COPY_MS_MAX });
+    await util.promisify(execFile)("unshare", args, { cwd, env, timeout: COPY_MS_MAX });
   } catch (error) {
     const stderr = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
     const reason = stderr || String(error);

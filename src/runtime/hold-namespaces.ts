@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rmdir } from "node:fs/promises";
-import { promisify } from "node:util";
+import { util } from "../lib/builtins.ts";
 import { createContainer, removeContainer } from "./create-container.ts";
 import { asRuntimeError, type Engine, holderShmPath } from "./engine.ts";
 import { SYSTEM_PATH } from "./executables.ts";
@@ -103,5 +103,5 @@ async function isMounted(path: string): Promise<boolean> {
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
-  await promisify(execFile)(program, args, { env: { ...process.env, PATH: SYSTEM_PATH } });
+  await util.promisify(execFile)(program, args, { env: { ...process.env, PATH: SYSTEM_PATH } });
 }

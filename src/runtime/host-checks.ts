@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { util } from "../lib/builtins.ts";
 import { messageOf } from "../lib/errors.ts";
 import { findCgroupMounts } from "./cgroups.ts";
 import { findExecutable, SYSTEM_PATH } from "./executables.ts";
@@ -60,7 +60,7 @@ export async function checkHost(
 
 async function run(program: string, args: readonly string[]): Promise<void> {
   const env = { ...process.env, PATH: SYSTEM_PATH };
-  await promisify(execFile)(program, args, { timeout: TIMEOUT_MS, env });
+  await util.promisify(execFile)(program, args, { timeout: TIMEOUT_MS, env });
 }
 
 async function check(

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { promisify } from "node:util";
+import { util } from "../lib/builtins.ts";
 
 /** Makes a named pipe; one that is there is a success. */
 export async function makeNamedPipe(path: string): Promise<void> {
-  if (!existsSync(path)) await promisify(execFile)("mkfifo", ["-m", "600", path]);
+  if (!existsSync(path)) await util.promisify(execFile)("mkfifo", ["-m", "600", path]);
 }

@@ -1,5 +1,5 @@
-import { promisify } from "node:util";
 import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { util } from "../lib/builtins.ts";
 import { InvariantError } from "../lib/errors.ts";
 import { encodeFrame } from "./frame.ts";
 import type { LogLine } from "./log-store.ts";
@@ -52,7 +52,7 @@ const COMPRESS_BYTES_MIN = 512;
 const UNPACK_BYTES_MIN = 64;
 /** Level 1: 690 MB/s and 8-fold on log lines; higher levels cost double for a tenth. */
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-const compressAsync = promisify(zstdCompress);
+const compressAsync = util.promisify(zstdCompress);
 
 /**
  * Encodes chunks. Keeps one buffer for what goes into the compressor: memory outside the heap piles up faster than the

@@ -1,6 +1,7 @@
 /** The endpoint server of a machine: HTTP on its loopback, made reachable from tasks as 169.254.170.2 by the dataplane. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { http } from "../../lib/builtins.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
@@ -40,7 +41,7 @@ export function openEndpointServer(deps: EndpointServerDeps): Promise<EndpointSe
 
 function createEndpointServer(deps: EndpointServerDeps): Server {
   const endpoint = new Endpoint(deps);
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: HEADERS_MS_MAX,

@@ -1,5 +1,5 @@
 /** Instance metadata over HTTP, on the machine's loopback: for the ECS agent beside us, and as on EC2 for whoever is on the machine. */
-import { createServer } from "node:http";
+import { http } from "../../lib/builtins.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Disk } from "../disk.ts";
 import { answerMetadata, type InstanceFacts } from "./instance-metadata.ts";
@@ -23,7 +23,7 @@ export interface MetadataServerDeps {
 /** Serves until it is disposed. Throws SetupError. */
 export function openMetadataServer(deps: MetadataServerDeps): Promise<LoopbackServer> {
   const log = deps.log.child("metadata");
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: REQUEST_MS_MAX,

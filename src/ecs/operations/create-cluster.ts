@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from "node:util";
 import type {
   ClusterServiceConnectDefaultsRequest,
   CreateClusterRequest,
   CreateClusterResponse,
 } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
+import { util } from "../../lib/builtins.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import { commit } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
@@ -90,10 +90,10 @@ function requireSame(
   const { capacityProviders = [], defaultCapacityProviderStrategy = [] } = existing;
   const wanted = mergeClusterSettings(existing.settings, input.settings);
   const isSame =
-    isDeepStrictEqual(sortedByName(wanted), sortedByName(existing.settings)) &&
-    (!input.configuration || isDeepStrictEqual(input.configuration, existing.configuration)) &&
+    util.isDeepStrictEqual(sortedByName(wanted), sortedByName(existing.settings)) &&
+    (!input.configuration || util.isDeepStrictEqual(input.configuration, existing.configuration)) &&
     (!capacity ||
-      isDeepStrictEqual(capacity, { capacityProviders, defaultCapacityProviderStrategy }));
+      util.isDeepStrictEqual(capacity, { capacityProviders, defaultCapacityProviderStrategy }));
   if (isSame) return;
   throw invalid(
     "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",

@@ -1,5 +1,5 @@
 /** What goes wrong between us and a registry, said as Docker says it: people and tools know these texts. */
-import { STATUS_CODES } from "node:http";
+import { http } from "../../lib/builtins.ts";
 import type { PullFailure } from "../pull.ts";
 
 /** One failed request. */
@@ -72,7 +72,7 @@ export function statusError(
     default: {
       const reason = text === "" ? "" : `: ${text}`;
       return new RegistryError(
-        `received unexpected HTTP status: ${status} ${STATUS_CODES[status] ?? ""}${reason}`,
+        `received unexpected HTTP status: ${status} ${http.STATUS_CODES[status] ?? ""}${reason}`,
         { failure: status >= 500 || status === 408 ? "unreachable" : "unusable" },
       );
     }

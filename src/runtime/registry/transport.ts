@@ -1,13 +1,8 @@
 /** HTTP to registries: streams, redirects, and no credentials for anybody but the host they are for. */
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-} from "node:http";
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
+import { http } from "../../lib/builtins.ts";
 import { networkError, unusable } from "./registry-error.ts";
 
 export interface RegistryRequest {
@@ -42,10 +37,10 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** `proxyEnv`: where HTTP_PROXY and its like are looked up. */
 export function createTransport(proxyEnv: NodeJS.ProcessEnv = {}): Transport {
   const pool = { keepAlive: true, maxSockets: CONNECTIONS_MAX, proxyEnv };
-  const plain = new HttpAgent(pool);
+  const plain = new http.Agent(pool);
   const unverified = new HttpsAgent({ ...pool, rejectUnauthorized: false });
   let verified: HttpsAgent | undefined;
-  const agentFor = ({ url, verify = true }: RegistryRequest): HttpAgent => {
+  const agentFor = ({ url, verify = true }: RegistryRequest): Agent => {
     if (url.protocol === "http:") return plain;
     if (!verify) return unverified;
     // What this machine's administrator trusts counts beside what Node brings along. Read at the first use: it takes time.
@@ -58,7 +53,7 @@ export function createTransport(proxyEnv: NodeJS.ProcessEnv = {}): Transport {
   const sendOnce = (request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> =>
     new Promise((resolve, reject) => {
       const { method, url, headers, body } = request;
-      const start = url.protocol === "http:" ? httpRequest : httpsRequest;
+      const start = url.protocol === "http:" ? http.request : httpsRequest;
       const options = { method, headers, agent: agentFor(request), signal, timeout: STALL_MS };
       const sent: ClientRequest = start(url, options, (response) =>
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response }),
