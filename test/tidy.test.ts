@@ -134,6 +134,14 @@ test("one module knows where the program's files are: bundling moves them", () =
   assert.deepEqual(wrong, []);
 });
 
+test("what is dear to import has one door, lib/builtins", () => {
+  const importers = production
+    .flatMap(importsOf)
+    .filter(({ to, isTypeOnly }) => /^node:(http|util)$/.test(to) && !isTypeOnly)
+    .map(({ from }) => from);
+  assert.deepEqual(importers, []);
+});
+
 test("the SDK is never loaded at run time", () => {
   const wrong = production
     .flatMap(importsOf)

@@ -1,6 +1,5 @@
 /** The door on a TCP port: `node:http` and `ws` turned into calls of the gateway. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { http } from "../lib/builtins.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -85,7 +84,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
   const server =
     tls === undefined
       ? http.createServer(serverOptions, listener)
-      : createTlsServer(
+      : process.getBuiltinModule("node:https").createServer(
           {
             ...serverOptions,
             handshakeTimeout: patience.headersMs,

@@ -1,10 +1,10 @@
 /** Websocket handshakes: path → route, signature and permission by the gateway, then the route's own decision. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer } from "ws";
+import type { WebSocketServer } from "ws";
 import { http } from "../lib/builtins.ts";
 import { ApiError } from "../lib/errors.ts";
-import { messageSocket } from "../lib/websocket.ts";
+import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Gateway } from "./gateway.ts";
 import { WEBSOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
 import { NodeRequest } from "./node-request.ts";
@@ -21,11 +21,8 @@ interface Refusal {
 export class UpgradeHandler {
   readonly #gateway: Gateway;
   readonly #routes: ReadonlyMap<string, UpgradeRoute>;
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: WEBSOCKET_MESSAGE_BYTES_MAX,
-  });
+  /** The protocol loads with the first handshake that is let in, so that a start need not wait for it. */
+  #server: WebSocketServer | undefined;
   /** Node forgets a connection once it is upgraded, so they are kept here from the first byte to the last. */
   readonly #sockets = new Set<Duplex>();
   #isClosing = false;
@@ -46,10 +43,7 @@ export class UpgradeHandler {
       .catch((error: unknown) => this.#gateway.reject(raw, error))
       .then((decision) => {
         if ("status" in decision) return refuse(socket, decision);
-        if (this.#isClosing) return socket.destroy();
-        return this.#server.handleUpgrade(request, socket, head, (opened) =>
-          decision.accept(messageSocket(opened)),
-        );
+        return this.#open(request, socket, head, decision.accept);
       })
       .catch((error: unknown) => {
         this.#gateway.reject(raw, error);
@@ -60,12 +54,27 @@ export class UpgradeHandler {
   /** Asks the peers to go. */
   close(): void {
     this.#isClosing = true;
-    for (const client of this.#server.clients) client.close(1001, "the server is closing");
+    for (const client of this.#server?.clients ?? []) client.close(1001, "the server is closing");
   }
 
   /** Cuts what is left. */
   terminate(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #open(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    accept: (opened: MessageSocket) => void,
+  ): Promise<void> {
+    const { createWebSocketServer, messageSocket } = await import("../lib/websocket.ts");
+    if (this.#isClosing) {
+      socket.destroy();
+      return;
+    }
+    this.#server ??= createWebSocketServer(WEBSOCKET_MESSAGE_BYTES_MAX);
+    this.#server.handleUpgrade(request, socket, head, (opened) => accept(messageSocket(opened)));
   }
 
   async #decide(

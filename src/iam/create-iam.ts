@@ -3,7 +3,6 @@ import type { LateService } from "../door/service.ts";
 import type { IamDeps } from "./deps.ts";
 import { LastUses } from "./last-uses.ts";
 import type { EnsureServiceLinkedRole } from "./model/service-linked-roles.ts";
-import { createEnsureServiceLinkedRole } from "./operations/service-linked-roles.ts";
 import { createPoliciesOf, type PoliciesOf } from "./policies-of.ts";
 import { createUsageOf } from "./role-usage.ts";
 
@@ -33,7 +32,10 @@ export function createIam(
         return iamService({ ...deps, policiesOf, lastUses, usageOf });
       },
     },
-    ensureServiceLinkedRole: createEnsureServiceLinkedRole(deps),
+    ensureServiceLinkedRole: async (accountId, serviceName) => {
+      const { ensureServiceLinkedRole } = await import("./operations/service-linked-roles.ts");
+      return ensureServiceLinkedRole(deps, accountId, serviceName);
+    },
     noting: (authorize) => (request) => {
       lastUses.note(request);
       return authorize(request);

@@ -1,6 +1,6 @@
 /** Websockets as {@link MessageSocket}s, by the `ws` package: both sides of every lasting connection. */
 import type { IncomingMessage } from "node:http";
-import { type RawData, WebSocket } from "ws";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { messageOf, UnavailableError } from "./errors.ts";
 import type { MessageSocket } from "./message-socket.ts";
 
@@ -25,6 +25,15 @@ export class HandshakeRefusedError extends Error {
     this.status = status;
     this.body = body;
   }
+}
+
+/** Opens websockets on the connections of somebody else's HTTP server. */
+export function createWebSocketServer(messageBytesMax: number): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: messageBytesMax,
+  });
 }
 
 /** An open `ws` websocket as a {@link MessageSocket}. Binary messages close it: the protocols here are text. */

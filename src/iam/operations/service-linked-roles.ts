@@ -14,7 +14,6 @@ import { AWS_ACCOUNT, iamArn } from "../model/arns.ts";
 import { lastUsedKey, roleDeletionKey, roleDeletionsPrefix, roleKey } from "../model/keys.ts";
 import type { Role, RoleDeletion } from "../model/records.ts";
 import {
-  type EnsureServiceLinkedRole,
   findServiceLinkedRole,
   type RoleUsage,
   type ServiceLinkedRole,
@@ -62,20 +61,22 @@ export async function createServiceLinkedRole(
 }
 
 /** What other services call when they first need their role. */
-export function createEnsureServiceLinkedRole(deps: IamDeps): EnsureServiceLinkedRole {
-  return async (accountId, serviceName) => {
-    const known = findServiceLinkedRole(serviceName);
-    if (known === undefined) return;
-    const { roleName, description } = known;
-    if (deps.cache.get(roleKey(accountId, roleName)) !== undefined) return;
-    const role = buildRole(deps, { accountId, serviceName, known, roleName, description });
-    try {
-      await insertRole(deps, role);
-    } catch (error) {
-      // Another server was faster.
-      if (!isTaken(error)) throw error;
-    }
-  };
+export async function ensureServiceLinkedRole(
+  deps: IamDeps,
+  accountId: string,
+  serviceName: string,
+): Promise<void> {
+  const known = findServiceLinkedRole(serviceName);
+  if (known === undefined) return;
+  const { roleName, description } = known;
+  if (deps.cache.get(roleKey(accountId, roleName)) !== undefined) return;
+  const role = buildRole(deps, { accountId, serviceName, known, roleName, description });
+  try {
+    await insertRole(deps, role);
+  } catch (error) {
+    // Another server was faster.
+    if (!isTaken(error)) throw error;
+  }
 }
 
 /** The role goes at once, or stays because it is needed: the task's status says which. Throws NoSuchEntity. */
