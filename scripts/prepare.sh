@@ -38,8 +38,8 @@ prepare_debian() {
 # What Gantry and its example need.
 prepare() {
   prepare_npm
-  prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft awscli=aws busybox-static=busybox \
-    curl=curl util-linux=nsenter openssl=openssl catatonit=catatonit
+  prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft conntrack=conntrack awscli=aws \
+    busybox-static=busybox curl=curl util-linux=nsenter openssl=openssl catatonit=catatonit
   # Loads the containers' profile where the kernel has AppArmor.
   if [ "$(cat /sys/module/apparmor/parameters/enabled 2> /dev/null)" = Y ]; then
     prepare_debian apparmor=apparmor_parser

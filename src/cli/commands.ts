@@ -29,7 +29,7 @@ export const COMMANDS: readonly Command[] = [
     words: [],
     summary: "bring the whole system up on this machine, in the foreground",
     details: [
-      "Server and node in one process. Needs root, containerd, runc, iproute2 and nftables. Ctrl-C stops it: containers keep running, and the next start adopts them.",
+      "Server and node in one process. Needs root, containerd, runc, iproute2, nftables and conntrack. Ctrl-C stops it: containers keep running, and the next start adopts them.",
     ],
     settings: UP_SETTINGS,
     switches: PRINT_UNIT,

@@ -7,6 +7,7 @@ const NETWORK_CHECKS: ReadonlySet<string> = new Set([
   "namespaces",
   "ip installed",
   "nft installed",
+  "conntrack installed",
 ]);
 
 /** Throws SetupError with all that keeps this machine from its work, and the cures. */

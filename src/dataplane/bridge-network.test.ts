@@ -1,5 +1,6 @@
 /** The bridge network against the real kernel. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../lib/clock.ts";
@@ -12,10 +13,12 @@ import {
   call,
   callInVain,
   callUdp,
+  type DatagramClient,
   linksOf,
   NEIGHBOUR,
   newSystemId,
   nsenter,
+  openDatagramClient,
   TestHosts,
   unmetNeed,
 } from "./testing/hosts.fixture.ts";
@@ -131,6 +134,44 @@ describe("the bridge network", { skip: unmetNeed() }, () => {
       await dataplane.detachBridge(id);
     server.kill();
   });
+
+  test("clients that keep their UDP socket follow a port to the container that it is mapped to", async () => {
+    const { address } = world.host;
+    const clients = [
+      [world.neighbour, address],
+      [host, "127.0.0.1"],
+      [host, address],
+    ] as const;
+    const process = await world.serve(host, [5354]);
+    using stack = new DisposableStack();
+    const open = clients.map(([namespace, to]) =>
+      stack.use(openDatagramClient(namespace, to, 5354)),
+    );
+    const answers = (): Promise<readonly string[]> => Promise.all(open.map(answerOf));
+    const silence = ["silence", "silence", "silence"];
+    assert.deepEqual(await answers(), [NEIGHBOUR, "127.0.0.1", address]);
+    process.kill();
+    await once(process, "exit");
+    for (const id of ["old", "new"]) {
+      const container = await dataplane.attachBridge(id, [udp(53, 5354)]);
+      await world.serve(container.path, [53]);
+      const routerHost = container.address.replace(/\.\d+$/, ".3");
+      assert.deepEqual(await answers(), [NEIGHBOUR, routerHost, address], `${id} container`);
+      await dataplane.detachBridge(id);
+      // Sent to nobody, what comes next would go there too.
+      assert.deepEqual(await open[0]?.ask(), "silence");
+    }
+    assert.deepEqual(await answers(), silence);
+  });
+
+  /** Sends again until there is an answer: a server may be slow. */
+  async function answerOf({ ask }: DatagramClient): Promise<string> {
+    let answer = "";
+    for (let sent = 0; sent < 5 && (answer === "" || answer === "silence"); sent++) {
+      answer = await ask();
+    }
+    return answer;
+  }
 
   test("a restarted process adopts addresses and ports, and connections go on", async () => {
     const maps = [tcp(80), udp(80, 7777), tcp(80, 8081)];

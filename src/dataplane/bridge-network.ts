@@ -11,11 +11,11 @@ import type { BridgeAttachment, PortBinding, PortMap } from "./dataplane.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
 import type { Names } from "./names.ts";
-import { namespaceState, observeMtuBytes } from "./observe.ts";
+import { namespaceState, observeAddresses, observeMtuBytes } from "./observe.ts";
 import { type MappedPort, observeBridge } from "./observe-bridge.ts";
 import { PortLedger } from "./port-ledger.ts";
 import type { Router } from "./router-plan.ts";
-import { type HostSettings, mapPorts, unmapPorts } from "./rules.ts";
+import type { HostSettings } from "./rules.ts";
 import { takeSeat } from "./seat.ts";
 import { chooseBridgeCidr } from "./vpc-cidr.ts";
 
@@ -35,8 +35,8 @@ interface Place {
   readonly address: string;
   /** Undefined: an earlier process knew. */
   bindings: readonly PortBinding[] | undefined;
-  /** What that process has mapped. */
-  readonly mapped: readonly MappedPort[];
+  /** What that process has mapped, as long as it holds. */
+  mapped: readonly MappedPort[];
   isComplete: boolean;
 }
 
@@ -116,12 +116,8 @@ export class BridgeNetwork {
     if (!place.isComplete || (await namespaceState(namespace)) !== "mounted") {
       const { mtuBytes, router } = network;
       const seat = plan.bridgeSeat(names, router, { id: containerId, address, mtuBytes });
-      const script = mapPorts(names, address, bindings);
       place.isComplete = false;
-      await Promise.all([
-        takeSeat(runner, seat, log),
-        script === "" ? undefined : runner.run([{ tool: "nft", namespace: undefined, script }]),
-      ]);
+      await Promise.all([takeSeat(runner, seat, log), this.#map(place, bindings)]);
       place.isComplete = true;
     }
     return { path: join(NETNS_DIRECTORY, namespace), address, bindings };
@@ -157,13 +153,22 @@ export class BridgeNetwork {
     }
   }
 
+  async #map({ address, mapped }: Place, bindings: readonly PortBinding[]): Promise<void> {
+    const { names, runner } = this.#deps;
+    // Flows to ports that an earlier process has mapped go where they should.
+    const isFresh = mapped.length === 0 && bindings.some(({ protocol }) => protocol === "udp");
+    const addresses = isFresh ? await observeAddresses(runner) : [];
+    await runner.run(plan.planMapped(names, address, bindings, addresses));
+  }
+
   /** Frees what an earlier process has mapped for other maps than today's. */
-  async #unmap(ledger: PortLedger, { address, mapped }: Place): Promise<void> {
+  async #unmap(ledger: PortLedger, place: Place): Promise<void> {
+    const { address, mapped } = place;
     if (mapped.length === 0) return;
     const bindings = mapped.map(plan.toBinding);
-    const script = unmapPorts(this.#deps.names, address, bindings);
-    await this.#deps.runner.run([{ tool: "nft", namespace: undefined, script }]);
+    await this.#deps.runner.run(plan.planUnmapped(this.#deps.names, address, bindings));
     for (const binding of bindings) ledger.release(binding);
+    place.mapped = [];
   }
 
   #open(): Promise<OpenNetwork> {

@@ -1,7 +1,7 @@
 /** What the bridge network of a node and its containers are made of: pure, to commands as data. */
 import { type Cidr, formatAddress, parseAddress, parseCidr, sizeOf } from "../lib/cidr.ts";
 import type { Command } from "./commands.ts";
-import { DataplaneError, type PortBinding, type PortMap } from "./dataplane.ts";
+import { DataplaneError, type PortBinding, type PortMap, portsOf } from "./dataplane.ts";
 import type { Names } from "./names.ts";
 import type { MappedPort, ObservedBridge } from "./observe-bridge.ts";
 import {
@@ -12,7 +12,7 @@ import {
   routerAddress,
   type Seat,
 } from "./router-plan.ts";
-import { bridgeRules, type HostSettings, unmapPorts } from "./rules.ts";
+import { bridgeRules, type HostSettings, mapPorts, unmapPorts } from "./rules.ts";
 
 /** The router of the bridge network. */
 export function bridgeRouter(names: Names, cidr: string): Router {
@@ -36,7 +36,7 @@ export function planBridge(
   return [
     // Before the link is there: it is never open to the neighbours.
     nft(bridgeRules(names, router, settings)),
-    ...stale.map((port) => nft(unmapPorts(names, port.address, [toBinding(port)]))),
+    ...stale.flatMap((port) => planUnmapped(names, port.address, [toBinding(port)])),
     ...planRouterParts(router, observed),
     ...planRouterSettings(router),
   ];
@@ -72,11 +72,54 @@ export function planUnseated(
 ): readonly Command[] {
   const { address, bindings, id } = container;
   return [
-    ...(address === undefined || bindings.length === 0
-      ? []
-      : [nft(unmapPorts(names, address, bindings))]),
+    ...(address === undefined ? [] : planUnmapped(names, address, bindings)),
     ...planRemovedNamespace(names.containerNamespace(id)),
   ];
+}
+
+/**
+ * Leads ports of the machine to a container. The kernel decides once for a UDP flow where it goes, and remembers that for as long
+ * as the client goes on: what came to one of the machine's `addresses` while the port was nobody's, or a process's, would never
+ * reach the container.
+ */
+export function planMapped(
+  names: Names,
+  address: string,
+  bindings: readonly PortBinding[],
+  addresses: readonly string[],
+): readonly Command[] {
+  if (bindings.length === 0) return [];
+  return [
+    nft(mapPorts(names, address, bindings)),
+    ...udpPortsOf(bindings).flatMap((port) =>
+      addresses.map((own) => forgetUdp("--orig-port-dst", String(port), "--orig-dst", own)),
+    ),
+  ];
+}
+
+/** Frees ports of a container. UDP flows that lead to it are forgotten: they would go on to whoever has its address. */
+export function planUnmapped(
+  names: Names,
+  address: string,
+  bindings: readonly PortBinding[],
+): readonly Command[] {
+  if (bindings.length === 0) return [];
+  const isFlowing = udpPortsOf(bindings).length > 0;
+  return [
+    nft(unmapPorts(names, address, bindings)),
+    ...(isFlowing ? [forgetUdp("--reply-src", address)] : []),
+  ];
+}
+
+/** The ports of the machine that bindings map for UDP. */
+function udpPortsOf(bindings: readonly PortBinding[]): readonly number[] {
+  return bindings
+    .filter(({ protocol }) => protocol === "udp")
+    .flatMap(({ hostPorts }) => portsOf(hostPorts));
+}
+
+function forgetUdp(...filter: readonly string[]): Command {
+  return { tool: "conntrack", namespace: undefined, args: ["-D", "-p", "udp", ...filter] };
 }
 
 /** EC2 reserves four addresses of a subnet; here too the second is the router's and the fourth the host's. */

@@ -12,7 +12,7 @@ import { Shells } from "../lib/shells.ts";
 import { DataplaneError } from "./dataplane.ts";
 
 /** One change. `namespace` is a name below /run/netns; undefined is the host's. */
-export type Command = IpCommand | NftCommand | SysctlCommand;
+export type Command = IpCommand | NftCommand | SysctlCommand | ConntrackCommand;
 
 export interface IpCommand {
   /** `bridge` is iproute2's second tool: forwarding tables. */
@@ -35,6 +35,13 @@ export interface SysctlCommand {
   /** Below /proc/sys: `net/ipv4/ip_forward`. */
   readonly path: string;
   readonly value: string;
+}
+
+export interface ConntrackCommand {
+  readonly tool: "conntrack";
+  readonly namespace: string | undefined;
+  /** Deletes what matches; that nothing does is a success. */
+  readonly args: readonly ["-D", ...string[]];
 }
 
 export interface CommandRunner {
@@ -66,6 +73,7 @@ const TOOLS = {
   ip: "iproute2",
   bridge: "iproute2",
   nft: "nftables",
+  conntrack: "conntrack",
   nsenter: "util-linux",
   sh: "dash",
 } as const;
@@ -172,7 +180,12 @@ export function batches(commands: readonly Command[]): readonly Batch[] {
 
 function batchable(a: Command, b: Command): boolean {
   if (a.namespace !== b.namespace || a.tool !== b.tool || a.tool === "nft") return false;
-  return a.tool === "sysctl" || a.absentIsFine === (b as IpCommand).absentIsFine;
+  return isRemoval(a) === isRemoval(b);
+}
+
+/** Whether what is gone already is a success. */
+function isRemoval(command: Command): boolean {
+  return "absentIsFine" in command && command.absentIsFine === true;
 }
 
 /** The tool, what follows its name, and what it reads. */
@@ -189,11 +202,13 @@ function invocation(batch: Batch): { tool: Tool; words: readonly string[]; input
     case "bridge":
       return {
         tool: first.tool,
-        words: first.absentIsFine === true ? ["-force", "-batch", "-"] : ["-batch", "-"],
+        words: isRemoval(first) ? ["-force", "-batch", "-"] : ["-batch", "-"],
         input,
       };
     case "nft":
       return { tool: "nft", words: ["-f", "-"], input };
+    case "conntrack":
+      return { tool: "conntrack", words: ["--load-file", "-"], input };
     case "sysctl":
       return { tool: "sh", words: ["-c", SYSCTL_SCRIPT], input };
   }
@@ -204,6 +219,7 @@ function textOf(command: Command): string {
   switch (command.tool) {
     case "ip":
     case "bridge":
+    case "conntrack":
       for (const arg of command.args)
         assert(/^[\w.:/+-]+$/.test(arg), `argument ${JSON.stringify(arg)} of ${command.tool}`);
       return command.args.join(" ");
@@ -240,7 +256,7 @@ const ABSENT = /Cannot find device|No such file or directory|No such device|No s
 
 /** Undefined: of what was to be removed, nothing was there. */
 function failureOf([first]: Batch, failure: string): string | undefined {
-  if (!("absentIsFine" in first) || first.absentIsFine !== true) return failure;
+  if (!isRemoval(first)) return failure;
   const rest = failure
     .split("\n")
     .filter((line) => !ABSENT.test(line) && !line.startsWith("Command failed"));
@@ -278,6 +294,7 @@ export function findTools(directories: readonly string[]): Readonly<Record<Tool,
     ip: find("ip"),
     bridge: find("bridge"),
     nft: find("nft"),
+    conntrack: find("conntrack"),
     nsenter: find("nsenter"),
     sh: find("sh"),
   };

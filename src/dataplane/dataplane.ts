@@ -47,6 +47,11 @@ export interface PortRange {
   readonly last: number;
 }
 
+/** Every port of a range. */
+export function portsOf({ first, last }: PortRange): readonly number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
 /** Ports of a container that shall be reached at as many ports of the machine. */
 export interface PortMap {
   readonly protocol: "tcp" | "udp";

@@ -39,6 +39,14 @@ export async function observeMtuBytes(runner: CommandRunner): Promise<number> {
   return Math.min(mtu, MTU_BYTES_MAX);
 }
 
+/** Every IPv4 address of the host. */
+export async function observeAddresses(runner: CommandRunner): Promise<readonly string[]> {
+  const links = await runner.queryIp(undefined, ["-4", "address", "show"]);
+  return (links as readonly { readonly addr_info: readonly { readonly local: string }[] }[])
+    .flatMap(({ addr_info }) => addr_info)
+    .map(({ local }) => local);
+}
+
 /** What fits through the device that has this address of the host, at most 1500. */
 export async function observeMtuOf(runner: CommandRunner, address: string): Promise<number> {
   const links = await runner.queryIp(undefined, ["-4", "address", "show", "to", address]);

@@ -3,6 +3,7 @@ import {
   type PortMap,
   type PortRange,
   PortUnavailableError,
+  portsOf,
 } from "./dataplane.ts";
 import type { HostPorts, Protocol } from "./host-ports.ts";
 
@@ -102,11 +103,6 @@ export class PortLedger {
     }
     return undefined;
   }
-}
-
-/** Every port of a range. */
-export function portsOf({ first, last }: PortRange): readonly number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 function keyOf(protocol: Protocol, port: number): string {

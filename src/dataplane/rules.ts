@@ -1,7 +1,7 @@
 /** The nftables scripts. Each takes effect in one kernel transaction, so loading it again disturbs no traffic. */
 import { formatCidr } from "../lib/cidr.ts";
 import type { FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
-import type { PortBinding, PortRange } from "./dataplane.ts";
+import { type PortBinding, portsOf } from "./dataplane.ts";
 import { type Endpoints, endpointRules, guardRules, LINK_LOCAL_ADDRESS } from "./link-local.ts";
 import { type Names, OVERLAY_LINK } from "./names.ts";
 import { overlayAddressOf, vniOf } from "./overlay-plan.ts";
@@ -218,8 +218,4 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
 
 function anyOf(links: readonly string[]): string {
   return `{ ${links.map((link) => `"${link}"`).join(", ")} }`;
-}
-
-function portsOf({ first, last }: PortRange): readonly number[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

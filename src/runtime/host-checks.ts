@@ -24,6 +24,7 @@ const BINARIES: Readonly<Record<string, string>> = {
   "containerd-shim-runc-v2": "containerd",
   ip: "iproute2",
   nft: "nftables",
+  conntrack: "conntrack",
   "mkfs.ext4": "e2fsprogs",
 };
 const PRIVILEGES = "run it as root on a real or virtual machine, or in a privileged container";

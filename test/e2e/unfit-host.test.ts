@@ -27,6 +27,7 @@ for (const [program, path, packageName] of [
   ["containerd", "/usr/bin/containerd", "containerd"],
   ["runc", "/usr/sbin/runc", "runc"],
   ["nft", "/usr/sbin/nft", "nftables"],
+  ["conntrack", "/usr/sbin/conntrack", "conntrack"],
 ] as const) {
   test(`without ${program} it names the package to install and makes nothing`, {
     skip,

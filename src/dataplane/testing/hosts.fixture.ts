@@ -5,6 +5,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLog } from "../../lib/log.ts";
 import { createDataplane, type DataplaneOptions, type NodeDataplane } from "../linux-dataplane.ts";
@@ -203,6 +204,35 @@ done`;
     await closed;
   }
   return output.trim();
+}
+
+/** A UDP client that keeps its socket, and with it its port. */
+export interface DatagramClient extends Disposable {
+  /** What the server answers to one more datagram; `silence` when nothing comes. */
+  ask(): Promise<string>;
+}
+
+/** A {@link DatagramClient} in `namespace`. */
+export function openDatagramClient(
+  namespace: string,
+  address: string,
+  port: number,
+): DatagramClient {
+  const script = `exec 3<>/dev/udp/${address}/${port}
+while read -r seconds; do
+  echo ping >&3
+  answer=$(timeout "$seconds" dd bs=64 count=1 status=none <&3)
+  echo "\${answer:-silence}"
+done`;
+  const child = spawn("nsenter", [`--net=${namespace}`, "bash", "-c", script], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (): Promise<string> => {
+    child.stdin.write(`${SILENCE_SECONDS}\n`);
+    return (await lines.next()).value ?? "the client has ended";
+  };
+  return { ask, [Symbol.dispose]: () => child.stdin.end() };
 }
 
 function client(namespace: string, script: string, seconds: number): Promise<string> {
