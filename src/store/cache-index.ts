@@ -81,6 +81,14 @@ export class CacheIndexes {
     return index.values();
   }
 
+  /** Enters a record of a key that has none yet. */
+  fill(record: StoreRecord): void {
+    const kind = this.#kinds.get(kindOf(record.key));
+    if (kind === undefined) return;
+    const members = membersFor(kind, record);
+    for (const index of kind.indexes) index.fill(record, members);
+  }
+
   /** Moves the record of `key` from where it stood before to where it stands now. */
   replace(key: string, before: StoreRecord | undefined, after: StoreRecord | undefined): void {
     const kind = this.#kinds.get(kindOf(key));
@@ -116,10 +124,13 @@ function membersFor({ reads, skim }: Kind, record: StoreRecord): Members {
 type Members = ReturnType<StoreRecord["members"]>;
 const NOWHERE: readonly string[] = [];
 
-/** For each value of one index the records that stand under it. */
+/**
+ * For each value of one index the records that stand under it. What a bucket is filled with is a plain list until somebody
+ * looks at it or changes it: of a large store's buckets nearly none is ever touched.
+ */
 class CacheIndex {
   readonly #valuesOf: (document: never) => readonly string[];
-  readonly #buckets = new Map<string, OrderedMap<StoreRecord>>();
+  readonly #buckets = new Map<string, StoreRecord[] | OrderedMap<StoreRecord>>();
 
   constructor(valuesOf: (document: never) => readonly string[]) {
     this.#valuesOf = valuesOf;
@@ -130,7 +141,16 @@ class CacheIndex {
   }
 
   lookup(value: string): readonly StoreRecord[] {
-    return this.#buckets.get(value)?.valuesBelow("") ?? [];
+    return this.#buckets.has(value) ? this.#bucket(value).valuesBelow("") : [];
+  }
+
+  fill(record: StoreRecord, members: Members): void {
+    for (const value of this.#valuesIn(members)) {
+      const bucket = this.#buckets.get(value);
+      if (bucket === undefined) this.#buckets.set(value, [record]);
+      else if (Array.isArray(bucket)) bucket.push(record);
+      else bucket.set(record.key, record);
+    }
   }
 
   replace(
@@ -154,17 +174,18 @@ class CacheIndex {
   }
 
   #bucket(value: string): OrderedMap<StoreRecord> {
-    let bucket = this.#buckets.get(value);
-    if (bucket === undefined) {
-      bucket = new OrderedMap();
-      this.#buckets.set(value, bucket);
-    }
-    return bucket;
+    const bucket = this.#buckets.get(value);
+    if (bucket instanceof OrderedMap) return bucket;
+    const ordered = new OrderedMap<StoreRecord>();
+    for (const record of bucket ?? []) ordered.set(record.key, record);
+    this.#buckets.set(value, ordered);
+    return ordered;
   }
 
   #remove(value: string, key: string): void {
-    const bucket = this.#buckets.get(value);
-    bucket?.delete(key);
-    if (bucket?.size === 0) this.#buckets.delete(value);
+    if (!this.#buckets.has(value)) return;
+    const bucket = this.#bucket(value);
+    bucket.delete(key);
+    if (bucket.size === 0) this.#buckets.delete(value);
   }
 }

@@ -90,6 +90,19 @@ describe("cache", () => {
     assert.equal(following.cache.get("/a")?.value, 1);
   });
 
+  it("indexes of what the store held before follow what is written after", async (t) => {
+    const store = openMemoryStore();
+    const held = ["cc", "ab", "b"].map((text, i) => ({ key: `${WORDS}${i}`, value: { text } }));
+    await store.txn([], held);
+    const following = await follow(t, store);
+    const under = (letter: string): unknown[] =>
+      keys(following.cache.lookup("letters", letter)).map((key) => key.slice(WORDS.length));
+    await put(following, `${WORDS}2`, undefined);
+    await put(following, `${WORDS}1`, { text: "ac" });
+    assert.deepEqual(following.cache.valuesOf("letters").toSorted(), ["a", "c"]);
+    assert.deepEqual([under("a"), under("b"), under("c")], [["1"], [], ["0", "1"]]);
+  });
+
   it("indexes follow their records, in key order", async (t) => {
     const following = await follow(t);
     const { cache } = following;

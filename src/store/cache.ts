@@ -129,7 +129,7 @@ class StoreCache implements Cache {
     const revision = await this.#store.scan("/", (page) => {
       for (const record of page) {
         this.#records.set(record.key, record);
-        this.#indexes.replace(record.key, undefined, record);
+        this.#indexes.fill(record);
       }
     });
     this.#revision = revision;

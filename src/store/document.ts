@@ -17,12 +17,12 @@ export function formatDocument(value: unknown): string {
   return text;
 }
 
-/** Where the JSON text of a document is to be had. */
+/** Where the JSON texts of some documents are to be had; `position`: which of them. */
 export interface DocumentSource {
   /** All of it. Throws UnavailableError when it cannot be read. */
-  text(): string;
+  text(position: number): string;
   /** The first so many bytes, where that costs less than all of it; maybe with half a character at the end. */
-  head(bytes: number): string;
+  head(position: number, bytes: number): string;
 }
 
 /** Chosen: a stopped task's place in the indexes stands in 60 bytes, any other's in 500. */
@@ -37,18 +37,21 @@ export class DocumentRecord implements StoreRecord {
   readonly revision: Revision;
   /** Until the document has been read. */
   #source: string | DocumentSource | undefined;
+  readonly #position: number;
   #value: unknown;
 
-  /** `source`: what {@link formatDocument} gave, or where it is. */
-  constructor(key: string, revision: Revision, source: string | DocumentSource) {
+  /** `source`: what {@link formatDocument} gave, or where that is, at which position. */
+  constructor(key: string, revision: Revision, source: string | DocumentSource, position = 0) {
     this.key = key;
     this.revision = revision;
     this.#source = source;
+    this.#position = position;
   }
 
   get value(): unknown {
     if (this.#source !== undefined) {
-      const text = typeof this.#source === "string" ? this.#source : this.#source.text();
+      const text =
+        typeof this.#source === "string" ? this.#source : this.#source.text(this.#position);
       this.#value = freeze(JSON.parse(text));
       this.#source = undefined;
     }
@@ -57,21 +60,21 @@ export class DocumentRecord implements StoreRecord {
 
   members(names: readonly string[]): Readonly<Record<string, unknown>> {
     if (this.#source === undefined) return membersOf(this.#value, names);
-    return membersOfText(this.#source, names) ?? membersOf(this.value, names);
+    return this.#membersOfText(this.#source, names) ?? membersOf(this.value, names);
   }
-}
 
-/** Undefined where only the whole document tells. */
-function membersOfText(
-  source: string | DocumentSource,
-  names: readonly string[],
-): Record<string, unknown> | undefined {
-  if (typeof source === "string") return readMembers(source, names);
-  for (const bytes of HEAD_BYTES) {
-    const found = readMembers(source.head(bytes), names);
-    if (found !== undefined) return found;
+  /** Undefined where only the whole document tells. */
+  #membersOfText(
+    source: string | DocumentSource,
+    names: readonly string[],
+  ): Record<string, unknown> | undefined {
+    if (typeof source === "string") return readMembers(source, names);
+    for (const bytes of HEAD_BYTES) {
+      const found = readMembers(source.head(this.#position, bytes), names);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
-  return undefined;
 }
 
 /** Of a document that has been read, exactly what {@link readMembers} finds in its text: indexes rest on that. */

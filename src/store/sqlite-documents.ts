@@ -40,21 +40,22 @@ export class DocumentReader {
   }
 }
 
-/** Records as they come from the journal's thread: with the beginnings of their documents at hand until they are let go. */
-export class StoredPage {
-  readonly records: readonly StoreRecord[];
+/** The documents of a page of the journal's thread: their beginnings are at hand until they are let go. */
+export class StoredPage implements DocumentSource {
   readonly #reader: DocumentReader;
-  #heads: Buffer | undefined;
+  /** Their rows. */
+  readonly #ids: Float64Array;
+  #heads: { readonly bytes: Buffer; readonly ends: Uint32Array } | undefined;
 
-  constructor(page: LivePage, reader: DocumentReader) {
+  constructor({ ids, heads, ends }: LivePage, reader: DocumentReader) {
     this.#reader = reader;
-    this.#heads = Buffer.from(page.heads.buffer);
-    const { revisions, ids, ends } = page;
-    this.records = page.keys.map((key, i) => {
-      const start = i === 0 ? 0 : (ends[i - 1] ?? 0);
-      const source = new StoredDocument(this, ids[i] ?? 0, start, ends[i] ?? 0);
-      return new DocumentRecord(key, revisions[i] ?? 0, source);
-    });
+    this.#ids = ids;
+    this.#heads = { bytes: Buffer.from(heads.buffer), ends };
+  }
+
+  /** Not kept here: each record keeps its page, and must not keep the others by it. */
+  records({ keys, revisions }: LivePage): readonly StoreRecord[] {
+    return keys.map((key, i) => new DocumentRecord(key, revisions[i] ?? 0, this, i));
   }
 
   /** Once the indexes have been made. */
@@ -62,35 +63,14 @@ export class StoredPage {
     this.#heads = undefined;
   }
 
-  /** Undefined when they have been let go. */
-  head(start: number, end: number): string | undefined {
-    return this.#heads?.toString("utf8", start, end);
+  head(position: number, bytes: number): string {
+    if (this.#heads === undefined) return this.text(position);
+    const start = position === 0 ? 0 : (this.#heads.ends[position - 1] ?? 0);
+    const end = Math.min(this.#heads.ends[position] ?? start, start + bytes);
+    return this.#heads.bytes.toString("utf8", start, end);
   }
 
-  text(id: number): string {
-    return this.#reader.read(id);
-  }
-}
-
-class StoredDocument implements DocumentSource {
-  readonly #page: StoredPage;
-  readonly #id: number;
-  readonly #start: number;
-  readonly #end: number;
-
-  constructor(page: StoredPage, id: number, start: number, end: number) {
-    this.#page = page;
-    this.#id = id;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  head(bytes: number): string {
-    const end = Math.min(this.#end, this.#start + bytes);
-    return this.#page.head(this.#start, end) ?? this.text();
-  }
-
-  text(): string {
-    return this.#page.text(this.#id);
+  text(position: number): string {
+    return this.#reader.read(this.#ids[position] ?? 0);
   }
 }

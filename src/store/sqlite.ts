@@ -49,7 +49,7 @@ async function* pagesOf(thread: JournalThread): AsyncGenerator<readonly StoreRec
     const next = thread.load();
     next.catch(() => undefined);
     const stored = new StoredPage(page, thread.documents);
-    yield stored.records;
+    yield stored.records(page);
     stored.forgetHeads();
     page = await next;
   }

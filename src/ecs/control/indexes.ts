@@ -37,6 +37,8 @@ function instanceKeyOf({ instance }: Task["placement"]): string {
   return instanceKey(instance, instance.clusterName, instance.id);
 }
 
+const NOWHERE: readonly string[] = [];
+
 /** The cache's indexes over the orchestrator's records. Values: keys of other records, or ids. */
 export const ecsIndexes: IndexDefinitions = {
   "ecs/tasks": indexesOf<Task>()(
@@ -44,22 +46,24 @@ export const ecsIndexes: IndexDefinitions = {
     {
       /** {@link minuteOf} stoppedAt → the tasks that stopped in that minute. 0: it stands further behind in the document. */
       stoppedTasksByMinute: ({ lastStatus, stoppedAt = 0 }) =>
-        lastStatus === "STOPPED" ? [minuteOf(stoppedAt)] : [],
+        lastStatus === "STOPPED" ? [minuteOf(stoppedAt)] : NOWHERE,
       /** instanceKey → its tasks that are not STOPPED. */
       liveTasksByInstance: ({ lastStatus, placement }) =>
-        lastStatus === "STOPPED" ? [] : [instanceKeyOf(placement)],
+        lastStatus === "STOPPED" ? NOWHERE : [instanceKeyOf(placement)],
       /** clusterKey → its tasks that are not STOPPED. */
-      liveTasksByCluster: ({ lastStatus, clusterName, ...scope }) =>
-        lastStatus === "STOPPED" ? [] : [clusterKey(scope, clusterName)],
+      liveTasksByCluster: (task) =>
+        task.lastStatus === "STOPPED" ? NOWHERE : [clusterKey(task, task.clusterName)],
       /** `<region>/<ec2InstanceId>` → tasks that still take resources of that machine (not STOPPED). */
       tasksByHost: ({ region, placement, lastStatus }) =>
-        lastStatus === "STOPPED" ? [] : [`${region}/${placement.ec2InstanceId}`],
+        lastStatus === "STOPPED" ? NOWHERE : [`${region}/${placement.ec2InstanceId}`],
       /** taskDefinitionKey → tasks of that revision that are not STOPPED. */
-      liveTasksByDefinition: ({ lastStatus, family, revision, ...scope }) =>
-        lastStatus === "STOPPED" ? [] : [taskDefinitionKey(scope, family, revision)],
+      liveTasksByDefinition: (task) =>
+        task.lastStatus === "STOPPED"
+          ? NOWHERE
+          : [taskDefinitionKey(task, task.family, task.revision)],
       /** `all` → tasks whose next step is control/network-interfaces's. */
       tasksAwaitingNetwork: ({ lastStatus }) =>
-        lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : [],
+        lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : NOWHERE,
     },
     {
       mayFind: ["stoppedAt"],
