@@ -10,12 +10,9 @@ export class VirtualClock implements Clock {
   );
   #sleeperCount = 0;
   #lastSequenceNumber = 0;
-  readonly #settled: () => Promise<void>;
 
-  /** `settled` resolves when all that can happen without time has happened; by default after a turn of the event loop. */
-  constructor(now = 0, settled: () => Promise<void> = nextTurn) {
+  constructor(now = 0) {
     this.#now = now;
-    this.#settled = settled;
   }
 
   now(): number {
@@ -55,15 +52,21 @@ export class VirtualClock implements Clock {
   /** Moves time by `ms`, ending sleeps in the order in which they are due and letting each one's consequences happen. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
-    await this.#settled();
-    for (;;) {
-      const next = this.#earliest();
-      if (next === undefined || next.dueAt > until) break;
-      this.#now = Math.max(this.#now, next.dueAt);
-      next.end();
-      await this.#settled();
+    await nextTurn();
+    while ((this.nextDueAt ?? Number.POSITIVE_INFINITY) <= until) {
+      this.endNext();
+      await nextTurn();
     }
     this.#now = until;
+  }
+
+  /** Moves time to when the earliest sleep ends, and ends it. False when nobody sleeps. */
+  endNext(): boolean {
+    const next = this.#earliest();
+    if (next === undefined) return false;
+    this.#now = Math.max(this.#now, next.dueAt);
+    next.end();
+    return true;
   }
 
   /** Of those that are due together, the one that began first. */
@@ -87,12 +90,4 @@ interface Sleeper {
 /** One turn of the event loop, which drains the microtask queue. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/**
- * Resolves when no promise has anything left to do: Node takes the next tick only then. A hundredth of the cost of a turn of
- * the event loop, for whoever waits for nothing that comes through it.
- */
-export function microtasksDone(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
 }

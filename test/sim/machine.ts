@@ -47,7 +47,7 @@ export interface MachineSize {
 export interface SimMachineDeps {
   /** `i-…`. */
   readonly id: string;
-  /** Unique in this process: names the databases in memory. */
+  /** Unique in this thread: names the databases in memory. */
   readonly diskName: string;
   readonly size: MachineSize;
   readonly scripts: Readonly<Record<string, FakeScript>>;

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { threadId } from "node:worker_threads";
 import type { Disk, Output } from "../../src/agent/disk.ts";
 import { Journal } from "../../src/agent/journal.ts";
 
@@ -16,9 +17,9 @@ export class MemoryDisk implements Disk, Disposable {
   readonly #journals = new Map<string, { readonly uri: string; readonly keeper: DatabaseSync }>();
   #journalCount = 0;
 
-  /** `name`: no other disk of this process may have it. */
+  /** `name`: no other disk of this thread may have it. */
   constructor(name: string) {
-    this.#name = name;
+    this.#name = `${threadId}-${name}`;
   }
 
   openJournal(path: string): Journal {
