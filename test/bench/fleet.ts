@@ -5,16 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
-  DescribeTasksCommand,
-  ECSClient,
+  type DescribeTasksResponse,
   type LaunchType,
   type NetworkMode,
   RegisterTaskDefinitionCommand,
-  RunTaskCommand,
-  StopTaskCommand,
+  type RunTaskResponse,
   type Task,
 } from "@aws-sdk/client-ecs";
 import { busyboxImage } from "../../scripts/busybox-image.ts";
+import { type AwsJsonClient, createAwsJsonClient } from "../../src/lib/aws-json-client.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { UnavailableError } from "../../src/lib/errors.ts";
 import { GantryKit } from "../e2e/gantry-kit.ts";
 
 /** Does nothing, and ends when it is told to. */
@@ -43,15 +44,22 @@ export async function writeImage(): Promise<string> {
 
 export class Fleet {
   readonly gantry: GantryKit = new GantryKit();
-  #ecs: ECSClient | undefined;
+  /** Not the SDK, whose own work on the machine that is measured comes to a third of a task's start. */
+  #ecs: AwsJsonClient | undefined;
 
   /** Starts Gantry and registers `bench-bridge`, `bench-awsvpc`, and `bench-fargate`. */
   static async open(...flags: readonly string[]): Promise<Fleet> {
     const fleet = new Fleet();
     await fleet.gantry.start(...flags);
     const { endpoint, region, accessKeyId, secretAccessKey } = fleet.gantry.client;
-    const credentials = { accessKeyId, secretAccessKey };
-    fleet.#ecs = new ECSClient({ endpoint, region, credentials, maxAttempts: ATTEMPTS_MAX });
+    fleet.#ecs = createAwsJsonClient({
+      endpoint,
+      region,
+      service: "ecs",
+      targetPrefix: "AmazonEC2ContainerServiceV20141113",
+      credentials: () => ({ accessKeyId, secretAccessKey }),
+      clock: systemClock,
+    });
     const archive = await writeImage();
     await fleet.gantry.loadImage(archive);
     rmSync(archive);
@@ -68,29 +76,25 @@ export class Fleet {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#ecs?.destroy();
     return this.gantry[Symbol.asyncDispose]();
   }
 
   /** RunTask, ten at a time and all calls at once. */
   async launch(family: string, count: number): Promise<readonly string[]> {
-    const { client } = this.gantry;
     const launchType: LaunchType = family === "bench-fargate" ? "FARGATE" : "EC2";
-    const network = { awsvpcConfiguration: { subnets: [...client.subnetIds] } };
+    const network = { awsvpcConfiguration: { subnets: this.gantry.client.subnetIds } };
     const counts = Array.from({ length: Math.ceil(count / RUN_COUNT_MAX) }, (_, call) =>
       Math.min(RUN_COUNT_MAX, count - call * RUN_COUNT_MAX),
     );
     const answers = await Promise.all(
       counts.map((some) =>
-        this.#client.send(
-          new RunTaskCommand({
-            clientToken: randomUUID(),
-            taskDefinition: family,
-            launchType,
-            count: some,
-            ...(family !== "bench-bridge" && { networkConfiguration: network }),
-          }),
-        ),
+        this.#call<RunTaskResponse>("RunTask", {
+          clientToken: randomUUID(),
+          taskDefinition: family,
+          launchType,
+          count: some,
+          ...(family !== "bench-bridge" && { networkConfiguration: network }),
+        }),
       ),
     );
     const [failure] = answers.flatMap(({ failures = [] }) => failures);
@@ -98,37 +102,51 @@ export class Fleet {
     return answers.flatMap(({ tasks = [] }) => tasks.map(({ taskArn = "" }) => taskArn));
   }
 
-  /** Asks every `pauseMs` until all are there. */
+  /**
+   * Asks every `pauseMs` until all are there: after one of them at a time, and after all the others when that one is. To ask
+   * after a hundred each time would be more work than to start one.
+   */
   async reach(arns: readonly string[], status: string, pauseMs: number): Promise<void> {
     const endAt = performance.now() + WAIT_MS_MAX;
     let left = arns;
-    for (;;) {
-      const tasks = await this.describe(left.slice(0, DESCRIBE_COUNT_MAX));
-      const ended = tasks.find(({ lastStatus }) => lastStatus === "STOPPED");
-      if (status !== "STOPPED" && ended) throw new Error(`a task stopped: ${ended.stoppedReason}`);
-      const there = new Set(
-        tasks.filter((task) => task.lastStatus === status).map(({ taskArn }) => taskArn),
-      );
-      left = left.filter((arn) => !there.has(arn));
-      if (left.length === 0) return;
+    while (left.length > 0) {
+      const [first = ""] = left;
+      const isThere = (await this.#thoseThat(status, [first])).length > 0;
+      if (isThere) {
+        const there = new Set(await this.#thoseThat(status, left.slice(0, DESCRIBE_COUNT_MAX)));
+        left = left.filter((arn) => !there.has(arn));
+        continue;
+      }
       if (performance.now() > endAt) throw new Error(`${left.length} tasks are not ${status}`);
       await delay(pauseMs);
     }
   }
 
-  async describe(arns: readonly string[]): Promise<readonly Task[]> {
-    const { tasks = [] } = await this.#client.send(new DescribeTasksCommand({ tasks: [...arns] }));
-    return tasks;
-  }
-
   async stop(arns: readonly string[]): Promise<void> {
-    await Promise.all(arns.map((task) => this.#client.send(new StopTaskCommand({ task }))));
+    await Promise.all(arns.map((task) => this.#call("StopTask", { task })));
     await this.reach(arns, "STOPPED", 100);
   }
 
-  get #client(): ECSClient {
+  /** ARNs of those of the tasks that have reached `status`. */
+  async #thoseThat(status: string, arns: readonly string[]): Promise<readonly string[]> {
+    const answer = await this.#call<DescribeTasksResponse>("DescribeTasks", { tasks: arns });
+    const tasks: readonly Task[] = answer.tasks ?? [];
+    const ended = tasks.find(({ lastStatus }) => lastStatus === "STOPPED");
+    if (status !== "STOPPED" && ended) throw new Error(`a task stopped: ${ended.stoppedReason}`);
+    return tasks
+      .filter(({ lastStatus }) => lastStatus === status)
+      .map(({ taskArn = "" }) => taskArn);
+  }
+
+  async #call<Output>(operation: string, input: unknown): Promise<Output> {
     if (this.#ecs === undefined) throw new Error("the fleet is not open");
-    return this.#ecs;
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return (await this.#ecs.call(operation, input)) as Output;
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || attempts === ATTEMPTS_MAX) throw error;
+      }
+    }
   }
 
   async #register(
@@ -141,7 +159,7 @@ export class Fleet {
     },
   ): Promise<void> {
     const main = { name: "main", image: IMAGE, memory: MEMORY_MIB, stopTimeout: 2 };
-    await this.#client.send(
+    await this.gantry.ecs.send(
       new RegisterTaskDefinitionCommand({ family, ...settings, containerDefinitions: [main] }),
     );
   }

@@ -53,6 +53,8 @@ async function costOf(pid: number, windowMs: number): Promise<Cost> {
   };
 }
 
+const KEPT: ReadonlySet<string> = new Set(["sh", "ip"]);
+
 interface Look {
   readonly residentMiB: number;
   readonly cpuSeconds: number;
@@ -60,10 +62,12 @@ interface Look {
   readonly engineCpuSeconds: number;
 }
 
-/** Gantry with the shells it keeps, and its containerd with the shims of that. */
+/** Gantry with the shells and the `ip` that it keeps, and its containerd with the shims of that. */
 function look(pid: number): Look {
   const all = listProcesses();
-  const own = all.filter((each) => each.pid === pid || (each.parent === pid && each.name === "sh"));
+  const own = all.filter(
+    (each) => each.pid === pid || (each.parent === pid && KEPT.has(each.name)),
+  );
   const engine = all.find((each) => each.parent === pid && each.name === "containerd");
   const shims = all.filter((each) => each.name.startsWith("containerd-shim"));
   const engines = engine === undefined ? shims : [engine, ...shims];
