@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../lib/clock.ts";
-import { batches, type Command, createCommandRunner, findTools } from "./commands.ts";
+import { batches, type Command, createCommandRunner } from "./commands.ts";
 import { parseForwardDrops } from "./observe.ts";
+import { findTools } from "./tools.ts";
 
 const ip = (line: string, namespace?: string): Command => ({
   tool: "ip",

@@ -1,15 +1,16 @@
 /**
  * The leaf that changes the kernel's network: commands as plain data in, `ip -batch` / `nft -f` / sysctl files out. Everything else
- * in this folder only plans. All commands of one `run` are one script in a shell that stays. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new
+ * in this folder only plans. Commands of one `run` are one script in a shell that stays, but for those of `ip` where it stays itself. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new
  * /sys, which costs more than the command and hides new namespaces from everybody else.
  */
 import { execFile } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { assert, SetupError } from "../lib/errors.ts";
+import { assert } from "../lib/errors.ts";
 import { Shells } from "../lib/shells.ts";
 import { DataplaneError } from "./dataplane.ts";
+import { IpSessions } from "./ip-sessions.ts";
+import { executableDirectories, findTools, type Tool } from "./tools.ts";
 
 /** One change. `namespace` is a name below /run/netns; undefined is the host's. */
 export type Command = IpCommand | NftCommand | SysctlCommand | ConntrackCommand;
@@ -68,17 +69,6 @@ const SHELLS_MAX = 8;
 const BATCHES_MAX = 100;
 const END_OF_INPUT = "__END_OF_INPUT__";
 
-/** The Debian package of each tool. */
-const TOOLS = {
-  ip: "iproute2",
-  bridge: "iproute2",
-  nft: "nftables",
-  conntrack: "conntrack",
-  nsenter: "util-linux",
-  sh: "dash",
-} as const;
-type Tool = keyof typeof TOOLS;
-
 /** Writes what is not so yet: rewriting `ip_forward` would reset other settings, and /proc/sys may be read-only. */
 const SYSCTL_SCRIPT = `while read -r path value; do
   now=$(cat "/proc/sys/$path") || exit 1
@@ -87,12 +77,15 @@ done`;
 
 /**
  * Runs commands on this machine, where "the host" is the network namespace at `hostNamespacePath`, or this process's own.
- * Throws SetupError when a tool is missing.
+ * `isBusy`: where a process of `ip` stays, in the host's and others' that change with every task. Throws SetupError when a tool
+ * is missing.
  */
 export function createCommandRunner(options: {
   readonly hostNamespacePath: string | undefined;
+  readonly isBusy?: (namespace: string | undefined) => boolean;
   readonly clock: Clock;
 }): CommandRunner {
+  const { isBusy = () => false } = options;
   const paths = findTools(executableDirectories());
   const shells = new Shells({
     path: paths.sh,
@@ -106,6 +99,14 @@ export function createCommandRunner(options: {
       namespace === undefined ? options.hostNamespacePath : join(NETNS_DIRECTORY, namespace);
     return path === undefined ? [paths[tool]] : [paths.nsenter, `--net=${path}`, "--", paths[tool]];
   };
+  const sessions = new IpSessions({
+    shellPath: paths.sh,
+    toolIn: (namespace) => toolIn("ip", namespace),
+    pathOf: (namespace) => join(NETNS_DIRECTORY, namespace),
+    clock: options.clock,
+  });
+  const staysFor = ([{ namespace, tool, ...first }]: Batch): boolean =>
+    tool === "ip" && !("absentIsFine" in first && first.absentIsFine) && isBusy(namespace);
   const query = async (
     namespace: string | undefined,
     tool: Tool,
@@ -117,9 +118,17 @@ export function createCommandRunner(options: {
       throw failed(namespace, `${tool} ${args.join(" ")}`, output.failure);
     return output.stdout.trim() === "" ? [] : JSON.parse(output.stdout);
   };
-  /** Runs as many batches as one script may have, up to the first that fails. Returns those that are left. */
+  /** Runs as many batches as one script may have, or one where `ip` stays, up to the first that fails. Returns those that are left. */
   const runSome = async (all: readonly Batch[]): Promise<readonly Batch[]> => {
-    const some = all.slice(0, BATCHES_MAX);
+    const stays = all.findIndex(staysFor);
+    const [first] = all;
+    if (stays === 0 && first !== undefined) {
+      const { namespace } = first[0];
+      const failure = await sessions.run(namespace, linesOf(first), COMMAND_TIMEOUT_MS);
+      if (failure === undefined) return all.slice(1);
+      throw failed(namespace, nameOf(first[failure.line] ?? first[0]), failure.text);
+    }
+    const some = all.slice(0, stays === -1 ? BATCHES_MAX : Math.min(stays, BATCHES_MAX));
     const { script, args } = scriptOf(some, toolIn);
     const { output, status } = await shells.run(script, args, COMMAND_TIMEOUT_MS);
     if (status === 0) return all.slice(some.length);
@@ -132,12 +141,16 @@ export function createCommandRunner(options: {
   };
   return {
     run: async (commands) => {
+      for (const removed of commands.flatMap(removedNamespace)) sessions.leave(removed);
       let left = batches(commands);
       while (left.length > 0) left = await runSome(left);
     },
     queryIp: (namespace, args) => query(namespace, "ip", args),
     queryNft: (args) => query(undefined, "nft", args),
-    close: () => shells.close(),
+    close: () => {
+      shells.close();
+      sessions.close();
+    },
   };
 }
 
@@ -156,16 +169,22 @@ function scriptOf(
       args.push(word);
       return `"\${${args.length}}"`;
     });
-    lines.push(
-      `${invoked.join(" ")} >/dev/null <<'${END_OF_INPUT}' || exit ${index + 1}`,
-      input,
-      END_OF_INPUT,
-    );
+    // One that is alone takes the script's place, which spares a process: any failure is the first's.
+    const call = all.length === 1 ? ["exec", ...invoked] : invoked;
+    const otherwise = all.length === 1 ? "" : ` || exit ${index + 1}`;
+    lines.push(`${call.join(" ")} >/dev/null <<'${END_OF_INPUT}'${otherwise}`, input, END_OF_INPUT);
   }
   return { script: lines.join("\n"), args };
 }
 
 type Batch = readonly [Command, ...Command[]];
+
+/** The namespace that a command removes. */
+function removedNamespace(command: Command): readonly string[] {
+  if (command.tool !== "ip") return [];
+  const [object, verb, name] = command.args;
+  return object === "netns" && verb === "del" && name !== undefined ? [name] : [];
+}
 
 /** Neighbours that one process can run together. */
 export function batches(commands: readonly Command[]): readonly Batch[] {
@@ -191,11 +210,7 @@ function isRemoval(command: Command): boolean {
 /** The tool, what follows its name, and what it reads. */
 function invocation(batch: Batch): { tool: Tool; words: readonly string[]; input: string } {
   const [first] = batch;
-  assert(
-    first.namespace === undefined || /^[\w.-]+$/.test(first.namespace),
-    `namespace name ${first.namespace}`,
-  );
-  const input = batch.map(textOf).join("\n");
+  const input = linesOf(batch).join("\n");
   assert(!input.includes(END_OF_INPUT), "a command with the end of all input in it");
   switch (first.tool) {
     case "ip":
@@ -212,6 +227,13 @@ function invocation(batch: Batch): { tool: Tool; words: readonly string[]; input
     case "sysctl":
       return { tool: "sh", words: ["-c", SYSCTL_SCRIPT], input };
   }
+}
+
+/** Each command as the tool reads it. No word of it is more than a word. */
+function linesOf(batch: Batch): readonly string[] {
+  const { namespace } = batch[0];
+  assert(namespace === undefined || /^[\w.-]+$/.test(namespace), `namespace name ${namespace}`);
+  return batch.map(textOf);
 }
 
 /** The command as one line for people and for the tool. */
@@ -266,7 +288,10 @@ function failureOf([first]: Batch, failure: string): string | undefined {
 /** The line that `ip -batch` stopped at, by its `Command failed -:3`. */
 function culprit(batch: Batch, failure: string): string {
   const line = /Command failed -:(\d+)/.exec(failure)?.[1];
-  const command = batch[line === undefined ? 0 : Number(line) - 1] ?? batch[0];
+  return nameOf(batch[line === undefined ? 0 : Number(line) - 1] ?? batch[0]);
+}
+
+function nameOf(command: Command): string {
   return `${command.tool} ${command.tool === "nft" ? "-f" : textOf(command)}`;
 }
 
@@ -274,37 +299,4 @@ function failed(namespace: string | undefined, command: string, stderr: string):
   const where = namespace === undefined ? "" : ` in ${namespace}`;
   const text = stderr.replace(/\n?Command failed -:\d+/g, "").trim();
   return new DataplaneError(`${command}${where}: ${text}`);
-}
-
-/** PATH, and the system directories that `su` and cron leave out of it. */
-function executableDirectories(): readonly string[] {
-  return [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
-}
-
-/** Where each tool is. Throws SetupError naming the Debian package of one that is missing. */
-export function findTools(directories: readonly string[]): Readonly<Record<Tool, string>> {
-  const find = (tool: Tool): string => {
-    const path = directories.map((directory) => join(directory, tool)).find(isExecutable);
-    if (path !== undefined) return path;
-    throw new SetupError(
-      `the network needs the program ${tool}, which is not installed: apt-get install ${TOOLS[tool]}`,
-    );
-  };
-  return {
-    ip: find("ip"),
-    bridge: find("bridge"),
-    nft: find("nft"),
-    conntrack: find("conntrack"),
-    nsenter: find("nsenter"),
-    sh: find("sh"),
-  };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -25,7 +25,7 @@ import {
 } from "./dataplane.ts";
 import { createHostPorts, type HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
-import { type Names, namesOf } from "./names.ts";
+import { isRouter, type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
 import { Overlays, VXLAN_UDP_PORT } from "./overlay.ts";
 import { vniOf } from "./overlay-plan.ts";
@@ -112,6 +112,7 @@ class LinuxDataplane implements NodeDataplane {
     this.#names = namesOf(options.systemId);
     this.#runner = createCommandRunner({
       hostNamespacePath: options.hostNamespacePath,
+      isBusy: (namespace) => namespace === undefined || isRouter(this.#names, namespace),
       clock: options.clock,
     });
     this.#applied = new AppliedNetwork(options.clock);

@@ -73,6 +73,11 @@ export function namesOf(systemId: string): Names {
   };
 }
 
+/** Whether this system's namespace is that of a router, and not of a task or container. */
+export function isRouter(names: Names, namespace: string): boolean {
+  return namespace === names.bridgeNamespace || namespace.startsWith(names.vpcNamespacePrefix);
+}
+
 /** The last digits of an id are random: 8 hex digits tell a host's VPCs apart, 11 its interfaces. */
 function linkName(prefix: string, id: string): string {
   return prefix + id.slice(-(LINK_NAME_LENGTH_MAX - prefix.length));

@@ -2,10 +2,8 @@
  * Shells that stay, to run short scripts of system programs. A process started from here costs what this program's memory
  * costs to fork: 8–18 ms of its one thread at 100 MB, the page faults afterwards included. From a shell it costs half of one.
  */
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Socket } from "node:net";
-import type { Readable, Writable } from "node:stream";
 import type { Clock } from "./clock.ts";
+import { Coprocess } from "./coprocess.ts";
 import { Permits } from "./turns.ts";
 
 export interface ShellsOptions {
@@ -23,9 +21,6 @@ export interface ScriptResult {
   /** What it wrote, standard error included. */
   readonly output: string;
 }
-
-/** Chosen: tools say little; one that does not stop is broken. */
-const OUTPUT_BYTES_MAX = 1024 * 1024;
 
 /** Runs scripts side by side, in shells that start when they are needed. They end with this process, however it ends. */
 export class Shells {
@@ -59,95 +54,38 @@ export class Shells {
 
 /** One script at a time. */
 class Shell {
-  readonly #clock: Clock;
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  #output = "";
-  #done: ((result: ScriptResult) => void) | undefined;
-  #lost: string | undefined;
+  readonly #process: Coprocess;
 
   constructor({ clock, env, path }: ShellsOptions) {
-    this.#clock = clock;
-    // A process group of its own: Ctrl-C is for us, and what hangs is killed with the shell.
-    this.#child = spawn(path, [], {
-      cwd: "/",
-      env,
-      detached: true,
-      stdio: ["pipe", "pipe", "ignore"],
-    });
-    this.#child.stdout.setEncoding("utf8");
-    this.#child.stdout.on("data", (text: string) => this.#read(text));
-    this.#child.stdin.on("error", () => undefined);
-    this.#child.on("error", (error) => this.#lose(error.message));
-    // Not "close": what it has started may hold its output open.
-    this.#child.on("exit", () => this.#lose("the shell was ended from outside"));
-    this.#child.stdin.write("exec 2>&1\n");
+    this.#process = new Coprocess({ path, args: [], env, clock, isWhole, endsWith: "exit" });
+    this.#process.tell("exec 2>&1\n");
   }
 
   get isAlive(): boolean {
-    return this.#lost === undefined;
+    return this.#process.isAlive;
   }
 
   async run(script: string, args: readonly string[], timeoutMs: number): Promise<ScriptResult> {
-    const { promise, resolve } = Promise.withResolvers<ScriptResult>();
-    const over = new AbortController();
-    this.#output = "";
-    this.#done = resolve;
-    this.#holdProcess(true);
-    void this.#clock.sleep(timeoutMs, over.signal).then(() => {
-      if (!over.signal.aborted) this.#kill(`no end after ${timeoutMs} ms`);
-    });
-    if (this.#lost !== undefined) this.#settle({ status: undefined, output: this.#lost });
-    else this.#child.stdin.write(framed(script, args));
-    const result = await promise;
-    over.abort();
-    this.#holdProcess(false);
-    return result;
+    const { lost, output } = await this.#process.ask(framed(script, args), timeoutMs);
+    if (lost !== undefined) return { status: undefined, output: lost };
+    const end = output.indexOf(END_MARK);
+    return {
+      status: Number(output.slice(end + END_MARK.length)),
+      output: output.slice(0, end),
+    };
   }
 
   end(): void {
-    this.#child.stdin.end();
-  }
-
-  #read(text: string): void {
-    this.#output += text;
-    const end = this.#output.indexOf(END_MARK);
-    if (end !== -1 && this.#output.endsWith("\n")) {
-      const status = Number(this.#output.slice(end + END_MARK.length));
-      this.#settle({ status, output: this.#output.slice(0, end) });
-    } else if (this.#output.length > OUTPUT_BYTES_MAX) this.#kill("too much output");
-  }
-
-  #settle(result: ScriptResult): void {
-    this.#done?.(result);
-    this.#done = undefined;
-  }
-
-  #kill(reason: string): void {
-    this.#lose(reason);
-    const { pid } = this.#child;
-    // Not yet reaped, so the number is still its own.
-    if (pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
-      process.kill(-pid, "SIGKILL");
-    }
-  }
-
-  #lose(reason: string): void {
-    this.#lost ??= reason;
-    this.#settle({ status: undefined, output: this.#lost });
-  }
-
-  /** An idle shell is no reason for this process to go on. */
-  #holdProcess(isHeld: boolean): void {
-    // Pipes of a child are sockets.
-    for (const one of [this.#child, this.#child.stdin as Socket, this.#child.stdout as Socket]) {
-      if (isHeld) one.ref();
-      else one.unref();
-    }
+    this.#process.end();
   }
 }
 
 /** A byte that no text has, followed by the status and a line's end. */
 const END_MARK = "\0";
+
+function isWhole(output: string): boolean {
+  return output.includes(END_MARK) && output.endsWith("\n");
+}
 
 /** In a subshell, so that a script may exit and set what it likes. */
 function framed(script: string, args: readonly string[]): string {
