@@ -1,5 +1,5 @@
 import type { IamRoleCredentialsMessage, RoleCredentials } from "../protocol/acs.ts";
-import { Wake } from "./wake.ts";
+import { type Change, Wake } from "./wake.ts";
 
 type RoleType = IamRoleCredentialsMessage["roleType"];
 
@@ -18,8 +18,8 @@ export class RoleCredentialsCache {
     this.#wake.notify();
   }
 
-  /** Resolves at the next `put`. */
-  changed(): Promise<void> {
+  /** What happens at the next `put`. */
+  changed(): Change {
     return this.#wake.next();
   }
 

@@ -1,6 +1,6 @@
 import type { Journal } from "./journal.ts";
 import type { TaskRecord } from "./task-record.ts";
-import { Wake } from "./wake.ts";
+import { type Change, Wake } from "./wake.ts";
 
 /** One task's record, its durable copy, and those who wait for it to change. */
 export class TaskEntry {
@@ -40,8 +40,8 @@ export class TaskEntry {
     this.#wake.notify();
   }
 
-  /** Resolves at the next change. */
-  changed(): Promise<void> {
+  /** What happens at the next change. */
+  changed(): Change {
     return this.#wake.next();
   }
 }

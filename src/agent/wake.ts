@@ -1,53 +1,76 @@
 import { type Clock, NOT_NEEDED } from "../lib/clock.ts";
 
+/** Something that happens once, if ever. */
+export interface Change {
+  readonly hasHappened: boolean;
+  /** Calls `listener` when it happens. Not a promise: what waits at a promise stays there until it resolves. */
+  subscribe(listener: () => void): void;
+  unsubscribe(listener: () => void): void;
+}
+
 /**
- * Lets waiters look again. Level-driven: look at the state, and only when there is nothing to do await `next()`, with
- * nothing awaited in between, so that no change is missed.
+ * Lets waiters look again. Level-driven: take `next()`, look at the state, and only when there is nothing to do wait for the
+ * change, so that none is missed.
  */
 export class Wake {
-  #promise: Promise<void>;
-  #resolve: () => void;
+  #next = new NextChange();
 
-  constructor() {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#promise = promise;
-    this.#resolve = resolve;
-  }
-
-  /** Resolves at the next `notify()`. */
-  next(): Promise<void> {
-    return this.#promise;
+  /** What happens at the next `notify()`. */
+  next(): Change {
+    return this.#next;
   }
 
   /** Wakes everyone who waits now. */
   notify(): void {
-    this.#resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#promise = promise;
-    this.#resolve = resolve;
+    const happening = this.#next;
+    this.#next = new NextChange();
+    happening.happen();
+  }
+}
+
+class NextChange implements Change {
+  readonly #listeners = new Set<() => void>();
+  #hasHappened = false;
+
+  get hasHappened(): boolean {
+    return this.#hasHappened;
+  }
+
+  subscribe(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  unsubscribe(listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  happen(): void {
+    this.#hasHappened = true;
+    for (const listener of this.#listeners) listener();
   }
 }
 
 /** Waits that look again at least this often, so that no timer is set further than the platform can. */
 const WAIT_MS_MAX = 3_600_000;
 
-/** Resolves when `change` does, when the clock reaches `untilAt` (epoch ms), or when `signal` aborts. May be early. */
+/** Resolves when `change` happens or has happened, when the clock reaches `untilAt` (epoch ms), or when `signal` aborts. May be early. */
 export async function waitForChange(
   clock: Clock,
-  change: Promise<unknown>,
+  change: Change,
   untilAt: number,
   signal: AbortSignal,
 ): Promise<void> {
+  if (signal.aborted || change.hasHappened) return;
   const over = new AbortController();
-  const forward = (): void => over.abort(NOT_NEEDED);
-  if (signal.aborted) return;
-  signal.addEventListener("abort", forward, { once: true });
+  const end = (): void => over.abort(NOT_NEEDED);
+  signal.addEventListener("abort", end, { once: true });
+  change.subscribe(end);
   const waitMs = Math.max(0, Math.min(untilAt - clock.now(), WAIT_MS_MAX));
   try {
-    await Promise.race([change, clock.sleep(waitMs, over.signal)]);
+    await clock.sleep(waitMs, over.signal);
   } finally {
-    signal.removeEventListener("abort", forward);
-    forward();
+    signal.removeEventListener("abort", end);
+    change.unsubscribe(end);
   }
 }
 

@@ -93,6 +93,15 @@ describe("WorkQueue", () => {
     assert.deepEqual(worked, ["a@0", "a@500", "a@1000"]);
   });
 
+  it("a delay that is over already leaves room for all else", async (t) => {
+    const { queue, clock, worked } = run(t, async (_key, attempt) =>
+      attempt < 1_000 ? { againAfterMs: -5 } : undefined,
+    );
+    queue.add("a");
+    await clock.advance(2);
+    assert.deepEqual(worked, ["a@0", "a@1", "a@2"]);
+  });
+
   it("addAfter() keeps the earliest time", async (t) => {
     const { queue, clock, worked } = run(t, async () => undefined);
     queue.addAfter("a", 300);

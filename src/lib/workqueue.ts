@@ -77,12 +77,13 @@ export class WorkQueue {
 
   /**
    * Has `key` worked on in `ms` milliseconds, unless it is added before: work that sees the present state says itself,
-   * each time, when it wants to look again.
+   * each time, when it wants to look again. A time that is over by then counts as the next moment: work that says so each
+   * time leaves room for all else.
    */
   addAfter(key: string, ms: number): void {
     if (this.#queued.has(key)) return;
     assert(this.#delays.size < WORKQUEUE_KEYS_MAX, `a work queue has ${this.#delays.size} delays`);
-    this.#delays.add(key, this.#options.clock.now() + ms);
+    this.#delays.add(key, this.#options.clock.now() + Math.max(ms, DELAY_MS_MIN));
     this.#wake();
   }
 
@@ -169,5 +170,7 @@ export class WorkQueue {
   }
 }
 
+/** The shortest wait for which a timer is set. */
+const DELAY_MS_MIN = 1;
 /** The longest delay that a timer of Node takes: 24.8 days. A longer one is reached in several sleeps. */
 const TIMER_MS_MAX = 2 ** 31 - 1;

@@ -10,6 +10,7 @@ import type { RegistryAuth } from "../registry-auth.ts";
 import type { TaskEntry } from "../task-entry.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { definitionOf, shallRun, withContainer } from "../task-record.ts";
+import { waitForChange } from "../wake.ts";
 
 export interface ImagesDeps {
   readonly runtime: Runtime;
@@ -79,13 +80,10 @@ export class TaskImages {
   }
 
   async #abortWhenStopped(over: AbortController, until: AbortSignal): Promise<void> {
-    const ended = new Promise((resolve) =>
-      until.addEventListener("abort", resolve, { once: true }),
-    );
     while (!until.aborted) {
       const changed = this.#entry.changed();
       if (!shallRun(this.#entry.record)) return over.abort();
-      await Promise.race([changed, ended]);
+      await waitForChange(this.#deps.clock, changed, Number.POSITIVE_INFINITY, until);
     }
   }
 

@@ -20,7 +20,7 @@ import type { RoleCredentialsCache } from "../role-credentials.ts";
 import { TaskFailure } from "../task-failure.ts";
 import { outputPath } from "../task-files.ts";
 import type { AssignedTask } from "../task-record.ts";
-import { waitForChange } from "../wake.ts";
+import { Wake, waitForChange } from "../wake.ts";
 
 /** Tries to make a stream while the log service cannot be reached, and the pause between them. */
 const CREATE_TRIES_MAX = 5;
@@ -111,7 +111,10 @@ export class TaskLogs {
   /** Waits a little for the last lines to be shipped. */
   async flush(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
-    await waitForChange(clock, this.down(), clock.now() + FLUSH_MS_MAX, signal);
+    const flushed = new Wake();
+    const change = flushed.next();
+    void this.down().then(() => flushed.notify());
+    await waitForChange(clock, change, clock.now() + FLUSH_MS_MAX, signal);
   }
 
   /** Resolves when everything is shipped or given up, or soon after the signal of `follow` aborted. */
