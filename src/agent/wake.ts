@@ -1,4 +1,4 @@
-import { type Clock, NOT_NEEDED } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** Something that happens once, if ever. */
 export interface Change {
@@ -54,24 +54,24 @@ class NextChange implements Change {
 const WAIT_MS_MAX = 3_600_000;
 
 /** Resolves when `change` happens or has happened, when the clock reaches `untilAt` (epoch ms), or when `signal` aborts. May be early. */
-export async function waitForChange(
+export function waitForChange(
   clock: Clock,
   change: Change,
   untilAt: number,
   signal: AbortSignal,
 ): Promise<void> {
-  if (signal.aborted || change.hasHappened) return;
-  const over = new AbortController();
-  const end = (): void => over.abort(NOT_NEEDED);
-  signal.addEventListener("abort", end, { once: true });
-  change.subscribe(end);
-  const waitMs = Math.max(0, Math.min(untilAt - clock.now(), WAIT_MS_MAX));
-  try {
-    await clock.sleep(waitMs, over.signal);
-  } finally {
-    signal.removeEventListener("abort", end);
-    change.unsubscribe(end);
-  }
+  return new Promise((resolve) => {
+    if (signal.aborted || change.hasHappened) return resolve();
+    const end = (): void => {
+      callOff();
+      change.unsubscribe(end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const callOff = clock.after(Math.max(0, Math.min(untilAt - clock.now(), WAIT_MS_MAX)), end);
+    change.subscribe(end);
+    signal.addEventListener("abort", end, { once: true });
+  });
 }
 
 /** The result of `work`, or undefined as soon as `signal` aborts: the work is then left to itself. */

@@ -1,4 +1,4 @@
-import { type Clock, NOT_NEEDED } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
 import { DataplaneError } from "./dataplane.ts";
 
@@ -65,21 +65,19 @@ export class AppliedNetwork {
   async wait(taskId: string, interfaceId: string, timeoutMs: number): Promise<Placement> {
     const { promise, resolve, reject } = Promise.withResolvers<Placement>();
     const waiter: Waiter = { taskId, interfaceId, resolve, reject };
-    const timer = new AbortController();
     this.#waiters.add(waiter);
     this.#serve(waiter);
-    if (this.#waiters.has(waiter))
-      void this.#clock.sleep(timeoutMs, timer.signal).then(() => {
-        const why = this.#lastFailure === undefined ? "" : `: ${this.#lastFailure}`;
-        reject(
-          new DataplaneError(`interface ${interfaceId} was not ready after ${timeoutMs} ms${why}`),
-        );
-      });
+    if (!this.#waiters.has(waiter)) return promise;
+    const callOff = this.#clock.after(timeoutMs, () => {
+      const why = this.#lastFailure === undefined ? "" : `: ${this.#lastFailure}`;
+      const message = `interface ${interfaceId} was not ready after ${timeoutMs} ms${why}`;
+      reject(new DataplaneError(message));
+    });
     try {
       return await promise;
     } finally {
       this.#waiters.delete(waiter);
-      timer.abort(NOT_NEEDED);
+      callOff();
     }
   }
 

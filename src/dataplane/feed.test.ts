@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, sleepOn } from "../lib/clock.ts";
 import { silentLog } from "../lib/log.ts";
 import type { MessageSocket } from "../lib/message-socket.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -161,15 +161,14 @@ function start() {
   let held: PromiseWithResolvers<void> | undefined;
   const clock: Clock = {
     now: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        const sleep = { dueAt: now + ms, ms, wake: resolve };
-        sleeps.push(sleep);
-        signal?.addEventListener("abort", () => {
-          sleeps.splice(sleeps.indexOf(sleep), 1);
-          resolve();
-        });
-      }),
+    after: (ms, due) => {
+      const sleep = { dueAt: now + ms, ms, wake: due };
+      sleeps.push(sleep);
+      return () => {
+        if (sleeps.includes(sleep)) sleeps.splice(sleeps.indexOf(sleep), 1);
+      };
+    },
+    sleep: (ms, signal) => sleepOn(clock, ms, signal),
   };
   const done = runNodeFeed(
     {

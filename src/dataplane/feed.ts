@@ -189,15 +189,15 @@ class Newest<T> {
   /** Resolves when there is a value, when `pauseMs` have passed (undefined: never), or when `signal` aborts. */
   async arrival(clock: Clock, pauseMs: number | undefined, signal: AbortSignal): Promise<void> {
     if (this.#value !== undefined) return;
-    const over = new AbortController();
-    const ended = AbortSignal.any([signal, over.signal]);
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      ended.addEventListener("abort", () => resolve(), { once: true });
-      if (ended.aborted) resolve();
-      if (pauseMs !== undefined) void clock.sleep(pauseMs, ended).then(resolve);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#wake = wake;
+    signal.addEventListener("abort", wake, { once: true });
+    if (signal.aborted) wake();
+    const callOff = pauseMs === undefined ? undefined : clock.after(pauseMs, wake);
+    await promise;
+    callOff?.();
+    signal.removeEventListener("abort", wake);
     this.#wake = undefined;
-    over.abort();
   }
 }

@@ -2,28 +2,36 @@
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
+  /** Calls `due` in `ms` milliseconds, unless what it returns is called before. */
+  after(ms: number, due: () => void): () => void;
   /** Resolves after `ms` milliseconds, or at once when `signal` aborts (it never rejects). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/**
- * What to abort a sleep with that is not needed any more. Without a reason each `abort()` makes an error with a stack, which
- * costs several times what the sleep does.
- */
-export const NOT_NEEDED = "not needed any more";
+/** `Clock.sleep` for a clock that has the rest. */
+export function sleepOn(
+  clock: Pick<Clock, "after">,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const end = (): void => {
+      callOff();
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const callOff = clock.after(ms, end);
+    signal?.addEventListener("abort", end, { once: true });
+  });
+}
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done, { once: true });
-    }),
+  after: (ms, due) => {
+    const timer = setTimeout(due, ms);
+    return () => clearTimeout(timer);
+  },
+  sleep: (ms, signal) => sleepOn(systemClock, ms, signal),
 };

@@ -1,10 +1,10 @@
-import type { Clock } from "./clock.ts";
+import { type Clock, sleepOn } from "./clock.ts";
 import { Heap } from "./heap.ts";
 
 /** A clock that only moves when told: for tests, where waiting would be slow and guessing flaky. */
 export class VirtualClock implements Clock {
   #now: number;
-  /** Those that were cut short stay until they come up. */
+  /** Those that were called off stay until they come up. */
   readonly #sleepers = new Heap<Sleeper>(
     (a, b) => a.dueAt - b.dueAt || a.sequenceNumber - b.sequenceNumber,
   );
@@ -29,24 +29,21 @@ export class VirtualClock implements Clock {
     return this.#earliest()?.dueAt;
   }
 
+  after(ms: number, due: () => void): () => void {
+    const sleeper: Sleeper = {
+      dueAt: this.#now + ms,
+      sequenceNumber: ++this.#lastSequenceNumber,
+      due,
+    };
+    this.#sleepers.push(sleeper);
+    this.#sleeperCount++;
+    return () => {
+      this.#end(sleeper);
+    };
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const sleeper: Sleeper = {
-        dueAt: this.#now + ms,
-        sequenceNumber: ++this.#lastSequenceNumber,
-        hasEnded: false,
-        end: () => {
-          sleeper.hasEnded = true;
-          this.#sleeperCount--;
-          if (signal?.aborted === false) signal.removeEventListener("abort", sleeper.end);
-          resolve();
-        },
-      };
-      this.#sleepers.push(sleeper);
-      this.#sleeperCount++;
-      signal?.addEventListener("abort", sleeper.end, { once: true });
-    });
+    return sleepOn(this, ms, signal);
   }
 
   /** Moves time by `ms`, ending sleeps in the order in which they are due and letting each one's consequences happen. */
@@ -65,14 +62,22 @@ export class VirtualClock implements Clock {
     const next = this.#earliest();
     if (next === undefined) return false;
     this.#now = Math.max(this.#now, next.dueAt);
-    next.end();
+    this.#end(next)?.();
     return true;
+  }
+
+  /** What is to be called now; undefined when it has been, or was called off. */
+  #end(sleeper: Sleeper): Sleeper["due"] {
+    const { due } = sleeper;
+    if (due !== undefined) this.#sleeperCount--;
+    sleeper.due = undefined;
+    return due;
   }
 
   /** Of those that are due together, the one that began first. */
   #earliest(): Sleeper | undefined {
     let earliest = this.#sleepers.peek();
-    while (earliest?.hasEnded) {
+    while (earliest !== undefined && earliest.due === undefined) {
       this.#sleepers.pop();
       earliest = this.#sleepers.peek();
     }
@@ -83,8 +88,8 @@ export class VirtualClock implements Clock {
 interface Sleeper {
   readonly dueAt: number;
   readonly sequenceNumber: number;
-  hasEnded: boolean;
-  readonly end: () => void;
+  /** Undefined when it has ended. */
+  due: (() => void) | undefined;
 }
 
 /** One turn of the event loop, which drains the microtask queue. */

@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
-import { type Clock, NOT_NEEDED } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { Delays } from "./delays.ts";
 import { assert } from "./errors.ts";
 import {
@@ -155,17 +155,16 @@ export class WorkQueue {
   /** Resolves when a key was added, work ended, a delay is over, or `signal` aborts. */
   async #somethingToDo(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const woken = new AbortController();
-    const wake = (): void => woken.abort(NOT_NEEDED);
+    const { clock } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
     this.#wake = wake;
     signal.addEventListener("abort", wake, { once: true });
     const dueAt = this.#delays.nextDueAt;
-    if (dueAt === undefined) {
-      await new Promise((resolve) => woken.signal.addEventListener("abort", resolve));
-    } else {
-      const ms = Math.max(0, dueAt - this.#options.clock.now());
-      await this.#options.clock.sleep(Math.min(ms, TIMER_MS_MAX), woken.signal);
-    }
+    const ms = Math.min(Math.max(0, (dueAt ?? 0) - clock.now()), TIMER_MS_MAX);
+    const callOff = dueAt === undefined ? undefined : clock.after(ms, wake);
+    await promise;
+    callOff?.();
     signal.removeEventListener("abort", wake);
   }
 }

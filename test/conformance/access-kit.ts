@@ -95,7 +95,7 @@ export async function openAccessDoor(): Promise<AccessDoor> {
   const following = cache.run(end.signal);
   await cache.reached(0);
   let aheadMs = 0;
-  const clock: Clock = { now: () => systemClock.now() + aheadMs, sleep: systemClock.sleep };
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
   const base = { store, cache, clock, random: systemRandom, log: silentLog };
   await ensureRootKey(base, ACCOUNT_ID, ROOT_KEY);
   await ensureRootKey(base, OTHER_ACCOUNT, OTHER_ROOT_KEY);

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/lib/clock.ts";
+import { type Clock, sleepOn } from "../../src/lib/clock.ts";
 
 /** Far more than all that honest work sets in one millisecond. */
 const TIMERS_MAX = 20_000;
@@ -30,13 +30,15 @@ export class HostClock implements Clock {
   }
 
   /** In whole milliseconds, as a machine's timers are. */
+  after(ms: number, due: () => void): () => void {
+    if (!this.#isBusy()) return this.#base.after(Math.ceil(ms), due);
+    this.#onBusy(new Error(`${TIMERS_MAX} timers were set and no time has passed`));
+    // Nobody goes on but to the end.
+    return () => undefined;
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (this.#isBusy()) {
-      this.#onBusy(new Error(`${TIMERS_MAX} timers were set and no time has passed`));
-      // Nobody goes on but to the end.
-      return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
-    }
-    return this.#base.sleep(Math.ceil(ms), signal);
+    return sleepOn(this, ms, signal);
   }
 
   #isBusy(): boolean {

@@ -59,6 +59,8 @@ export class Link {
 
   /** Resolves while the link is not cut. */
   async whole(): Promise<void> {
-    while (this.#isCut) await this.#mended.next();
+    while (this.#isCut) {
+      await new Promise<void>((resolve) => this.#mended.next().subscribe(resolve));
+    }
   }
 }

@@ -1,7 +1,6 @@
 import type { Dial } from "../../src/agent/agent-deps.ts";
 import type { RawReply, RawRequest } from "../../src/door/raw.ts";
 import type { HttpSend } from "../../src/lib/aws-json-client.ts";
-import { NOT_NEEDED } from "../../src/lib/clock.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import { HandshakeRefusedError } from "../../src/lib/websocket.ts";
 import type { Link } from "./link.ts";
@@ -39,16 +38,16 @@ export class Uplink {
   /** Carries one request, with what the link's conditions make of it. */
   readonly send: HttpSend = async ({ url, headers, body }, signal) => {
     const raw = rawRequest("POST", url, headers, Buffer.from(body));
-    const over = new AbortController();
-    const timeout = this.#link.clock.sleep(REPLY_MS_MAX, over.signal).then(() => {
-      throw new Error(`no answer in ${REPLY_MS_MAX} ms`);
-    });
-    timeout.catch(() => undefined);
+    const { promise: answered, resolve, reject } = Promise.withResolvers<RawReply>();
+    this.#exchange(raw).then(resolve, reject);
+    const callOff = this.#link.clock.after(REPLY_MS_MAX, () =>
+      reject(new Error(`no answer in ${REPLY_MS_MAX} ms`)),
+    );
     try {
-      const reply = await orAborted(Promise.race([this.#exchange(raw), timeout]), signal);
+      const reply = await orAborted(answered, signal);
       return { status: reply.status, body: String(reply.body) };
     } finally {
-      over.abort(NOT_NEEDED);
+      callOff();
     }
   };
 

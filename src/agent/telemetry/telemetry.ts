@@ -1,5 +1,5 @@
 /** What one agent publishes, and when: metrics and the engine's state at their intervals, health also when it changes. */
-import { type Clock, NOT_NEEDED } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
@@ -7,7 +7,7 @@ import type { InstanceStatus, TelemetryMessage } from "../../protocol/tcs.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { containerIdOf } from "../container-spec.ts";
 import type { TaskRecord } from "../task-record.ts";
-import { type Wake, waitForChange } from "../wake.ts";
+import { Wake, waitForChange } from "../wake.ts";
 import {
   healthMessages,
   instanceStatusMessage,
@@ -140,21 +140,21 @@ export class Telemetry {
 
   async #engineAnswers(signal: AbortSignal): Promise<boolean> {
     const { clock, log, runtime } = this.#deps;
-    const over = new AbortController();
-    const answer = runtime.version().then(
-      () => true,
-      (error: unknown) => {
+    const asked = new Wake();
+    const change = asked.next();
+    let answers = false;
+    const ask = async (): Promise<void> => {
+      try {
+        await runtime.version();
+        answers = true;
+      } catch (error) {
         log.debug("the container engine does not answer", { error: messageOf(error) });
-        return false;
-      },
-    );
-    const timeout = AbortSignal.any([signal, over.signal]);
-    const late = clock.sleep(ENGINE_ANSWER_MS_MAX, timeout).then(() => false);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      over.abort(NOT_NEEDED);
-    }
+      }
+      asked.notify();
+    };
+    void ask();
+    await waitForChange(clock, change, clock.now() + ENGINE_ANSWER_MS_MAX, signal);
+    return answers;
   }
 }
 

@@ -1,10 +1,10 @@
-import { type Clock, NOT_NEEDED } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 
 /** A sleep that can be cut short. A ring while nobody sleeps is kept: the next rest ends at once. */
 export class Alarm {
   readonly #clock: Clock;
   #hasRung = false;
-  #nap: AbortController | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -12,15 +12,18 @@ export class Alarm {
 
   ring(): void {
     this.#hasRung = true;
-    this.#nap?.abort(NOT_NEEDED);
+    this.#wake?.();
   }
 
   /** Resolves after `ms` milliseconds, or at a ring since the last rest. */
   async rest(ms: number): Promise<void> {
     if (!this.#hasRung) {
-      this.#nap = new AbortController();
-      await this.#clock.sleep(ms, this.#nap.signal);
-      this.#nap = undefined;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const callOff = this.#clock.after(ms, resolve);
+      this.#wake = resolve;
+      await promise;
+      this.#wake = undefined;
+      callOff();
     }
     this.#hasRung = false;
   }

@@ -47,7 +47,7 @@ const TOKEN_BYTES_MAX = 256 * 1024;
 const CLIENT_ID = "gantry";
 
 /** Keeps tokens in memory, each for its repository and caller. */
-export function createAuthorizer(transport: Transport, clock: Clock): Authorizer {
+export function createAuthorizer(transport: Transport, clock: Pick<Clock, "now">): Authorizer {
   const cache = new Map<string, Known>();
   return {
     known: (access) => {
@@ -83,7 +83,7 @@ function basicHeader({ credentials, origin, subject }: Access): string {
 }
 
 async function fetchToken(
-  { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
+  { transport, clock }: { readonly transport: Transport; readonly clock: Pick<Clock, "now"> },
   access: Access,
   parameters: Readonly<Record<string, string>>,
   signal: AbortSignal,

@@ -35,7 +35,7 @@ beforeEach(async () => {
   registry.put("team/app:1", image);
   slept = [];
   now = 1_000_000;
-  const clock: Clock = {
+  const clock: Pick<Clock, "now" | "sleep"> = {
     now: () => now,
     sleep: async (ms) => {
       slept.push(ms);

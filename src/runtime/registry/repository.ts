@@ -30,7 +30,7 @@ export interface RegistriesOptions {
   readonly transport: Transport;
   /** `host[:port]` of registries that may speak plain HTTP, or TLS with any certificate. */
   readonly insecure: readonly string[];
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now" | "sleep">;
   readonly random: Random;
 }
 
