@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
 import type { Settings } from "./config.ts";
 import { createGateway } from "./door/gateway.ts";
 import { serveHttp } from "./door/http.ts";
@@ -45,6 +46,8 @@ import { openLogStore } from "./telemetry/segment-log-store.ts";
 
 export interface ServerOptions {
   readonly directory: string;
+  /** Spawned while this module was loading; without it the store spawns one. */
+  readonly journalThread?: Worker;
   readonly listen: Settings["listen"];
   /** How clients name this machine in the endpoint. */
   readonly endpointHost: string;
@@ -90,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { accountId, region, clock, random, directory } = options;
   const log = options.log.child("server");
   await using starting = new AsyncDisposableStack();
-  const store = await openStore(directory, log);
+  const store = await openStore(directory, log, options.journalThread);
   starting.defer(() => store.close());
   const tls = await options.loadTls();
   const logStore = await openLogStore({ directory: join(directory, "logs"), log });
@@ -201,7 +204,7 @@ export async function lockStore(directory: string, log: Log): Promise<AsyncDispo
   return { [Symbol.asyncDispose]: () => store.close() };
 }
 
-async function openStore(directory: string, log: Log): Promise<Store> {
+async function openStore(directory: string, log: Log, thread?: Worker): Promise<Store> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  return openSqliteStore({ directory: join(directory, "store"), log });
+  return openSqliteStore({ directory: join(directory, "store"), log, thread });
 }

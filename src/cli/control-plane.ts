@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
 import type { Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
@@ -27,8 +28,13 @@ export interface ControlPlane extends AsyncDisposable {
 /** Checks what can be checked before anything is made on disk, then opens the door. Throws SetupError. */
 export async function openControlPlane(
   settings: Settings,
-  { command, log }: { readonly command: "up" | "server"; readonly log: Log },
+  options: {
+    readonly command: "up" | "server";
+    readonly journalThread: Worker;
+    readonly log: Log;
+  },
 ): Promise<ControlPlane> {
+  const { command, journalThread, log } = options;
   const { dataDirectory, listen, endpointHost, accountId, region, rootKey } = settings;
   await refuseNodeDirectory(dataDirectory);
   await refuseTakenPort(listen);
@@ -40,6 +46,7 @@ export async function openControlPlane(
   const server = starting.use(
     await startServer({
       directory: join(dataDirectory, "server"),
+      journalThread,
       listen,
       endpointHost,
       loadTls: async () => {

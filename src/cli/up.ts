@@ -6,6 +6,7 @@ import { assert } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import type { GantryNode } from "../node.ts";
+import { spawnJournalThread } from "../store/sqlite-spawn.ts";
 import type { Invocation } from "./command.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { readIdentity } from "./data-directory.ts";
@@ -22,9 +23,10 @@ export async function up({ settings, switches }: Invocation): Promise<number> {
   // These wait for other programs: meanwhile modules load, and the door opens where that makes nothing new.
   const checked = refuseUnfitHost(settings.dataDirectory);
   checked.catch(() => undefined);
+  const journalThread = spawnJournalThread();
   const { openControlPlane } = await import("./control-plane.ts");
   if (!(await isInUse(settings.dataDirectory))) await checked;
-  await using plane = await openControlPlane(settings, { command: "up", log });
+  await using plane = await openControlPlane(settings, { command: "up", journalThread, log });
   await checked;
   await using node = await openNode(settings, plane, log);
   await Promise.race([node.connected(stop), plane.server.failed]);

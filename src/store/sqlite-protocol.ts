@@ -1,9 +1,9 @@
 import type { JournalRow } from "./journal.ts";
 import type { Revision } from "./store.ts";
 
-/** What passes between the store and its journal's thread. Each request has one reply, in order. */
+/** What passes between the store and its journal's thread. The first is to open, and each has one reply, in order. */
 export type JournalRequest =
-  | { readonly kind: "open" }
+  | { readonly kind: "open"; readonly directory: string; readonly deadRowsMin: number }
   /** The next records; before the first append only. */
   | { readonly kind: "load" }
   | { readonly kind: "append"; readonly rows: readonly JournalRow[]; readonly liveRows: number }
@@ -40,10 +40,4 @@ export const HEAD_BYTES = 640;
 export interface JournalNotice {
   readonly kind: "notice";
   readonly text: string;
-}
-
-/** What the thread is started with. */
-export interface JournalThreadData {
-  readonly directory: string;
-  readonly deadRowsMin: number;
 }

@@ -1,36 +1,31 @@
 /** The journal's thread: waiting for the disk, checkpoints and rewrites happen here, off the main thread. */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { assert, messageOf, SetupError } from "../lib/errors.ts";
 import { JournalDirectory } from "./sqlite-directory.ts";
-import type {
-  JournalNotice,
-  JournalReply,
-  JournalRequest,
-  JournalThreadData,
-} from "./sqlite-protocol.ts";
+import type { JournalNotice, JournalReply, JournalRequest } from "./sqlite-protocol.ts";
 
 assert(parentPort !== null, "the journal runs in a thread of its own");
-serve(parentPort, workerData as JournalThreadData);
+serve(parentPort);
 
 type Port = NonNullable<typeof parentPort>;
 
-function serve(port: Port, { directory, deadRowsMin }: JournalThreadData): void {
+function serve(port: Port): void {
   let journal: JournalDirectory | undefined;
   let stepScheduled = false;
 
-  const open = (): JournalDirectory => {
-    const onNotice = (text: string): void =>
-      port.postMessage({ kind: "notice", text } satisfies JournalNotice);
-    return new JournalDirectory({ directory, deadRowsMin, onNotice });
-  };
+  const onNotice = (text: string): void =>
+    port.postMessage({ kind: "notice", text } satisfies JournalNotice);
   const handle = (request: JournalRequest): JournalReply => {
-    journal ??= open();
     if (request.kind === "open") {
+      const { directory, deadRowsMin } = request;
+      journal = new JournalDirectory({ directory, deadRowsMin, onNotice });
       return { kind: "opened", revision: journal.revision, path: journal.path };
     }
+    if (request.kind === "close") journal?.close();
+    if (request.kind === "close") return { kind: "done" };
+    assert(journal !== undefined, "the journal is open");
     if (request.kind === "load") return { kind: "loaded", page: journal.loadPage() };
     if (request.kind === "append") journal.append(request.rows, request.liveRows);
-    if (request.kind === "close") journal.close();
     return { kind: "done" };
   };
   /** One slice of a rewrite per turn of the event loop: requests come in between. */

@@ -1,18 +1,12 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { assert, messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import { JOURNAL_DEAD_ROWS_MIN } from "../lib/limits.ts";
 import type { Log } from "../lib/log.ts";
-import { ownModule } from "../lib/own-files.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
 import { DocumentReader, StoredPage } from "./sqlite-documents.ts";
-import type {
-  JournalNotice,
-  JournalReply,
-  JournalRequest,
-  JournalThreadData,
-  LivePage,
-} from "./sqlite-protocol.ts";
+import type { JournalNotice, JournalReply, JournalRequest, LivePage } from "./sqlite-protocol.ts";
+import { spawnJournalThread } from "./sqlite-spawn.ts";
 import type { Revision, Store, StoreRecord } from "./store.ts";
 
 export interface SqliteStoreOptions {
@@ -21,6 +15,8 @@ export interface SqliteStoreOptions {
   readonly log: Log;
   /** Superseded rows from which on a rewrite of the journal is worth it. For tests of that. */
   readonly deadRowsMin?: number;
+  /** Spawned ahead; without it one is spawned now. Ends with the store. */
+  readonly thread?: Worker | undefined;
 }
 
 /**
@@ -30,9 +26,9 @@ export interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { directory, log, deadRowsMin = JOURNAL_DEAD_ROWS_MIN } = options;
-  const thread = new JournalThread({ directory, deadRowsMin }, log);
+  const thread = new JournalThread(options.thread ?? spawnJournalThread(), log);
   try {
-    const revision = await thread.open();
+    const revision = await thread.open(directory, deadRowsMin);
     // The next turn of the event loop: what else this one brings shares the commit.
     const gather = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     return new JournaledStore({ journal: thread, pages: pagesOf(thread), revision, gather });
@@ -64,9 +60,10 @@ class JournalThread implements Journal {
   /** Set once the thread is gone. */
   #gone: Error | undefined;
 
-  constructor(data: JournalThreadData, log: Log) {
+  constructor(worker: Worker, log: Log) {
     this.#log = log;
-    this.#worker = new Worker(ownModule("store/sqlite-worker"), { workerData: data });
+    this.#worker = worker;
+    worker.ref();
     this.#worker.on("message", (message: JournalReply | JournalNotice) => this.#receive(message));
     this.#worker.on("error", (error) => this.#lose(messageOf(error)));
     this.#worker.on("exit", () => this.#lose("it has ended"));
@@ -84,8 +81,8 @@ class JournalThread implements Journal {
   }
 
   /** Gives the revision of the last transaction. */
-  async open(): Promise<Revision> {
-    const reply = await this.ask({ kind: "open" });
+  async open(directory: string, deadRowsMin: number): Promise<Revision> {
+    const reply = await this.ask({ kind: "open", directory, deadRowsMin });
     assert(reply.kind === "opened", "the journal's thread sent another reply");
     this.#documents = new DocumentReader(reply.path);
     return reply.revision;
