@@ -6,12 +6,13 @@ import { systemClock } from "../lib/clock.ts";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { connectRuntime } from "../node.ts";
 import type { ImageSummary } from "../runtime/image-catalogue.ts";
+import { PullError } from "../runtime/pull.ts";
 import { ImageError, type Runtime } from "../runtime/runtime.ts";
 import { neverStarted } from "./client-file.ts";
 import { type Identity, readIdentity } from "./data-directory.ts";
 import { stderrLog } from "./foreground.ts";
 import { START_COMMAND } from "./program.ts";
-import { mebibytes, ProgressLine, progressText } from "./progress.ts";
+import { mebibytes, ProgressLine, progressText, retryText } from "./progress.ts";
 
 type Action = (runtime: Runtime, subject: string) => Promise<void>;
 
@@ -40,9 +41,9 @@ export async function image(settings: Settings, words: readonly string[]): Promi
     return 0;
   } catch (cause) {
     if (!(cause instanceof ImageError)) throw cause;
-    throw new SetupError(subject === undefined ? cause.message : `${subject}: ${cause.message}`, {
-      cause,
-    });
+    const remedy = cause instanceof PullError && cause.remedy ? `\n  ${cause.remedy}` : "";
+    const about = subject === undefined ? "" : `${subject}: `;
+    throw new SetupError(`${about}${cause.message}${remedy}`, { cause });
   }
 }
 
@@ -87,6 +88,7 @@ async function pull(runtime: Runtime, reference: string): Promise<void> {
     const { name, digest } = await runtime.pullImage(reference, {
       onResolved: (resolved) => line.show(`${reference} is ${resolved}`, { isLast: true }),
       onProgress: (progress) => line.show(progressText(progress), { isLast: false }),
+      patience: { onRetry: (retry) => line.show(retryText(retry), { isLast: true }) },
       signal: abort.signal,
     });
     line.end();

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import type { PullProgress } from "../runtime/pull.ts";
+import type { PullProgress, PullRetry } from "../runtime/pull.ts";
 
 /** A terminal, or a file. */
 export interface ProgressOutput {
@@ -46,6 +46,11 @@ export class ProgressLine {
 /** How far a pull is, for people. */
 export function progressText({ bytes, bytesTotal, layers, layersDone }: PullProgress): string {
   return `${layersDone} of ${layers} layers, ${mebibytes(bytes)} of ${mebibytes(bytesTotal)} MiB`;
+}
+
+/** Why it takes longer, for people. */
+export function retryText({ inMs, number, numberMax, reason }: PullRetry): string {
+  return `${reason}; trying again in ${Math.ceil(inMs / 1000)} s (${number} of ${numberMax})`;
 }
 
 /** With one digit behind the point. */

@@ -65,12 +65,12 @@ export function createImagePull(options: ImagePullOptions): Runtime["pullImage"]
 async function resolve(
   { registries }: ImagePullOptions,
   reference: Reference,
-  { auth, signal }: PullOptions,
+  { auth, patience, signal }: PullOptions,
 ): Promise<{ repository: Repository; target: Descriptor }> {
   return asPullError("manifest", signal, async () => {
     const { loginFile } = registries;
     const login = auth ?? (loginFile && (await findLogin(loginFile, reference))) ?? undefined;
-    const repository = registries.open(reference, login || undefined);
+    const repository = registries.open(reference, login || undefined, patience);
     return { repository, target: await repository.resolve(signal) };
   });
 }
@@ -96,12 +96,13 @@ async function asPullError<T>(
       throw new UnavailableError("containerd went away during a pull", { cause: error });
     }
     if (error instanceof RegistryError) {
-      const { failure, message, retries } = error;
-      throw new PullError(message, { failure, stage, retries }, { cause: error });
+      const { failure, message, remedy, retries } = error;
+      throw new PullError(message, { failure, stage, retries, remedy }, { cause: error });
     }
     const message = detailsOf(error);
     if (/no space left on device|disk quota exceeded/.test(message)) {
-      const facts = { failure: "noSpace", stage, retries: 0 } as const;
+      const remedy = "remove images that are not needed: gantry image list, gantry image rm NAME";
+      const facts = { failure: "noSpace", stage, retries: 0, remedy } as const;
       throw new PullError(`failed to register layer: ${message}`, facts, { cause: error });
     }
     if (!(error instanceof ImageError)) throw error;

@@ -14,7 +14,23 @@ export interface PullOptions {
   readonly onResolved?: (digest: string) => void;
   /** Told now and then how far it is. */
   readonly onProgress?: (progress: PullProgress) => void;
+  /** How long a registry is waited for that cannot be reached; absent: as the ECS agent does. */
+  readonly patience?: PullPatience;
   readonly signal: AbortSignal;
+}
+
+/** Somebody is watching: what is not there is said at once, and what is tried again is said too. */
+export interface PullPatience {
+  readonly onRetry: (retry: PullRetry) => void;
+}
+
+export interface PullRetry {
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  readonly inMs: number;
+  /** 1 for the first time that it is tried again. */
+  readonly number: number;
+  readonly numberMax: number;
 }
 
 export interface PullProgress {
@@ -44,15 +60,20 @@ export class PullError extends ImageError {
   readonly stage: "manifest" | "content";
   /** How often it was tried again. */
   readonly retries: number;
+  /** What a person can do about it, if that is known. */
+  readonly remedy: string | undefined;
 
   constructor(
     message: string,
-    facts: Pick<PullError, "failure" | "stage" | "retries">,
+    facts: Pick<PullError, "failure" | "stage" | "retries"> & {
+      readonly remedy?: string | undefined;
+    },
     options?: ErrorOptions,
   ) {
     super(message, options);
     this.failure = facts.failure;
     this.stage = facts.stage;
     this.retries = facts.retries;
+    this.remedy = facts.remedy;
   }
 }

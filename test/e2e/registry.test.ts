@@ -89,7 +89,11 @@ describe("images out of a registry", { skip, concurrency: false }, () => {
     assert.match(listed.stdout, /\/team\/tool:1 +[0-9a-f]{12} +\d+\.\d MiB +pulled +0$/m);
     const denied = await gantry.gantry("image", "pull", name);
     assert.deepEqual([denied.code, denied.stdout], [1, ""]);
-    assert.match(denied.stderr, /team\/tool:1: pull access denied/);
+    assert.match(denied.stderr, /team\/tool:1: pull access denied.*\n.*--registry-auth/);
+    const absent = await gantry.gantry("image", "pull", "127.0.0.1:9/app");
+    assert.equal(absent.code, 1);
+    assert.match(absent.stderr, /connection refused\n.*name and port: 127\.0\.0\.1:9/);
+    assert.doesNotMatch(absent.stderr, /trying again/);
     const removed = await gantry.gantry("image", "rm", name);
     assert.deepEqual([removed.code, removed.stdout], [0, `${name} removed\n`]);
     const again = await gantry.gantry("image", "rm", name);

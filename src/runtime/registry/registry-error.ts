@@ -2,28 +2,46 @@
 import { http } from "../../lib/builtins.ts";
 import type { PullFailure } from "../pull.ts";
 
-/** One failed request. */
-export class RegistryError extends Error {
-  override readonly name = "RegistryError";
+/** What is known of a failed request. */
+export interface RegistryFailure {
   readonly failure: PullFailure;
   /** The registry's own wish (Retry-After), if it has one. Milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** Nobody is there, by the word of the network: who waits for something that is just being started may try again. */
+  readonly isAbsence?: boolean;
+  /** What a person can do about it. */
+  readonly remedy?: string | undefined;
+}
+
+/** One failed request. */
+export class RegistryError extends Error implements RegistryFailure {
+  override readonly name = "RegistryError";
+  readonly failure: PullFailure;
   readonly retryAfterMs: number | undefined;
+  readonly isAbsence: boolean;
+  readonly remedy: string | undefined;
   /** Set by whoever tried again. */
   retries = 0;
 
-  constructor(
-    message: string,
-    facts: { readonly failure: PullFailure; readonly retryAfterMs?: number | undefined },
-    options?: ErrorOptions,
-  ) {
+  constructor(message: string, facts: RegistryFailure, options?: ErrorOptions) {
     super(message, options);
     this.failure = facts.failure;
     this.retryAfterMs = facts.retryAfterMs;
+    this.isAbsence = facts.isAbsence ?? false;
+    this.remedy = facts.remedy;
   }
 
   /** Whether the same request may succeed later. */
   get isTransient(): boolean {
     return this.failure === "unreachable";
+  }
+
+  /** The same, said by whoever has waited for too long. */
+  afterTimeout(): RegistryError {
+    const text = `inactivity time exceeded timeout: ${this.message}`;
+    const error = new RegistryError(text, this, { cause: this });
+    error.retries = this.retries;
+    return error;
   }
 }
 
@@ -36,9 +54,24 @@ export interface Subject {
 /** A request that got no answer, or whose answer broke off. */
 export function networkError(error: unknown, url: URL): RegistryError {
   const cause = firstCause(error);
+  const { code = "" } = cause;
   const message = `Get "${url.origin}/v2/": ${networkText(cause, url)}`;
-  const failure = isTrustProblem(cause) ? "unusable" : "unreachable";
-  return new RegistryError(message, { failure }, { cause: error });
+  const facts = trustFailure(code, url) ?? {
+    failure: "unreachable",
+    isAbsence: ABSENCES.has(code),
+    remedy: `start the registry, or look at its name and port: ${url.host} is what was tried`,
+  };
+  return new RegistryError(message, facts, { cause: error });
+}
+
+/** TLS that the server does not speak, or by which it does not convince: trying again changes nothing. */
+function trustFailure(code: string, { host }: URL): RegistryFailure | undefined {
+  if (!TRUST_PROBLEM.test(code)) return undefined;
+  const insecure = `if it may be trusted all the same, name it in --insecure-registries ${host}`;
+  let remedy = `have this machine trust the registry's authority (update-ca-certificates); ${insecure}`;
+  if (PLAIN_HTTP.has(code)) remedy = `${host} does not speak TLS: ${insecure}`;
+  else if (code.startsWith("ERR_SSL_")) remedy = `look at how ${host} speaks TLS`;
+  return { failure: "unusable", remedy };
 }
 
 /** An answer other than success. `body`: its beginning. */
@@ -62,7 +95,8 @@ export function statusError(
         ? `repository ${subject.repository}`
         : `manifest for ${subject.reference}`;
       const reason = text || "manifest unknown: manifest unknown";
-      return new RegistryError(`${what} not found: ${reason}`, { failure: "notFound" });
+      const remedy = "look at the image's name and tag";
+      return new RegistryError(`${what} not found: ${reason}`, { failure: "notFound", remedy });
     }
     case 429: {
       const retryAfterMs = Number(headers["retry-after"]) * 1000 || undefined;
@@ -83,7 +117,11 @@ export function statusError(
 export function accessDenied({ repository }: Subject, reason: string): RegistryError {
   return new RegistryError(
     `pull access denied for ${repository}, repository does not exist or may require 'docker login': ${reason}`,
-    { failure: "denied" },
+    {
+      failure: "denied",
+      remedy:
+        "look at the image's name; if it needs a login, name the file that 'docker login' has written in --registry-auth (GANTRY_REGISTRY_AUTH)",
+    },
   );
 }
 
@@ -126,23 +164,29 @@ function firstCause(error: unknown): SystemError {
   return error;
 }
 
-/** Certificates that do not convince, and plain HTTP where TLS is spoken. */
-const TRUST_PROBLEMS: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: "x509: certificate signed by unknown authority",
-  SELF_SIGNED_CERT_IN_CHAIN: "x509: certificate signed by unknown authority",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "x509: certificate signed by unknown authority",
-  UNABLE_TO_GET_ISSUER_CERT: "x509: certificate signed by unknown authority",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "x509: certificate signed by unknown authority",
-  CERT_HAS_EXPIRED: "x509: certificate has expired or is not yet valid",
-  CERT_NOT_YET_VALID: "x509: certificate has expired or is not yet valid",
-  ERR_TLS_CERT_ALTNAME_INVALID: "x509: certificate is not valid for this name",
-  ERR_SSL_WRONG_VERSION_NUMBER: "http: server gave HTTP response to HTTPS client",
-  EPROTO: "http: server gave HTTP response to HTTPS client",
-};
+const PLAIN_HTTP = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "EPROTO",
+]);
+const EXPIRED = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
+/** OpenSSL's and Node's codes: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const TRUST_PROBLEM =
+  /^(EPROTO$|ERR_SSL_|ERR_TLS_CERT|CERT_|CRL_|DEPTH_ZERO_|HOSTNAME_MISMATCH$|INVALID_|PATH_LENGTH_|SELF_SIGNED_|UNABLE_TO_)/;
 
-function isTrustProblem({ code }: SystemError): boolean {
-  return code !== undefined && code in TRUST_PROBLEMS;
+function trustText({ code = "", message }: SystemError): string {
+  if (PLAIN_HTTP.has(code)) return "http: server gave HTTP response to HTTPS client";
+  if (code.startsWith("ERR_SSL_")) return `tls: ${message}`;
+  const what = EXPIRED.has(code)
+    ? "certificate has expired or is not yet valid"
+    : code === "ERR_TLS_CERT_ALTNAME_INVALID"
+      ? "certificate is not valid for this name"
+      : "certificate signed by unknown authority";
+  return `tls: failed to verify certificate: x509: ${what}`;
 }
+
+/** The network knows that nobody is there, and has not just lost a packet. */
+const ABSENCES = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"]);
 
 const DIAL_PROBLEMS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connect: connection refused",
@@ -153,10 +197,7 @@ const DIAL_PROBLEMS: Readonly<Record<string, string>> = {
 
 function networkText(error: SystemError, url: URL): string {
   const { code = "", address, port } = error;
-  const trust = TRUST_PROBLEMS[code];
-  if (trust !== undefined) {
-    return trust.startsWith("x509") ? `tls: failed to verify certificate: ${trust}` : trust;
-  }
+  if (TRUST_PROBLEM.test(code)) return trustText(error);
   if (code === "ENOTFOUND") return `dial tcp: lookup ${url.hostname}: no such host`;
   if (code === "EAI_AGAIN") {
     return `dial tcp: lookup ${url.hostname}: Temporary failure in name resolution`;

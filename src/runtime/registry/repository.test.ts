@@ -11,6 +11,7 @@ import {
 } from "../../../test/images/image-content.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Descriptor } from "../containerd/messages.ts";
+import type { PullRetry } from "../pull.ts";
 import { parseReference, type Reference } from "../reference.ts";
 import type { RegistryCredentials } from "./logins.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -189,6 +190,41 @@ test("a registry where nobody listens", async () => {
     'Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused',
   );
   assert.deepEqual([error.failure, error.retries], ["unreachable", 5]);
+});
+
+test("somebody who waits is told at once that nobody listens, and of each time that a busy registry is asked again", async () => {
+  const retries: string[] = [];
+  const patience = {
+    onRetry: ({ inMs, number, numberMax, reason }: PullRetry) =>
+      retries.push(`${number}/${numberMax} in ${inMs}: ${reason}`),
+  };
+  const nobody = parseReference("127.0.0.1:9/app");
+  assert.ok(nobody);
+  const error = await failureOf(open(nobody, undefined, patience).resolve(never));
+  assert.deepEqual([error.failure, error.retries], ["unreachable", 0]);
+  assert.match(error.remedy ?? "", /name and port: 127\.0\.0\.1:9/);
+  assert.deepEqual([slept, retries], [[], []]);
+  let refusals = 2;
+  registry.handle = ({ path }, response) => {
+    if (path === "/v2/" || refusals-- <= 0) return false;
+    response.writeHead(503).end();
+    return true;
+  };
+  await open(referenceTo("team/app:1"), undefined, patience).resolve(never);
+  const reason = "received unexpected HTTP status: 503 Service Unavailable";
+  assert.deepEqual(retries, [`1/5 in 1100: ${reason}`, `2/5 in 2200: ${reason}`]);
+});
+
+test("a registry that keeps everybody waiting is given up after a minute", async () => {
+  registry.handle = ({ path }, response) => {
+    if (path === "/v2/") return false;
+    now += 40_000;
+    response.destroy();
+    return true;
+  };
+  const error = await failureOf(resolve());
+  assert.match(error.message, /^inactivity time exceeded timeout: Get "/);
+  assert.deepEqual([error.failure, error.retries], ["unreachable", 1]);
 });
 
 test("a blob goes on where its connection broke, again and again as long as it gets further", async () => {

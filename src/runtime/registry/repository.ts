@@ -1,11 +1,12 @@
 /** One repository of a registry, read by the OCI distribution API (the same as Docker's HTTP API v2). */
 import { createHash } from "node:crypto";
-import { type Backoff, backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Descriptor } from "../containerd/messages.ts";
 import { isDigest, MANIFEST_BYTES_MAX } from "../image-documents.ts";
+import type { PullPatience } from "../pull.ts";
 import type { Reference } from "../reference.ts";
+import { Attempts } from "./attempts.ts";
 import { type Access, type Authorizer, createAuthorizer } from "./authorizer.ts";
 import type { RegistryCredentials } from "./logins.ts";
 import { networkError, RegistryError, statusError, unusable } from "./registry-error.ts";
@@ -38,6 +39,7 @@ export interface RegistriesOptions {
 export type OpenRepository = (
   reference: Reference,
   credentials: RegistryCredentials | undefined,
+  patience?: PullPatience,
 ) => Repository;
 
 const OCI = "application/vnd.oci.image";
@@ -51,13 +53,6 @@ const ACCEPT = [
 /** Docker's registries speak this before anything else. */
 const HEADERS = { "user-agent": "gantry", "docker-distribution-api-version": "registry/2.0" };
 const ERROR_BYTES_MAX = 16 * 1024;
-/** A registry that cannot be reached is given up after some 30 s, as the ECS agent does. */
-const RETRIES_MAX = 5;
-const RETRY_BACKOFF: Backoff = { firstMs: 1_100, factor: 2, maxMs: 12_000 };
-/** Chosen: a registry that wants us to wait longer is as good as one that refuses. */
-const RETRY_AFTER_MS_MAX = 30_000;
-/** ECS agent: its image pull inactivity timeout. */
-const INACTIVITY_MS_MAX = 60_000;
 /** Statuses to HEAD that a GET explains, or does not have. */
 const HEAD_UNCLEAR = new Set([400, 403, 404, 405, 429, 501]);
 
@@ -65,8 +60,12 @@ const HEAD_UNCLEAR = new Set([400, 403, 404, 405, 429, 501]);
 export function createRegistries(options: RegistriesOptions): OpenRepository {
   const authorizer = createAuthorizer(options.transport, options.clock);
   const origins = new Map<string, Origin>();
-  return (reference, credentials) =>
-    new RegistryRepository(options, { authorizer, origins }, reference, credentials);
+  return (reference, credentials, patience) => {
+    const { clock, insecure, random, transport } = options;
+    const attempts = new Attempts({ clock, random, patience });
+    const shared = { transport, insecure, authorizer, origins };
+    return new RegistryRepository(shared, attempts, reference, credentials);
+  };
 }
 
 interface Origin {
@@ -75,26 +74,26 @@ interface Origin {
   readonly verify: boolean;
 }
 
-interface Shared {
+interface Shared extends Pick<RegistriesOptions, "transport" | "insecure"> {
   readonly authorizer: Authorizer;
   /** By registry. */
   readonly origins: Map<string, Origin>;
 }
 
 class RegistryRepository implements Repository {
-  readonly #options: RegistriesOptions;
   readonly #shared: Shared;
+  readonly #attempts: Attempts;
   readonly #reference: Reference;
   readonly #credentials: RegistryCredentials | undefined;
 
   constructor(
-    options: RegistriesOptions,
     shared: Shared,
+    attempts: Attempts,
     reference: Reference,
     credentials: RegistryCredentials | undefined,
   ) {
-    this.#options = options;
     this.#shared = shared;
+    this.#attempts = attempts;
     this.#reference = reference;
     this.#credentials = credentials;
   }
@@ -127,33 +126,23 @@ class RegistryRepository implements Repository {
   }
 
   async *blob(descriptor: Descriptor, signal: AbortSignal): AsyncIterable<Buffer> {
-    const { clock, random } = this.#options;
     const { digest, size } = descriptor;
+    const attempts = this.#attempts.series();
     let offset = 0;
-    let failures = 0;
-    let progressAt = clock.now();
     while (offset < size) {
       try {
         for await (const chunk of await this.#openBlob(digest, offset, signal)) {
           offset += chunk.length;
           if (offset > size)
             throw unusable(`blob ${digest} is longer than the ${size} bytes of its descriptor`);
-          failures = 0;
           yield chunk;
-          progressAt = clock.now();
+          // After whoever takes it has done so: a slow disk is no idle registry.
+          attempts.progressed();
         }
         if (offset < size) throw new RegistryError("unexpected EOF", { failure: "unreachable" });
       } catch (thrown) {
         signal.throwIfAborted();
-        const error = asRegistryError(thrown, this.#url(""));
-        failures++;
-        error.retries = failures - 1;
-        if (!error.isTransient || failures > RETRIES_MAX) throw error;
-        if (clock.now() - progressAt >= INACTIVITY_MS_MAX) {
-          const message = `inactivity time exceeded timeout: ${error.message}`;
-          throw new RegistryError(message, { failure: "unreachable" }, { cause: error });
-        }
-        await clock.sleep(pauseMs(error, failures, random), signal);
+        await attempts.pauseAfter(this.#asError(thrown), signal);
       }
     }
   }
@@ -203,7 +192,7 @@ class RegistryRepository implements Repository {
     signal: AbortSignal,
   ): Promise<RegistryResponse> {
     const { url: origin, verify } = await this.#origin(signal);
-    const { authorizer } = this.#shared;
+    const { authorizer, transport } = this.#shared;
     const access: Access = {
       origin,
       verify,
@@ -212,7 +201,7 @@ class RegistryRepository implements Repository {
       subject: familiar(this.#reference),
     };
     const ask = (authorization: string | undefined): Promise<RegistryResponse> =>
-      this.#options.transport.send(
+      transport.send(
         {
           method,
           url: new URL(`${origin}/v2/${this.#reference.repository}/${target}`),
@@ -229,19 +218,19 @@ class RegistryRepository implements Repository {
 
   /** How the registry is spoken to. Only one that may be insecure is asked: TLS first, whatever its certificate. */
   async #origin(signal: AbortSignal): Promise<Origin> {
-    const { insecure, transport } = this.#options;
+    const { insecure, origins, transport } = this.#shared;
     const { registry } = this.#reference;
     const host = hostOf(registry);
     if (!isLoopback(registry) && !insecure.includes(registry)) {
       return { url: `https://${host}`, verify: true };
     }
-    const known = this.#shared.origins.get(registry);
+    const known = origins.get(registry);
     if (known !== undefined) return known;
     const ping = async (url: string): Promise<Origin> => {
       const origin = { url, verify: false };
       const request = { method: "GET", url: new URL(`${url}/v2/`), headers: HEADERS } as const;
       (await transport.send({ ...request, verify: false }, signal)).body.resume();
-      this.#shared.origins.set(registry, origin);
+      origins.set(registry, origin);
       return origin;
     };
     try {
@@ -252,34 +241,15 @@ class RegistryRepository implements Repository {
     }
   }
 
-  #url(path: string): URL {
-    return new URL(`https://${hostOf(this.#reference.registry)}/${path}`);
+  #persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#attempts.repeat(signal, (thrown) => this.#asError(thrown), work);
   }
 
-  async #persist<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const { clock, random } = this.#options;
-    for (let failures = 1; ; failures++) {
-      try {
-        return await work();
-      } catch (thrown) {
-        signal.throwIfAborted();
-        const error = asRegistryError(thrown, this.#url(""));
-        error.retries = failures - 1;
-        if (!error.isTransient || failures > RETRIES_MAX) throw error;
-        await clock.sleep(pauseMs(error, failures, random), signal);
-      }
-    }
+  /** A body that breaks off throws what the socket says. */
+  #asError(thrown: unknown): RegistryError {
+    if (thrown instanceof RegistryError) return thrown;
+    return networkError(thrown, new URL(`https://${hostOf(this.#reference.registry)}/`));
   }
-}
-
-function pauseMs(error: RegistryError, failures: number, random: Random): number {
-  const wished = Math.min(error.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
-  return Math.max(wished, backoffMs(RETRY_BACKOFF, failures, random));
-}
-
-/** A body that breaks off throws what the socket says. */
-function asRegistryError(error: unknown, url: URL): RegistryError {
-  return error instanceof RegistryError ? error : networkError(error, url);
 }
 
 function mediaTypeOf({ headers }: RegistryResponse): string {
