@@ -14,7 +14,7 @@ const RETRY_AFTER_MS_MAX = 30_000;
 const INACTIVITY_MS_MAX = 60_000;
 
 export interface AttemptsOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now" | "sleep">;
   readonly random: Random;
   readonly patience: PullPatience | undefined;
 }
