@@ -42,6 +42,8 @@ export class JournalDirectory {
   #generation: Generation;
   #rows = 0;
   #loading: LiveRows | undefined;
+  /** Whoever asks ahead asks on after the end. */
+  #isLoaded = false;
   /** Id of the last row that was acknowledged. */
   #lastId: number;
   /** After a failed append the connection, and what reached the file, are in doubt. */
@@ -82,11 +84,15 @@ export class JournalDirectory {
 
   /** Some records; undefined when that was all. Read them all before appending. */
   loadPage(): LivePage | undefined {
+    if (this.#isLoaded) return undefined;
     this.#loading ??= new LiveRows(this.#generation);
     try {
       const page = this.#loading.nextPage();
       this.#rows = this.#loading.rowsRead;
-      if (page === undefined) this.#loading = undefined;
+      if (page === undefined) {
+        this.#isLoaded = true;
+        this.#loading = undefined;
+      }
       return page;
     } catch (error) {
       throw setupError(error, this.#options.directory);

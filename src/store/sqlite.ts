@@ -38,16 +38,24 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
+/** Chosen: when one side is held up, by its collector say, the other has something to do. */
+const PAGES_AHEAD = 3;
+
 async function* pagesOf(thread: JournalThread): AsyncGenerator<readonly StoreRecord[]> {
-  let page = await thread.load();
+  const coming: Promise<LivePage | undefined>[] = [];
+  const ask = (): void => {
+    const page = thread.load();
+    page.catch(() => undefined);
+    coming.push(page);
+  };
+  for (let ahead = 0; ahead < PAGES_AHEAD; ahead++) ask();
+  let page = await coming.shift();
   while (page !== undefined) {
-    // The thread reads the next page while this one is taken in.
-    const next = thread.load();
-    next.catch(() => undefined);
+    ask();
     const stored = new StoredPage(page, thread.documents);
     yield stored.records(page);
     stored.forgetHeads();
-    page = await next;
+    page = await coming.shift();
   }
 }
 
