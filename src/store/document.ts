@@ -1,4 +1,4 @@
-import { assert } from "../lib/errors.ts";
+import { assert, UnavailableError } from "../lib/errors.ts";
 import { STORE_DOCUMENT_LENGTH_MAX } from "../lib/limits.ts";
 import { readMembers } from "./json-members.ts";
 import type { Revision, StoreRecord } from "./store.ts";
@@ -56,6 +56,19 @@ export class DocumentRecord implements StoreRecord {
       this.#source = undefined;
     }
     return this.#value;
+  }
+
+  /**
+   * Has the text at hand from now on, whatever becomes of the source. Throws nothing: where it cannot be read, whoever asks for
+   * it later is told so.
+   */
+  detach(): void {
+    if (this.#source === undefined || typeof this.#source === "string") return;
+    try {
+      this.#source = this.#source.text(this.#position);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+    }
   }
 
   members(names: readonly string[]): Readonly<Record<string, unknown>> {

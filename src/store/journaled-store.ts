@@ -198,6 +198,9 @@ export class JournaledStore implements Store {
     const last = staged.at(-1);
     if (last === undefined) return;
     for (const { change } of staged) {
+      // Its row is history, and goes with the next rewrite of the journal.
+      const former = this.#records.get(change.key);
+      if (former instanceof DocumentRecord) former.detach();
       if (change.record === undefined) this.#records.delete(change.key);
       else this.#records.set(change.key, change.record);
       // A later transaction may already have decided on this key again.

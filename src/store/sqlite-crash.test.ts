@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdir, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it, type TestContext } from "node:test";
@@ -128,6 +128,11 @@ describe("sqlite store and the machine", () => {
       assert.ok(round < 2000, "the journal is not rewritten");
       await put(store, "/changed", round);
     }
+    // Its space is free, although documents have still to be read.
+    for (let looks = 0; (await openFiles(directory)).some(isRemoved); looks++) {
+      assert.ok(looks < 2000, "the former journal is still open");
+      await put(store, "/changed", looks);
+    }
     // Nobody has read them before.
     assert.deepEqual(
       records.map(({ value }) => value),
@@ -192,6 +197,19 @@ async function fillUp(store: Store): Promise<unknown> {
   } catch (error) {
     return error;
   }
+}
+
+/** What this process has open below a directory, as the kernel names it. */
+async function openFiles(directory: string): Promise<readonly string[]> {
+  const descriptors = await readdir("/proc/self/fd");
+  const paths = await Promise.all(
+    descriptors.map((one) => readlink(`/proc/self/fd/${one}`).catch(() => "")),
+  );
+  return paths.filter((path) => path.startsWith(directory));
+}
+
+function isRemoved(path: string): boolean {
+  return path.endsWith(" (deleted)");
 }
 
 async function put(store: Store, key: string, value: unknown): Promise<number> {

@@ -27,6 +27,8 @@ export interface JournalDirectoryOptions {
   readonly deadRowsMin: number;
   /** Says what happened on its own account. */
   readonly onNotice: (text: string) => void;
+  /** Says which file is in force from now on. */
+  readonly onRewritten: (path: string) => void;
 }
 
 /**
@@ -184,6 +186,7 @@ export class JournalDirectory {
     this.#inDoubt = true;
     sync(this.#options.directory);
     this.#recover();
+    this.#options.onRewritten(this.path);
     removeGeneration(oldPath);
   }
 

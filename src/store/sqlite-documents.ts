@@ -8,24 +8,31 @@ import type { StoreRecord } from "./store.ts";
 /**
  * Reads the documents that were in the journal at the start, one by one, when somebody asks for them.
  *
- * A read-only connection of the main thread's own, since a cache answers at once. It stays with the file that was in force at the
- * start: when that has been rewritten and removed, the kernel keeps it for whoever has it open. What is written later
- * is not looked for here: its text came from memory.
+ * A read-only connection of the main thread's own, since a cache answers at once. It goes along when the journal is rewritten:
+ * as long as a file is open somewhere, its space is not free. What is written later is not looked for here: its text came
+ * from memory.
  */
 export class DocumentReader {
-  readonly #database: DatabaseSync;
-  readonly #select: StatementSync;
+  #connection: Connection;
 
   constructor(path: string) {
-    this.#database = new DatabaseSync(path, { readOnly: true, timeout: JOURNAL_READ_TIMEOUT_MS });
-    this.#select = this.#database.prepare("SELECT document FROM journal WHERE id = ?");
-    this.#select.setReturnArrays(true);
+    this.#connection = connect(path);
+  }
+
+  /** Reads from this file from now on, which has the same rows as far as they are live. Stays with the former when that fails. */
+  moveTo(path: string): void {
+    const former = this.#connection;
+    if (!former.database.isOpen) return;
+    this.#connection = connect(path);
+    former.database.close();
   }
 
   /** The document of a row. Throws UnavailableError. */
   read(id: number): string {
     try {
-      const row = this.#select.get(id) as unknown as readonly [document: string] | undefined;
+      const row = this.#connection.select.get(id) as unknown as
+        | readonly [document: string]
+        | undefined;
       if (row !== undefined) return row[0];
     } catch (error) {
       const message = `the state could not be read: ${messageOf(error)}`;
@@ -36,7 +43,25 @@ export class DocumentReader {
 
   /** Before the journal is closed: the last connection is the one that tidies up. */
   close(): void {
-    if (this.#database.isOpen) this.#database.close();
+    const { database } = this.#connection;
+    if (database.isOpen) database.close();
+  }
+}
+
+interface Connection {
+  readonly database: DatabaseSync;
+  readonly select: StatementSync;
+}
+
+function connect(path: string): Connection {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: JOURNAL_READ_TIMEOUT_MS });
+  try {
+    const select = database.prepare("SELECT document FROM journal WHERE id = ?");
+    select.setReturnArrays(true);
+    return { database, select };
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 

@@ -36,8 +36,9 @@ export interface LivePage {
 /** Chosen: as much as a record looks at before it asks for the whole document; see `document.ts`. */
 export const HEAD_BYTES = 640;
 
-/** Unasked for: something worth a line in the log. */
-export interface JournalNotice {
-  readonly kind: "notice";
-  readonly text: string;
-}
+/** Unasked for. */
+export type JournalNotice =
+  /** Something worth a line in the log. */
+  | { readonly kind: "notice"; readonly text: string }
+  /** The file in force is another now: every record's row is in it, under the same id. */
+  | { readonly kind: "rewritten"; readonly path: string };

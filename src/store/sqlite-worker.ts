@@ -15,10 +15,12 @@ function serve(port: Port): void {
 
   const onNotice = (text: string): void =>
     port.postMessage({ kind: "notice", text } satisfies JournalNotice);
+  const onRewritten = (path: string): void =>
+    port.postMessage({ kind: "rewritten", path } satisfies JournalNotice);
   const handle = (request: JournalRequest): JournalReply => {
     if (request.kind === "open") {
       const { directory, deadRowsMin } = request;
-      journal = new JournalDirectory({ directory, deadRowsMin, onNotice });
+      journal = new JournalDirectory({ directory, deadRowsMin, onNotice, onRewritten });
       return { kind: "opened", revision: journal.revision, path: journal.path };
     }
     if (request.kind === "close") journal?.close();

@@ -124,7 +124,20 @@ class JournalThread implements Journal {
 
   #receive(message: JournalReply | JournalNotice): void {
     if (message.kind === "notice") this.#log.info(message.text);
+    else if (message.kind === "rewritten") this.#follow(message.path);
     else this.#waiting.shift()?.resolve(message);
+  }
+
+  /** When what is known of earlier commits has been acted on: nobody asks for a superseded row any more. */
+  #follow(path: string): void {
+    setImmediate(() => {
+      try {
+        this.#documents?.moveTo(path);
+      } catch (error) {
+        const text = "the former journal keeps its space until the next rewrite or start";
+        this.#log.warn(text, { error: messageOf(error) });
+      }
+    });
   }
 
   #lose(why: string): void {
