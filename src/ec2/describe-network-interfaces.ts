@@ -7,6 +7,7 @@ import type { Call } from "../door/service.ts";
 import { ApiError } from "../lib/errors.ts";
 import type { Cache } from "../store/cache.ts";
 import {
+  interfaceKey,
   interfacesPrefix,
   type NetworkInterface,
   type SecurityGroup,
@@ -60,10 +61,15 @@ export function describeNetworkInterfaces(
   input: DescribeNetworkInterfacesRequest,
   call: Call,
 ): DescribeNetworkInterfacesResult {
-  const all = cache
-    .list(interfacesPrefix(scopeOf(call)))
-    .map(({ value }) => viewOf(cache, value as NetworkInterface));
-  const { items, ...next } = select(INTERFACE, all, { ...input, ids: input.NetworkInterfaceIds });
+  const scope = scopeOf(call);
+  const ids = input.NetworkInterfaceIds ?? [];
+  // There is one for every task, and scripts ask for that of the task they have just started.
+  const records =
+    ids.length > 0
+      ? ids.flatMap((id) => cache.get(interfaceKey(scope, id)) ?? [])
+      : cache.list(interfacesPrefix(scope));
+  const views = records.map(({ value }) => viewOf(cache, value as NetworkInterface));
+  const { items, ...next } = select(INTERFACE, views, { ...input, ids });
   return { NetworkInterfaces: items.map(present), ...next };
 }
 

@@ -3,8 +3,11 @@ import type {
   Vpc as AwsVpc,
   DescribeSubnetsRequest,
   DescribeSubnetsResult,
+  DescribeVpcAttributeRequest,
+  DescribeVpcAttributeResult,
   DescribeVpcsRequest,
   DescribeVpcsResult,
+  VpcAttributeName,
 } from "@aws-sdk/client-ec2";
 import type { Call } from "../door/service.ts";
 import { parseCidr } from "../lib/cidr.ts";
@@ -61,6 +64,29 @@ function presentVpc({ vpcId, cidr, isDefault, accountId }: Vpc): AwsVpc {
     IsDefault: isDefault,
     Tags: [],
   };
+}
+
+/** What is true of every VPC here: its resolver answers, and knows the names of its addresses. */
+const ATTRIBUTES = {
+  enableDnsHostnames: { EnableDnsHostnames: { Value: true } },
+  enableDnsSupport: { EnableDnsSupport: { Value: true } },
+  enableNetworkAddressUsageMetrics: { EnableNetworkAddressUsageMetrics: { Value: false } },
+} as const satisfies Readonly<Record<VpcAttributeName, DescribeVpcAttributeResult>>;
+
+export function describeVpcAttribute(
+  cache: Cache,
+  { Attribute, DryRun, VpcId = "" }: DescribeVpcAttributeRequest,
+  call: Call,
+): DescribeVpcAttributeResult {
+  const all = cache.list(vpcsPrefix(scopeOf(call))).map(({ value }) => value as Vpc);
+  select(VPC, all, { ids: [VpcId], DryRun });
+  if (Attribute !== undefined && Object.hasOwn(ATTRIBUTES, Attribute)) {
+    return { VpcId, ...ATTRIBUTES[Attribute] };
+  }
+  throw new ApiError(
+    "InvalidParameterValue",
+    `Value (${Attribute}) for parameter attribute is invalid. Unknown attribute.`,
+  );
 }
 
 const SUBNET: Noun<Subnet> = {

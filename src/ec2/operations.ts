@@ -8,7 +8,7 @@ import {
   describeRegions,
 } from "./describe-region.ts";
 import { describeSecurityGroups } from "./describe-security-groups.ts";
-import { describeSubnets, describeVpcs } from "./describe-vpcs.ts";
+import { describeSubnets, describeVpcAttribute, describeVpcs } from "./describe-vpcs.ts";
 
 type Ec2Operations = Operations<typeof import("@aws-sdk/client-ec2")>;
 
@@ -59,6 +59,7 @@ export function ec2Service({ cache }: { readonly cache: Cache }): Service {
       "tags; rules are shown and not enforced yet; there is only the default group of a VPC",
     ),
     DescribeSubnets: row("DescribeSubnets", describeSubnets, "tags"),
+    DescribeVpcAttribute: row("DescribeVpcAttribute", describeVpcAttribute),
     DescribeVpcs: row("DescribeVpcs", describeVpcs, "tags"),
   } satisfies Ec2Operations;
   return { name: "ec2", operations };

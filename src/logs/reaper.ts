@@ -1,4 +1,5 @@
 import { messageOf } from "../lib/errors.ts";
+import { commit } from "../store/commit.ts";
 import type { StoreRecord } from "../store/store.ts";
 import type { LogsDeps } from "./deps.ts";
 import { type LogGroup, type LogStream, retainedSince } from "./model.ts";
@@ -45,15 +46,17 @@ export async function reapLogs(deps: LogsDeps): Promise<void> {
 
 /** Deletes streams whose group is gone already, and their events. */
 export async function deleteStreams(
-  { store, cache, logStore }: LogsDeps,
+  deps: LogsDeps,
   streams: readonly StoreRecord[],
 ): Promise<void> {
   for (let i = 0; i < streams.length; i += STREAMS_PER_TXN) {
     const batch = streams.slice(i, i + STREAMS_PER_TXN);
-    const deletions = batch.map(({ key }) => ({ key, value: undefined }));
-    const result = await store.txn([], deletions);
-    if (result.ok) await cache.reached(result.revision);
-    for (const { value } of batch) await logStore.remove((value as LogStream).id);
+    await commit(
+      deps,
+      [],
+      batch.map(({ key }) => ({ key, value: undefined })),
+    );
+    for (const { value } of batch) await deps.logStore.remove((value as LogStream).id);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Call } from "../door/service.ts";
 import type { Scope } from "../ecs/model/keys.ts";
 import { ApiError } from "../lib/errors.ts";
+import { commit } from "../store/commit.ts";
 import type { Compare, StoreRecord, Write } from "../store/store.ts";
 import type { LogsDeps } from "./deps.ts";
 import {
@@ -73,17 +74,11 @@ export function getNamedGroup(
  * Commits what `decide` makes of the present state, and returns it when the cache shows it. Decides anew when another
  * transaction came between: then `decide` sees what that one left, and may throw.
  */
-export async function transact<D extends Decision>(
-  { store, cache }: LogsDeps,
-  decide: () => D,
-): Promise<D> {
+export async function transact<D extends Decision>(deps: LogsDeps, decide: () => D): Promise<D> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const decision = decide();
     const { compare, also, write } = decision;
-    const result = await store.txn(also ? [compare, also] : [compare], [write]);
-    const { revision } = result.ok ? result : await store.list(compare.key);
-    await cache.reached(revision);
-    if (result.ok) return decision;
+    if (await commit(deps, also ? [compare, also] : [compare], [write])) return decision;
   }
   throw new ApiError(
     "OperationAbortedException",

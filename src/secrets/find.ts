@@ -29,7 +29,7 @@ export function resourceOf(
   return [`arn:aws:secretsmanager:${region}:${accountId}:secret:${id}-??????`];
 }
 
-/** By name, ARN, or ARN without suffix. Throws ResourceNotFoundException. */
+/** {@link findSecret}. Throws ResourceNotFoundException. */
 export function getSecret(
   deps: SecretsDeps,
   call: Call,
@@ -43,7 +43,8 @@ export function getSecret(
   );
 }
 
-function findSecret(
+/** By name, ARN, or ARN without suffix. */
+export function findSecret(
   deps: SecretsDeps,
   call: Call,
   secretId: string | undefined,
@@ -62,6 +63,20 @@ function findSecret(
     if (isMeant) return { record, secret };
   }
   return undefined;
+}
+
+/** The name and ARN of a secret that is not there, as far as a caller's word tells them: its suffix is anybody's guess. */
+export function namedBy(
+  secretId: string,
+  call: Call,
+): { readonly name: string; readonly arn: string } {
+  const rest = ARN.exec(secretId)?.groups?.rest;
+  if (rest !== undefined) return { name: withoutSuffix(rest), arn: secretId };
+  const { accountId, region } = placeOf(call);
+  return {
+    name: secretId,
+    arn: `arn:aws:secretsmanager:${region}:${accountId}:secret:${secretId}`,
+  };
 }
 
 function withoutSuffix(rest = ""): string {

@@ -14,7 +14,7 @@ import { presentSecret } from "./secrets.ts";
 
 const PAGE_MAX = 100;
 
-/** In order of name. */
+/** By when they were made, or by what the caller says. */
 export async function listSecrets(
   deps: SecretsDeps,
   input: ListSecretsRequest,
@@ -24,10 +24,11 @@ export async function listSecrets(
   const isAsked = filterOf(Filters);
   const secrets = allSecrets(deps, call)
     .filter((secret) => IncludePlannedDeletion || secret.deletedAt === undefined)
-    .filter(isAsked)
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  if (SortOrder === "desc") secrets.reverse();
-  const { page, next } = pageOf(secrets, input, ({ name }) => name);
+    .filter(isAsked);
+  const { page, next } = pageOf(secrets, input, {
+    keyOf: sortKeyOf(input.SortBy),
+    isDescending: SortOrder === "desc",
+  });
   return {
     SecretList: page.map((secret) => {
       const { VersionIdsToStages, ...rest } = presentSecret(secret);
@@ -37,16 +38,26 @@ export async function listSecrets(
   };
 }
 
+/** Texts that are in the order that is asked for, and differ for each secret. */
+function sortKeyOf(sortBy: ListSecretsRequest["SortBy"] = "created-date"): TextOf {
+  const at = (instant: number, { name }: Secret): string =>
+    `${String(instant).padStart(15, "0")} ${name}`;
+  if (sortBy === "name") return ({ name }) => name;
+  if (sortBy === "created-date") return (secret) => at(secret.createdAt, secret);
+  if (sortBy === "last-changed-date") return (secret) => at(secret.changedAt, secret);
+  throw invalidParameter(`SortBy ${sortBy} is not supported.`);
+}
+
+type TextOf = (secret: Secret) => string;
 type Matches = (secret: Secret) => boolean;
 
 /** AWS: values of one filter are alternatives, several filters must all hold, `!` before a value excludes. */
 function filterOf(filters: readonly Filter[]): Matches {
   const all = filters.map(({ Key, Values = [] }): Matches => {
-    const textsOf = TEXTS[Key ?? ""];
-    if (textsOf === undefined) throw invalidParameter(`Filter key ${Key} is not supported.`);
+    const hasValue = HAS_VALUE[Key ?? ""];
+    if (hasValue === undefined) throw invalidParameter(`Filter key ${Key} is not supported.`);
     return (secret) => {
-      const texts = textsOf(secret);
-      const has = (value: string): boolean => texts.some((text) => text.startsWith(value));
+      const has = (value: string): boolean => hasValue(secret, value);
       const included = Values.filter((value) => !value.startsWith("!"));
       const excluded = Values.filter((value) => value.startsWith("!")).map((one) => one.slice(1));
       return (included.length === 0 || included.some(has)) && !excluded.some(has);
@@ -55,13 +66,22 @@ function filterOf(filters: readonly Filter[]): Matches {
   return (secret) => all.every((matches) => matches(secret));
 }
 
-const TEXTS: Readonly<Record<string, (secret: Secret) => readonly string[]>> = {
-  name: ({ name }) => [name],
-  description: ({ description = "" }) => [description],
-  "tag-key": ({ tags }) => Object.keys(tags),
-  "tag-value": ({ tags }) => Object.values(tags),
-  all: ({ name, description = "", tags }) => [name, description, ...Object.entries(tags).flat()],
+/** AWS: names and tags are looked for as they are written, descriptions and words in either case. */
+const HAS_VALUE: Readonly<Record<string, (secret: Secret, value: string) => boolean>> = {
+  name: ({ name }, value) => name.startsWith(value),
+  description: ({ description = "" }, value) =>
+    description.toLowerCase().startsWith(value.toLowerCase()),
+  "tag-key": ({ tags }, value) => Object.keys(tags).some((key) => key.startsWith(value)),
+  "tag-value": ({ tags }, value) => Object.values(tags).some((text) => text.startsWith(value)),
+  all: ({ name, description = "", tags }, value) => {
+    const words = [name, description, ...Object.entries(tags).flat()].flatMap(wordsOf);
+    return wordsOf(value).every((asked) => words.some((word) => word.startsWith(asked)));
+  },
 };
+
+function wordsOf(text: string): readonly string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+}
 
 /** The versions of a secret. */
 export async function listSecretVersionIds(
@@ -70,10 +90,10 @@ export async function listSecretVersionIds(
   call: Call,
 ): Promise<ListSecretVersionIdsResponse> {
   const { secret } = getSecret(deps, call, input.SecretId);
-  const ids = Object.keys(secret.versions)
-    .filter((id) => input.IncludeDeprecated || secret.versions[id]?.length !== 0)
-    .toSorted();
-  const { page, next } = pageOf(ids, input, (id) => id);
+  const ids = Object.keys(secret.versions).filter(
+    (id) => input.IncludeDeprecated || secret.versions[id]?.length !== 0,
+  );
+  const { page, next } = pageOf(ids, input, { keyOf: (id) => id });
   return {
     ARN: secretArn(secret),
     Name: secret.name,
@@ -89,26 +109,43 @@ export async function listSecretVersionIds(
   };
 }
 
-/** A token is the name of the last entry shown, so a page is right whatever was made or deleted meanwhile. */
+interface PageOrder<T> {
+  /** Unique; entries are shown in the order of these. */
+  readonly keyOf: (entry: T) => string;
+  readonly isDescending?: boolean;
+}
+
+/** A token is the key of the last entry shown, so a page is right whatever was made or deleted meanwhile. */
 function pageOf<T>(
   entries: readonly T[],
   {
     MaxResults = PAGE_MAX,
     NextToken,
   }: { MaxResults?: number | undefined; NextToken?: string | undefined },
-  nameOf: (entry: T) => string,
+  { keyOf, isDescending = false }: PageOrder<T>,
 ): { page: readonly T[]; next: { NextToken?: string } } {
   if (MaxResults < 1 || MaxResults > PAGE_MAX) {
     throw invalidParameter(`MaxResults must be between 1 and ${PAGE_MAX}.`);
   }
-  const after =
-    NextToken === undefined ? undefined : Buffer.from(NextToken, "base64url").toString();
-  const at = after === undefined ? -1 : entries.findIndex((entry) => nameOf(entry) === after);
-  if (after !== undefined && at < 0) {
-    throw new ApiError("InvalidNextTokenException", "The NextToken value is invalid.");
-  }
-  const page = entries.slice(at + 1, at + 1 + MaxResults);
+  const isBefore = (a: string, b: string): boolean => (isDescending ? a > b : a < b);
+  const after = NextToken === undefined ? undefined : readToken(NextToken);
+  const rest = entries
+    .filter((entry) => after === undefined || isBefore(after, keyOf(entry)))
+    .toSorted((a, b) => (isBefore(keyOf(a), keyOf(b)) ? -1 : 1));
+  const page = rest.slice(0, MaxResults);
   const last = page.at(-1);
-  if (last === undefined || at + 1 + MaxResults >= entries.length) return { page, next: {} };
-  return { page, next: { NextToken: Buffer.from(nameOf(last)).toString("base64url") } };
+  if (last === undefined || rest.length <= MaxResults) return { page, next: {} };
+  return { page, next: { NextToken: formatToken(keyOf(last)) } };
+}
+
+const TOKEN_PREFIX = "after:";
+
+function formatToken(key: string): string {
+  return Buffer.from(TOKEN_PREFIX + key).toString("base64url");
+}
+
+function readToken(token: string): string {
+  const text = Buffer.from(token, "base64url").toString();
+  if (text.startsWith(TOKEN_PREFIX)) return text.slice(TOKEN_PREFIX.length);
+  throw new ApiError("InvalidNextTokenException", "The NextToken value is invalid.");
 }

@@ -8,6 +8,7 @@ import {
   createSecret,
   deleteSecret,
   describeSecret,
+  getResourcePolicy,
   restoreSecret,
   updateSecret,
 } from "./secrets.ts";
@@ -60,10 +61,14 @@ export function secretsService(deps: SecretsDeps): Service {
     }),
     ListSecrets: row("ListSecrets", listSecrets, {
       resources: () => ["*"],
-      missing: "the filters primary-region and owning-service",
+      missing: "the filters primary-region and owning-service, and the order last-accessed-date",
     }),
     ListSecretVersionIds: row("ListSecretVersionIds", listSecretVersionIds, {
       resources: bySecretId,
+    }),
+    GetResourcePolicy: row("GetResourcePolicy", getResourcePolicy, {
+      resources: bySecretId,
+      missing: "a secret never has one: PutResourcePolicy is not here",
     }),
     GetRandomPassword: row("GetRandomPassword", getRandomPassword, {
       resources: () => ["*"],

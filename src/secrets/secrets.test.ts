@@ -6,12 +6,14 @@ import {
   DeleteSecretCommand,
   DescribeSecretCommand,
   GetRandomPasswordCommand,
+  GetResourcePolicyCommand,
   GetSecretValueCommand,
   ListSecretsCommand,
   ListSecretVersionIdsCommand,
   PutSecretValueCommand,
   RestoreSecretCommand,
   SecretsManagerClient,
+  type SortByType,
   TagResourceCommand,
   UntagResourceCommand,
   UpdateSecretCommand,
@@ -188,6 +190,78 @@ test("lists are filtered, paged and in order; tags come and go; binary values ar
     batch.Errors?.map(({ ErrorCode }) => ErrorCode),
     ["ResourceNotFoundException"],
   );
+});
+
+test("a list goes on where it was, also when what it showed last has been deleted", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  for (const Name of ["a", "b", "c", "d"]) await client.send(new CreateSecretCommand({ Name }));
+  const remaining: (string | undefined)[] = [];
+  for (const SortOrder of ["asc", "desc"] as const) {
+    const first = await client.send(new ListSecretsCommand({ MaxResults: 1, SortOrder }));
+    const SecretId = first.SecretList?.[0]?.Name;
+    await client.send(new DeleteSecretCommand({ SecretId, ForceDeleteWithoutRecovery: true }));
+    const { NextToken } = first;
+    const second = await client.send(new ListSecretsCommand({ NextToken, SortOrder }));
+    remaining.push(SecretId, ":", ...(second.SecretList ?? []).map(({ Name }) => Name));
+  }
+  assert.equal(remaining.join(""), "a:bcd" + "d:cb");
+});
+
+test("secrets are listed by when they were made unless another order is asked for", async () => {
+  await using secrets = await start();
+  const { client, clock } = secrets;
+  for (const Name of ["b", "c", "a"]) {
+    await client.send(new CreateSecretCommand({ Name }));
+    await clock.advance(1000);
+  }
+  await client.send(new UpdateSecretCommand({ SecretId: "b", Description: "new" }));
+  const listed = async (SortBy?: SortByType): Promise<string> =>
+    ((await client.send(new ListSecretsCommand({ SortBy }))).SecretList ?? [])
+      .map(({ Name }) => Name)
+      .join("");
+  assert.equal(await listed(), "bca");
+  assert.equal(await listed("name"), "abc");
+  assert.equal(await listed("last-changed-date"), "cab");
+});
+
+test("filters take names as they are written, descriptions and words in either case", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  const Description = "Main Database";
+  await client.send(new CreateSecretCommand({ Name: "Prod/db", Description }));
+  const cases = [
+    ["name", "Prod", 1],
+    ["name", "prod", 0],
+    ["description", "main d", 1],
+    ["description", "database", 0],
+    ["all", "database PROD", 1],
+    ["all", "database test", 0],
+  ] as const;
+  for (const [Key, value, count] of cases) {
+    const Filters = [{ Key, Values: [value] }];
+    const { SecretList } = await client.send(new ListSecretsCommand({ Filters }));
+    assert.equal(SecretList?.length, count, `${Key} ${value}`);
+  }
+});
+
+test("a secret has no policy of its own, which Terraform asks for", async () => {
+  await using secrets = await start();
+  const { client } = secrets;
+  const { ARN } = await client.send(new CreateSecretCommand({ Name: "s" }));
+  const policy = await client.send(new GetResourcePolicyCommand({ SecretId: ARN }));
+  assert.deepEqual([policy.ARN, policy.Name, policy.ResourcePolicy], [ARN, "s", undefined]);
+});
+
+test("a secret that is not there can be deleted by force", async () => {
+  await using secrets = await start();
+  const gone = await secrets.client.send(
+    new DeleteSecretCommand({ SecretId: "none", ForceDeleteWithoutRecovery: true }),
+  );
+  assert.equal(gone.Name, "none");
+  await assert.rejects(secrets.client.send(new DeleteSecretCommand({ SecretId: "none" })), {
+    name: "ResourceNotFoundException",
+  });
 });
 
 test("to read several values at once, each has to be allowed, and so has the operation", async () => {

@@ -5,6 +5,8 @@ import type {
   DeleteSecretResponse,
   DescribeSecretRequest,
   DescribeSecretResponse,
+  GetResourcePolicyRequest,
+  GetResourcePolicyResponse,
   RestoreSecretRequest,
   RestoreSecretResponse,
   UpdateSecretRequest,
@@ -15,7 +17,15 @@ import { ApiError } from "../lib/errors.ts";
 import { commit } from "../store/commit.ts";
 import type { Write } from "../store/store.ts";
 import type { SecretsDeps } from "./deps.ts";
-import { getSecret, invalidParameter, invalidRequest, placeOf, stillInProgress } from "./find.ts";
+import {
+  findSecret,
+  getSecret,
+  invalidParameter,
+  invalidRequest,
+  namedBy,
+  placeOf,
+  stillInProgress,
+} from "./find.ts";
 import { CURRENT, type Secret, secretArn, secretKey, versionAt, versionsPrefix } from "./model.ts";
 import { toTags } from "./tags.ts";
 import { ATTEMPTS_MAX, changeSecret, givenValue, newVersion, refuseOtherValue } from "./values.ts";
@@ -109,6 +119,16 @@ export async function describeSecret(
   return presentSecret(getSecret(deps, call, input.SecretId).secret);
 }
 
+/** That a secret has no policy of its own: nothing here can give it one. */
+export async function getResourcePolicy(
+  deps: SecretsDeps,
+  input: GetResourcePolicyRequest,
+  call: Call,
+): Promise<GetResourcePolicyResponse> {
+  const { secret } = getSecret(deps, call, input.SecretId);
+  return { ARN: secretArn(secret), Name: secret.name };
+}
+
 /** As DescribeSecret and ListSecrets show it. */
 export function presentSecret(secret: Secret): DescribeSecretResponse {
   const { name, description, kmsKeyId, tags, versions, createdAt, changedAt, deletedAt } = secret;
@@ -173,8 +193,8 @@ export async function deleteSecret(
   }
   const now = deps.clock.now();
   if (force) {
-    const secret = await removeSecret(deps, input.SecretId, call);
-    return { ARN: secretArn(secret), Name: secret.name, DeletionDate: new Date(now) };
+    const { name, arn } = await removeSecret(deps, input.SecretId, call);
+    return { ARN: arn, Name: name, DeletionDate: new Date(now) };
   }
   const purgeAt = now + (days ?? usual) * DAY_MS;
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => ({
@@ -202,14 +222,19 @@ export async function restoreSecret(
   return { ARN: secretArn(secret), Name: secret.name };
 }
 
+/** AWS: a secret that is not there (any more) is as good as deleted. */
 async function removeSecret(
   deps: SecretsDeps,
   secretId: string | undefined,
   call: Call,
-): Promise<Secret> {
+): Promise<{ readonly name: string; readonly arn: string }> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const { secret, record } = getSecret(deps, call, secretId);
-    if (await commit(deps, [record], removal(deps, secret))) return secret;
+    const found = findSecret(deps, call, secretId);
+    if (found === undefined) return namedBy(secretId ?? "", call);
+    const { secret, record } = found;
+    if (await commit(deps, [record], removal(deps, secret))) {
+      return { name: secret.name, arn: secretArn(secret) };
+    }
   }
   throw stillInProgress();
 }

@@ -23,6 +23,8 @@ import { pageOf } from "./page.ts";
 
 /** AWS: names in one call of GetParameters and DeleteParameters. */
 const NAMES_MAX = 10;
+/** Lost races in a row before the caller is told to try again. */
+const ATTEMPTS_MAX = 10;
 
 export async function getParameter(
   deps: SsmDeps,
@@ -162,15 +164,19 @@ export async function deleteParameters(
   return { DeletedParameters, InvalidParameters };
 }
 
+/** Throws ParameterNotFound, also for whoever was second to delete it. */
 async function remove(deps: SsmDeps, call: Call, name: string): Promise<void> {
-  const { record, parameter } = getRecord(deps, call, name);
-  const versions = deps.cache.list(versionsPrefix(parameter, parameter.name));
-  const keys = [record.key, ...versions.map(({ key }) => key)];
-  const { key, revision } = record;
-  const gone = await commit(
-    deps,
-    [{ key, revision }],
-    keys.map((one) => ({ key: one, value: undefined })),
-  );
-  if (!gone) throw new ApiError("TooManyUpdates", "There are concurrent updates to the parameter.");
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const { record, parameter } = getRecord(deps, call, name);
+    const versions = deps.cache.list(versionsPrefix(parameter, parameter.name));
+    const keys = [record.key, ...versions.map(({ key }) => key)];
+    const { key, revision } = record;
+    const isGone = await commit(
+      deps,
+      [{ key, revision }],
+      keys.map((one) => ({ key: one, value: undefined })),
+    );
+    if (isGone) return;
+  }
+  throw new ApiError("TooManyUpdates", "There are concurrent updates to the parameter.");
 }

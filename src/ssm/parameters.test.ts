@@ -24,7 +24,9 @@ import { silentLog } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Sealer } from "../lib/sealer.ts";
 import { createCache } from "../store/cache.ts";
+import { JournaledStore } from "../store/journaled-store.ts";
 import { openMemoryStore } from "../store/memory.ts";
+import type { Store } from "../store/store.ts";
 import { ssmService } from "./operations.ts";
 
 test("a parameter is read by name, version, label and ARN", async () => {
@@ -138,6 +140,24 @@ test("a hundred versions are kept; history and tags are shown", async () => {
   assert.deepEqual(TagList, [{ Key: "b", Value: "2" }]);
 });
 
+test("a parameter can be deleted whatever else is done to it at the same time", async () => {
+  await using ssm = await start(openSlowStore());
+  await ssm.put({ Name: "p", Value: "0" });
+  const remove = (): Promise<unknown> =>
+    ssm.client.send(new DeleteParameterCommand({ Name: "p" })).then(
+      () => "deleted",
+      ({ name }: Error) => name,
+    );
+  assert.deepEqual((await Promise.all([remove(), remove()])).toSorted(), [
+    "ParameterNotFound",
+    "deleted",
+  ]);
+  await ssm.put({ Name: "p", Value: "1" });
+  const overwrite = { Name: "p", Value: "2", Overwrite: true };
+  const [deleted] = await Promise.all([remove(), ssm.put(overwrite), ssm.put(overwrite)]);
+  assert.equal(deleted, "deleted");
+});
+
 test("bad input has Parameter Store's own errors", async () => {
   await using ssm = await start();
   await ssm.put({ Name: "there", Value: "1" });
@@ -164,8 +184,19 @@ test("bad input has Parameter Store's own errors", async () => {
   });
 });
 
-async function start() {
-  const store = openMemoryStore();
+/** Takes so long to commit that others come in between. */
+function openSlowStore(): Store {
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return new JournaledStore({
+    journal: { append: turns, close: () => Promise.resolve() },
+    revision: 0,
+    gather: () => Promise.resolve(),
+  });
+}
+
+async function start(store: Store = openMemoryStore()) {
   const cache = createCache({ store, indexes: {}, log: silentLog });
   const end = new AbortController();
   const following = cache.run(end.signal);

@@ -11,9 +11,11 @@ import {
   DescribeRegionsCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
+  DescribeVpcAttributeCommand,
   DescribeVpcsCommand,
   EC2Client,
   paginateDescribeSubnets,
+  type VpcAttributeName,
 } from "@aws-sdk/client-ec2";
 import {
   CreateClusterCommand,
@@ -116,6 +118,18 @@ describe("EC2 through the SDK and the CLI", () => {
     assert.ok(subnets.every(({ subnetId }) => pages.includes(subnetId)));
   });
 
+  test("what Terraform asks of a VPC before it shows it", async () => {
+    const attribute = async (Attribute: VpcAttributeName): Promise<boolean | undefined> => {
+      const { VpcId, EnableDnsHostnames, EnableDnsSupport, EnableNetworkAddressUsageMetrics } =
+        await ec2.send(new DescribeVpcAttributeCommand({ VpcId: vpcId, Attribute }));
+      assert.equal(VpcId, vpcId);
+      return (EnableDnsHostnames ?? EnableDnsSupport ?? EnableNetworkAddressUsageMetrics)?.Value;
+    };
+    assert.equal(await attribute("enableDnsHostnames"), true);
+    assert.equal(await attribute("enableDnsSupport"), true);
+    assert.equal(await attribute("enableNetworkAddressUsageMetrics"), false);
+  });
+
   test("the task's interface is in the default group, on its machine", async () => {
     const { SecurityGroups } = await ec2.send(
       new DescribeSecurityGroupsCommand(filters("vpc-id", vpcId)),
@@ -135,6 +149,13 @@ describe("EC2 through the SDK and the CLI", () => {
       ),
     );
     assert.equal(byAddress.NetworkInterfaces?.length, 1);
+    const byId = await ec2.send(
+      new DescribeNetworkInterfacesCommand({
+        NetworkInterfaceIds: [eni?.NetworkInterfaceId ?? ""],
+        ...filters("vpc-id", vpcId),
+      }),
+    );
+    assert.deepEqual(byId.NetworkInterfaces, NetworkInterfaces);
   });
 
   test("the account's machines, and nothing of the fleet", async () => {
@@ -167,6 +188,13 @@ describe("EC2 through the SDK and the CLI", () => {
   test("what is not there has EC2's errors", async () => {
     const refusals: [() => Promise<unknown>, string][] = [
       [() => ec2.send(new DescribeVpcsCommand({ VpcIds: ["vpc-none"] })), "InvalidVpcID.NotFound"],
+      [
+        () =>
+          ec2.send(
+            new DescribeVpcAttributeCommand({ VpcId: "vpc-none", Attribute: "enableDnsSupport" }),
+          ),
+        "InvalidVpcID.NotFound",
+      ],
       [
         () => ec2.send(new DescribeSubnetsCommand({ SubnetIds: ["subnet-none"] })),
         "InvalidSubnetID.NotFound",
