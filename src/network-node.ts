@@ -3,7 +3,6 @@
  * interfaces come from here, and so does the instance metadata without which that agent does not start.
  */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { arch, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { machineDisk } from "./agent/disk.ts";
@@ -12,6 +11,7 @@ import { openMetadataServer } from "./agent/endpoints/metadata-server.ts";
 import { writeAgentEnvironment } from "./cli/ecs-agent-environment.ts";
 import { aborted } from "./cli/foreground.ts";
 import { createDataplane } from "./dataplane/linux-dataplane.ts";
+import { openPrivateDirectory } from "./lib/private-directory.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { type FeedOptions, followFeed, type GantryNode, type NodeOptions } from "./node.ts";
 import { NO_NETWORK, type NodeNetwork } from "./protocol/node-feed.ts";
@@ -40,7 +40,7 @@ export async function startNetworkNode(options: NetworkNodeOptions): Promise<Gan
   const { address, clock, identity } = options;
   const log = options.log.child("node");
   await using starting = new AsyncDisposableStack();
-  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  await openPrivateDirectory(options.directory);
   const dataplane = createDataplane({
     systemId: identity.systemId,
     clock,

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { connect } from "node:net";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ import { createAwsJsonClient, createHttpSend } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
 import { messageOf, SetupError, UnavailableError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
+import { openPrivateDirectory } from "./lib/private-directory.ts";
 import type { Random } from "./lib/random.ts";
 import { signRequest } from "./lib/sigv4.ts";
 import { Supervisor } from "./lib/supervisor.ts";
@@ -88,7 +89,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   const log = options.log.child("node");
   await using starting = new AsyncDisposableStack();
   await requireRuntimes(options.runtimes);
-  await mkdir(options.directory, { recursive: true, mode: 0o711 });
+  await openPrivateDirectory(options.directory);
   const containerd = await startContainerd({
     directory: join(options.directory, "containerd"),
     log,
@@ -122,7 +123,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
 
   const awsEndpoint = apiForward && (await openAwsEndpoint({ ...options, log }));
   const shared = { ...options, log, runtime, dataplane, endpoints, awsEndpoint };
-  const agents = await Promise.all([
+  const agents = [
     openAgent(shared, {
       label: "ec2",
       cluster: options.cluster,
@@ -133,7 +134,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
       cluster: FLEET_CLUSTER,
       accountId: FLEET_ACCOUNT_ID,
     }),
-  ]);
+  ];
   const loops = starting.use(new Supervisor(log));
   loops.start("containerd", (signal) => containerd.run(signal));
   loops.start("node feed", (signal) => followFeed(shared, signal));
@@ -298,13 +299,12 @@ interface Shared extends NodeOptions {
   readonly awsEndpoint: AgentConfig["awsEndpoint"];
 }
 
-async function openAgent(
+function openAgent(
   shared: Shared,
   registration: { label: "ec2" | "fargate"; cluster: string; accountId: string },
-): Promise<{ label: string; agent: Agent }> {
+): { label: string; agent: Agent } {
   const { label, cluster, accountId } = registration;
   const directory = join(shared.directory, `agent-${label}`);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const agent = createAgent({
     runtime: shared.runtime,
     dataplane: shared.dataplane,

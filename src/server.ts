@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import type { Settings } from "./config.ts";
@@ -30,6 +29,7 @@ import { nodeJoinRoutes } from "./iam/node-join.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Log } from "./lib/log.ts";
 import { openMasterKey } from "./lib/master-key.ts";
+import { openPrivateDirectory } from "./lib/private-directory.ts";
 import type { Random } from "./lib/random.ts";
 import { Sealer } from "./lib/sealer.ts";
 import { Supervisor } from "./lib/supervisor.ts";
@@ -205,6 +205,6 @@ export async function lockStore(directory: string, log: Log): Promise<AsyncDispo
 }
 
 async function openStore(directory: string, log: Log, thread?: Worker): Promise<Store> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await openPrivateDirectory(directory);
   return openSqliteStore({ directory: join(directory, "store"), log, thread });
 }

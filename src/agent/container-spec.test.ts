@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { test } from "node:test";
 import type { PayloadContainer, PayloadTask } from "../protocol/acs.ts";
+import type { DockerHostConfig } from "../protocol/docker-config.ts";
 import type { ContainerSpec, Image } from "../runtime/runtime.ts";
 import { containerIdOf, containerSpec } from "./container-spec.ts";
-import { etcFiles } from "./task-files.ts";
+import type { Disk } from "./disk.ts";
+import { etcFiles, writeContainerFiles } from "./task-files.ts";
 import { AWSVPC, payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 import { findUnsupported } from "./unsupported.ts";
 
@@ -137,6 +140,38 @@ test("on the host's network the machine's own files are seen; elsewhere its loop
   const none = etcFiles(payloadTask("abc", { networkMode: "none" }), "web", machine);
   assert.equal(none["resolv.conf"], "nameserver 9.9.9.9\n");
   assert.equal(none.hostname, "abc\n");
+});
+
+test("names are looked up as on the machine where neither definition nor interface says how", () => {
+  const text = "search corp.example lab\noptions ndots:2\nnameserver 9.9.9.9\n";
+  const machine = { hosts: "", hostname: "machine\n", "resolv.conf": text };
+  const resolvers = (hostConfig: DockerHostConfig): string => {
+    const containers = [payloadContainer("web", { hostConfig })];
+    const task = payloadTask("abc", { networkMode: "bridge", containers });
+    return etcFiles(task, "web", machine)["resolv.conf"];
+  };
+  assert.equal(resolvers({}), "nameserver 9.9.9.9\nsearch corp.example lab\noptions ndots:2\n");
+  assert.equal(
+    resolvers({ Dns: ["1.1.1.1"], DnsSearch: ["own.example"] }),
+    "nameserver 1.1.1.1\nsearch own.example\noptions ndots:2\n",
+  );
+  const { "resolv.conf": inVpc } = etcFiles(payloadTask("a1", AWSVPC), "web", machine);
+  assert.equal(inVpc, "nameserver 10.9.0.2\nsearch lab.internal\n");
+});
+
+test("a container has its files on a machine that has none", async () => {
+  const missing = Object.assign(new Error("ENOENT: no such file or directory"), { code: "ENOENT" });
+  const written = new Map<string, string>();
+  const disk = {
+    makeDirectory: async () => undefined,
+    readText: async () => Promise.reject(missing),
+    writeText: async (path: string, text: string) => void written.set(basename(path), text),
+  } as unknown as Disk;
+  for (const networkMode of ["bridge", "host"] as const) {
+    const task = payloadTask("abc", { networkMode });
+    await writeContainerFiles({ disk, directory: "/agent" }, task, "web");
+    assert.deepEqual([...written.keys()].sort(), ["hostname", "hosts", "resolv.conf"]);
+  }
 });
 
 test("on the bridge a container finds itself and its links by name", () => {

@@ -54,6 +54,19 @@ describe("logDestination()", () => {
     });
   });
 
+  test("takes all that Go reads as a boolean", () => {
+    for (const [text, createGroup] of [
+      ["True", true],
+      ["1", true],
+      ["TRUE", true],
+      ["f", false],
+      ["0", false],
+    ] as const) {
+      const made = read("awslogs", { ...AWSLOGS, "awslogs-create-group": text });
+      assert.equal("createGroup" in made && made.createGroup, createGroup, text);
+    }
+  });
+
   test("says what is wrong", () => {
     for (const [driver, options, message] of [
       ["fluentd", {}, /driver fluentd is not supported/],

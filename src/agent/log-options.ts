@@ -17,6 +17,8 @@ const KEEP_BYTES_DEFAULT = 64 * 2 ** 20;
 const SPOOL_BYTES_MAX: number = 2 ** 30;
 const SPOOL_BYTES_BLOCKING: number = 8 * 2 ** 30;
 
+/** What Go reads as a boolean, and so Docker's drivers. */
+const BOOLEAN = /^(?:[10tTfF]|true|TRUE|True|false|FALSE|False)$/;
 /** Docker's own, of every driver. Output waits in a file: no mode blocks a container. */
 const COMMON = ["mode", "max-buffer-size"];
 const KNOWN: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -63,7 +65,7 @@ function awslogs(
   const group = options["awslogs-group"];
   if (!group) return { error: "must specify a value for log opt 'awslogs-group'" };
   const createGroup = options["awslogs-create-group"] || "false";
-  if (createGroup !== "true" && createGroup !== "false") {
+  if (!BOOLEAN.test(createGroup)) {
     return { error: `must specify valid value for log opt 'awslogs-create-group': ${createGroup}` };
   }
   const startsEvent = readEventStart(options);
@@ -74,7 +76,7 @@ function awslogs(
     group,
     stream: options["awslogs-stream"] || defaults.containerId,
     region: options["awslogs-region"] || defaults.region,
-    createGroup: createGroup === "true",
+    createGroup: /^[1t]/i.test(createGroup),
     spoolBytesMax,
     ...(startsEvent && { startsEvent }),
     ...(endpoint && { endpoint }),

@@ -52,8 +52,8 @@ export async function writeContainerFiles(
   const folder = containerDirectory(directory, task.arn, name);
   const onHostNetwork = task.networkMode === "host";
   const [hosts, resolvers] = await Promise.all([
-    disk.readText("/etc/hosts"),
-    onHostNetwork ? disk.readText("/etc/resolv.conf") : machineResolvers(disk),
+    readMachineFile(disk, "/etc/hosts"),
+    onHostNetwork ? readMachineFile(disk, "/etc/resolv.conf") : machineResolvers(disk),
     disk.makeDirectory(folder),
   ]);
   const machine = { hosts, "resolv.conf": resolvers, hostname: `${hostname()}\n` };
@@ -72,10 +72,18 @@ const RESOLVED_UPSTREAMS = "/run/systemd/resolve/resolv.conf";
 
 /** The machine's resolv.conf, or the one behind it when all its servers listen on loopback, where no task's namespace reaches. */
 async function machineResolvers(disk: Disk): Promise<string> {
-  const text = await disk.readText("/etc/resolv.conf");
+  const text = await readMachineFile(disk, "/etc/resolv.conf");
   const servers = text.split("\n").filter(isServer);
   if (servers.length === 0 || servers.some((line) => !isLoopback(line))) return text;
   return disk.readText(RESOLVED_UPSTREAMS).catch(() => text);
+}
+
+/** A small system may do without them. */
+async function readMachineFile(disk: Disk, path: string): Promise<string> {
+  return disk.readText(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
 }
 
 /** Removes all files of a task, its output included. */
@@ -153,7 +161,10 @@ function extraHostLine(entry: string): string {
   return `${entry.slice(colon + 1)}\t${entry.slice(0, colon)}`;
 }
 
-/** The definition's servers, else the interface's, else the machine's, of which those on its loopback are no use elsewhere. */
+/**
+ * The definition's servers, else the interface's, else the machine's, of which those on its loopback are no use elsewhere; and
+ * so with domains to search. The machine's options go with them, as in Docker: a VPC is the same on every machine.
+ */
 function resolvConf(
   { Dns, DnsSearch }: DockerSettings["hostConfig"],
   eni: ElasticNetworkInterface | undefined,
@@ -167,9 +178,12 @@ function resolvConf(
   const machineServers = lines.filter(
     (line) => isServer(line) && (onHostNetwork || !isLoopback(line)),
   );
+  const ofMachine = (wanted: RegExp): readonly string[] =>
+    eni === undefined ? lines.filter((line) => wanted.test(line)) : [];
   return [
     ...(servers?.map((address) => `nameserver ${address}`) ?? machineServers),
-    ...(search === undefined ? [] : [`search ${search.join(" ")}`]),
+    ...(search === undefined ? ofMachine(/^(?:search|domain)\s/) : [`search ${search.join(" ")}`]),
+    ...ofMachine(/^options\s/),
     "",
   ].join("\n");
 }

@@ -31,6 +31,8 @@ const VOLUMES: readonly PayloadVolume[] = [
     },
   },
   { name: "../odd", type: "host", host: { sourcePath: "" } },
+  { name: "named", type: "host", host: { sourcePath: "pgdata" } },
+  { name: "relative", type: "host", host: { sourcePath: "../etc" } },
 ];
 
 function mountPoint(sourceVolume: string, containerPath: string, readOnly = false) {
@@ -66,6 +68,17 @@ test("each kind of volume has its place, and only what Docker fills is filled", 
   );
   const [odd] = mountsOf(withVolumes("../odd"), "web");
   assert.match(odd?.source ?? "", /^\/agent\/tasks\/a1\/volumes\/[0-9a-f]{64}$/);
+});
+
+test("a host's path that is none is a volume's name, as in Docker, or refused", () => {
+  const [named] = mountsOf(withVolumes("named"), "web");
+  assert.deepEqual([named?.source, named?.copyUp, named?.mayMake], ["/shared/pgdata", true, true]);
+  const parsed = parseTask(withVolumes("relative"));
+  assert.ok(parsed.ok);
+  assert.deepEqual(findUnsupported(parsed.task), {
+    container: "web",
+    feature: 'the relative sourcePath "../etc"',
+  });
 });
 
 test("volumesFrom takes all that the other mounts, read-only if asked, but not over own mount points", () => {

@@ -49,10 +49,18 @@ function kindOf(volume: PayloadVolume): Volume {
   const type = volume.type || "host";
   if (type === "host") {
     const path = volume.host?.sourcePath;
-    return path ? { kind: "host", path } : { kind: "task" };
+    if (!path) return { kind: "task" };
+    return path.startsWith("/") ? { kind: "host", path } : namedVolume(path);
   }
   if (type !== "docker") return unsupported(`${type} volumes`);
   return dockerVolume(volume.name, volume.dockerVolumeConfiguration ?? {});
+}
+
+/** Docker takes a path that is not absolute for the name of a volume of its own. */
+function namedVolume(name: string): Volume {
+  return SAFE_NAME.test(name)
+    ? { kind: "shared", name, autoprovision: true }
+    : unsupported(`the relative sourcePath ${JSON.stringify(name)}`);
 }
 
 type DockerVolume = NonNullable<PayloadVolume["dockerVolumeConfiguration"]>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asRuntimeError } from "./engine.ts";
+import { asRuntimeError, givenLabels, recordLabels } from "./engine.ts";
 
 const NOT_FOUND = 'exec: "nosuch": executable file not found in $PATH';
 
@@ -19,4 +19,12 @@ test("asRuntimeError() keeps the reason out of what containerd and runc of every
     const error = Object.assign(new Error(`2 UNKNOWN: ${details}`), { details });
     assert.equal(asRuntimeError(error).message, reason);
   }
+});
+
+test("recordLabels() leaves out what containerd would refuse the whole container for", () => {
+  const taskLimits = { cpuUnits: undefined, memoryBytes: undefined };
+  const frame = { outputPath: "/o", terminal: false, taskLimits };
+  const fits = { "gantry.task": "arn", longest: "x".repeat(4096 - "longest".length) };
+  const labels = recordLabels({ ...fits, "ad.checks": "é".repeat(2048) }, "t", frame);
+  assert.deepEqual(Object.keys(givenLabels({ labels })), Object.keys(fits));
 });

@@ -60,6 +60,8 @@ export interface Engine {
 export const TASK_LABEL = "io.gantry.task-id";
 /** On each container's record: its {@link ProcessFrame} as JSON. */
 const FRAME_LABEL = "io.gantry.process-frame";
+/** containerd: bytes of a label's name and value together. */
+const LABEL_BYTES_MAX = 4096;
 export const SIGKILL = 9;
 
 /** What a container's process is put into, kept with the container so that it can be made again. */
@@ -75,17 +77,29 @@ export interface ProcessFrame {
   readonly holder?: { readonly id: string; readonly pid: number } | undefined;
 }
 
-/** The labels of a container's record: those it was given, and ours. */
+/**
+ * The labels of a container's record: those it was given, and ours. Docker has no limit to a label, and containerd would refuse
+ * the container: one that is too long for it is nowhere to be seen but in the task's definition.
+ */
 export function recordLabels(
   given: Readonly<Record<string, string>>,
   taskId: string,
   frame: ProcessFrame,
 ): Readonly<Record<string, string>> {
-  return { ...given, [TASK_LABEL]: taskId, [FRAME_LABEL]: JSON.stringify(frame) };
+  const fitting = Object.entries(given).filter(
+    ([name, value]) => Buffer.byteLength(name) + Buffer.byteLength(value) <= LABEL_BYTES_MAX,
+  );
+  return {
+    ...Object.fromEntries(fitting),
+    [TASK_LABEL]: taskId,
+    [FRAME_LABEL]: JSON.stringify(frame),
+  };
 }
 
-/** The labels that a container was given. */
-export function givenLabels({ labels }: Container): Readonly<Record<string, string>> {
+/** The labels that a container was given, and that fitted. */
+export function givenLabels({
+  labels,
+}: Pick<Container, "labels">): Readonly<Record<string, string>> {
   const { [TASK_LABEL]: _task, [FRAME_LABEL]: _frame, ...given } = labels;
   return given;
 }

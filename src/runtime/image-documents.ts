@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Descriptor } from "./containerd/messages.ts";
 import type { Platform } from "./platform.ts";
 import { type ImageConfig, ImageError } from "./runtime.ts";
+import { signalNumber } from "./signals.ts";
 
 /** The distribution specification's limit for manifests; configurations are smaller in practice. */
 export const MANIFEST_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -97,13 +98,15 @@ export function chainIds(diffIds: readonly string[]): readonly string[] {
 }
 
 function imageConfigOf(config: Json): ImageConfig {
+  const stopSignal = textOf(config.StopSignal);
   return {
     entrypoint: isTextList(config.Entrypoint) ? config.Entrypoint : [],
     command: isTextList(config.Cmd) ? config.Cmd : [],
     environment: isTextList(config.Env) ? config.Env : [],
     workingDirectory: textOf(config.WorkingDir) || "/",
     user: textOf(config.User),
-    stopSignal: textOf(config.StopSignal) || "SIGTERM",
+    // Docker: one that is none is not heeded. Nothing else would end such a container.
+    stopSignal: signalNumber(stopSignal) === undefined ? "SIGTERM" : stopSignal,
     volumes: isObject(config.Volumes) ? Object.keys(config.Volumes) : [],
   };
 }

@@ -110,6 +110,14 @@ test("an identity token is exchanged, and travels in the body only", async () =>
   assert.equal(form.get("scope"), "repository:team/app:pull");
 });
 
+test("an identity token does not follow a redirect to somebody else", async () => {
+  await using elsewhere = await FakeRegistry.start();
+  token = (_request, response) =>
+    response.writeHead(307, { location: `http://${elsewhere.host}/token` }).end();
+  await assert.rejects(resolve({ identityToken: "identity" }), /redirects a request with secrets/);
+  assert.deepEqual(elsewhere.seen, []);
+});
+
 test("what a token service may say instead of a token", async () => {
   const cases: readonly [(response: ServerResponse) => void, RegExp, string][] = [
     [

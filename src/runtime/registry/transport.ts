@@ -97,6 +97,9 @@ function redirected(request: RegistryRequest, location: string): RegistryRequest
   if (url.protocol === "http:" && request.url.protocol === "https:") {
     throw unusable(`${request.url.origin} redirects to ${url.origin}, which is not encrypted`);
   }
+  if (request.body !== undefined && url.origin !== request.url.origin) {
+    throw unusable(`${request.url.origin} redirects a request with secrets to ${url.origin}`);
+  }
   const { authorization: _, ...others } = request.headers;
   const headers = url.origin === request.url.origin ? request.headers : others;
   return { ...request, url, headers };
