@@ -34,6 +34,19 @@ test("a join token is good for an hour", async () => {
   assert.equal(server.find(token.accessKeyId, token.sessionToken), undefined);
 });
 
+test("nobody of another account has a token: machines that join run tasks of all", async () => {
+  await using server = await openServer();
+  const other = {
+    accountId: "222222222222",
+    arn: "root",
+    accessKeyId: "AKIA",
+    kind: "root",
+  } as const;
+  const { status, body } = await server.refused(JOIN_TOKEN_PATH, other);
+  assert.equal(status, 403);
+  assert.match(body, /account 111111111111/);
+});
+
 test("a machine that joins has a key in each account, which names it", async () => {
   await using server = await openServer();
   const { keys, ended } = await server.exchange(NODE_JOIN_PATH, await server.joiner(), "saved");
@@ -145,7 +158,7 @@ async function openServer() {
     find,
     open,
     token,
-    refused: async (path: string, principal: Principal, machine: string) => {
+    refused: async (path: string, principal: Principal, machine?: string) => {
       const decision = await decide(path, principal, machine);
       assert.ok("refuse" in decision);
       return decision.refuse;

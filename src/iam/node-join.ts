@@ -38,7 +38,11 @@ export interface NodeJoinDeps extends AccessKeyDeps {
 /** The routes `/join-token/ws`, `/node-join/ws` and `/node-keys/ws`. */
 export function nodeJoinRoutes(deps: NodeJoinDeps): readonly UpgradeRoute[] {
   return [
-    { path: JOIN_TOKEN_PATH, action: "gantry:CreateJoinToken", open: () => openToken(deps) },
+    {
+      path: JOIN_TOKEN_PATH,
+      action: "gantry:CreateJoinToken",
+      open: (call) => openToken(deps, call),
+    },
     { path: NODE_JOIN_PATH, action: "gantry:JoinNode", open: (call) => openJoin(deps, call) },
     {
       path: NODE_KEYS_PATH,
@@ -48,8 +52,12 @@ export function nodeJoinRoutes(deps: NodeJoinDeps): readonly UpgradeRoute[] {
   ];
 }
 
-async function openToken(deps: NodeJoinDeps): Promise<UpgradeDecision> {
+/** Whoever has a machine's keys learns of the tasks placed on it, of any account: no other account lets machines in. */
+async function openToken(deps: NodeJoinDeps, { principal }: UpgradeCall): Promise<UpgradeDecision> {
   const { accountId, minter, random } = deps;
+  if (principal.accountId !== accountId) {
+    return refuse(403, `machines join account ${accountId}: only its own users are given tokens`);
+  }
   const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = await minter.mintSession({
     principal: {
       accountId,
