@@ -61,6 +61,7 @@ export function containerSpec(
     taskId: taskIdOf(task.arn),
     runtime: place.runtime,
     image: image.name,
+    imageDigest: image.digest,
     args: argsOf(container, image),
     environment: environmentOf(container, image, place, config.Tty === true),
     workingDirectory: config.WorkingDir || image.config.workingDirectory || "/",

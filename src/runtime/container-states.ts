@@ -5,7 +5,7 @@ import {
   type ProcessExit,
   toEpochMs,
 } from "./containerd/messages.ts";
-import { detailsOf } from "./containerd/status.ts";
+import { detailsOf, Status, tolerating } from "./containerd/status.ts";
 import { deleteTask, type Engine, givenLabels, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
 import { type ContainerState, type ExitState, RuntimeError } from "./runtime.ts";
 
@@ -50,20 +50,21 @@ export async function waitForExit(
   const { containerd, options } = engine;
   for (;;) {
     abort.throwIfAborted();
+    try {
+      // First of all, because most that are waited for run. One of which nothing runs is NOT_FOUND.
+      await tolerating([Status.NOT_FOUND], containerd.tasks.wait(id, { signal: abort }));
+    } catch (error) {
+      abort.throwIfAborted();
+      // Whatever went wrong (containerd restarts, the shim died), what is true now is asked for.
+      options.log.debug("waiting for a container was interrupted", { id, error: detailsOf(error) });
+    }
     const container = await containerd.containers.get(id);
     const exit = container === undefined ? "removed" : await settle(engine, container);
     if (exit === "removed" || exit === "created") {
       throw new RuntimeError(`no such container: ${id}`);
     }
     if (exit !== "running") return exit;
-    try {
-      await containerd.tasks.wait(id, { signal: abort });
-    } catch (error) {
-      abort.throwIfAborted();
-      // Whatever went wrong (containerd restarts, the shim died), what is true now is asked for again.
-      options.log.debug("waiting for a container was interrupted", { id, error: detailsOf(error) });
-      await options.clock.sleep(WAIT_AGAIN_MS, abort);
-    }
+    await options.clock.sleep(WAIT_AGAIN_MS, abort);
   }
 }
 

@@ -68,6 +68,28 @@ test("loadImage() takes a docker-archive, its names move, and its containers run
   );
 });
 
+test("a container gets the image that was found, whatever has its name by now", {
+  skip,
+}, async () => {
+  const load = async (names: readonly string[], marker: string): Promise<void> => {
+    const file = join(real.directory, "tag.tar");
+    await busyboxImage({ file, names, files: { "/marker": marker } });
+    await real.runtime.loadImage(createReadStream(file));
+  };
+  await load(["tag:1", "kept:1"], "old");
+  const found = await real.runtime.findImage("tag:1");
+  await load(["tag:1"], "new");
+  const image = "docker.io/library/tag:1";
+  const [before, now] = [{ image, imageDigest: found?.digest }, { image }];
+  assert.equal((await real.run("tag-a", "cat /marker", before)).output, "old");
+  assert.equal((await real.run("tag-b", "cat /marker", now)).output, "new");
+  await real.runtime.removeImage("kept:1");
+  await assert.rejects(real.runtime.create(real.spec("tag-c", ["true"], before)), {
+    name: "RuntimeError",
+    message: `no such image: ${image}`,
+  });
+});
+
 test("loadImage() refuses a blob whose bytes are not what its digest says", { skip }, async () => {
   const file = join(real.directory, "corrupt.tar");
   await busyboxImage({ file, names: ["corrupt"], files: { "/marker": "0123456789" } });
@@ -217,6 +239,8 @@ test("every call may be made twice", { skip }, async () => {
   await real.runtime.start("twice-a");
   assert.equal((await real.runtime.list())[0]?.status, "running");
   await real.runtime.create(twice);
+  // Nor does one that fails touch what runs.
+  await assert.rejects(real.runtime.create({ ...twice, image: "none" }), /no such image/);
   await real.runtime.signal("twice-a", "SIGKILL");
   const exits = await Promise.all([1, 2, 3].map(() => real.runtime.wait("twice-a", never)));
   assert.deepEqual(exits[0], exits[2]);

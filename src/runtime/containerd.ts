@@ -19,6 +19,7 @@ import { execInContainer } from "./exec.ts";
 import { exitsDirectory, openExitRecords } from "./exit-records.ts";
 import { holdNamespaces, unmountShm } from "./hold-namespaces.ts";
 import { readHostFacts } from "./host-facts.ts";
+import { ImageAccounts } from "./image-accounts.ts";
 import { createImages } from "./images.ts";
 import { createOutputPipes } from "./output-pipes.ts";
 import { createRegistries } from "./registry/repository.ts";
@@ -62,6 +63,7 @@ export async function createContainerdRuntime(
     options,
     containerd,
     images,
+    accounts: new ImageAccounts(),
     exits: await openExitRecords(exitsDirectory(stateDirectory)),
     cgroups,
     host: await readHostFacts(cgroups),

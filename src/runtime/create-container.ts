@@ -2,9 +2,9 @@ import { mkdir, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UnavailableError } from "../lib/errors.ts";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
-import { SNAPSHOTTER } from "./containerd/client.ts";
+import { type Containerd, SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
-import { Status, tolerating } from "./containerd/status.ts";
+import { isCode, Status, tolerating } from "./containerd/status.ts";
 import { copyUp } from "./copy-up.ts";
 import { lookUpDevices } from "./device-mappings.ts";
 import {
@@ -22,7 +22,6 @@ import {
 } from "./engine.ts";
 import { makeNamedPipe } from "./named-pipe.ts";
 import { buildOciSpec, type HolderPlace } from "./oci-spec.ts";
-import { readRootfsFile } from "./rootfs-files.ts";
 import { type ContainerSpec, RuntimeError } from "./runtime.ts";
 import { runtimeOf } from "./runtime-choice.ts";
 import { createLayer, layerMounts, removeLayer } from "./task-layers.ts";
@@ -41,19 +40,17 @@ export async function createContainer(
   const { containerd, exits, changing, options, turns } = engine;
   await turns.take(spec.taskId, async () => {
     if (await exits.get(spec.id)) return;
-    const status = (await containerd.tasks.get(spec.id))?.status;
-    // One that was made and not started may be what a killed program left half-made, without anyone to take its output.
-    if (status !== undefined && status !== "CREATED") return;
     changing.add(spec.id);
     try {
       // The usual case, without looking what an earlier attempt may have left.
-      if (status === undefined && (await createLocked(engine, spec, network))) return;
+      if (await createLocked(engine, spec, network)) return;
+      if (await isStarted(containerd, spec.id)) return;
       await removeLocked(engine, spec.id, spec);
       if (!(await createLocked(engine, spec, network))) {
         throw new UnavailableError(`the container ${spec.id} is being made by somebody else`);
       }
     } catch (error) {
-      await removeLocked(engine, spec.id, spec).catch((cause) =>
+      await clearAway(engine, spec).catch((cause) =>
         options.log.warn("cannot clear away a container that failed", {
           id: spec.id,
           error: String(cause),
@@ -66,6 +63,18 @@ export async function createContainer(
   });
 }
 
+/** One that was made and not started may be what a killed program left half-made, without anyone to take its output. */
+async function isStarted(containerd: Containerd, id: string): Promise<boolean> {
+  const status = (await containerd.tasks.get(id))?.status;
+  return status !== undefined && status !== "CREATED";
+}
+
+/** Removes what was made of a container, but not one that an earlier attempt has brought to run. */
+async function clearAway(engine: Engine, spec: ContainerSpec): Promise<void> {
+  if (await isStarted(engine.containerd, spec.id)) return;
+  await removeLocked(engine, spec.id, spec);
+}
+
 /**
  * Leaves nothing to collect when it succeeds; when it fails, {@link removeLocked} removes what it made. False: something of
  * that name is there already. A container of which anything is left has its snapshot or its record, see {@link removeLocked}.
@@ -76,13 +85,11 @@ async function createLocked(
   network: Promise<void>,
 ): Promise<boolean> {
   const { containerd, options, host } = engine;
-  const rootfs = await prepareRootfs(engine, spec);
-  if (rootfs === undefined) return false;
+  const prepared = await prepareRootfs(engine, spec);
+  if (prepared === undefined) return false;
+  const { parent, rootfs } = prepared;
   await fillVolumes(engine, spec, rootfs);
-  const [passwd, group] = await Promise.all([
-    readRootfsFile(rootfs, "/etc/passwd"),
-    readRootfsFile(rootfs, "/etc/group"),
-  ]);
+  const { passwd, group } = await engine.accounts.of(parent, rootfs);
   const user = resolveUser(spec.user, passwd, group);
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
   const devices = await lookUpDevices(spec.devices);
@@ -148,8 +155,12 @@ export async function createProcess(
 }
 
 async function makeOutput(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await (await open(path, "a", 0o600)).close();
+  const file = await open(path, "a", 0o600).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return open(path, "a", 0o600);
+  });
+  await file.close();
 }
 
 /** One volume after the other, and each for one container at a time: it is the first that fills it. */
@@ -163,23 +174,32 @@ async function fillVolumes(
   }
 }
 
+function noSuchImage({ image }: ContainerSpec): RuntimeError {
+  return new RuntimeError(`no such image: ${image}`);
+}
+
 /** Undefined: the container has a snapshot already. */
 async function prepareRootfs(
   engine: Engine,
   spec: ContainerSpec,
-): Promise<readonly Mount[] | undefined> {
+): Promise<{ readonly parent: string; readonly rootfs: readonly Mount[] } | undefined> {
   const { containerd, images, options } = engine;
-  const parent = spec.image === "" ? "" : await images.findRootfs(spec.image);
-  if (parent === undefined) throw new RuntimeError(`no such image: ${spec.image}`);
+  const { image, imageDigest, taskStorage } = spec;
+  const parent = image === "" ? "" : await images.findRootfs(image, imageDigest);
+  if (parent === undefined) throw noSuchImage(spec);
   // A root of its own for the garbage collector: the record that will point at the snapshot is not there yet.
   const labels = { "containerd.io/gc.root": new Date(options.clock.now()).toISOString() };
   const mounts = await tolerating(
     [Status.ALREADY_EXISTS],
-    containerd.snapshots.prepare(spec.id, parent, labels),
+    containerd.snapshots.prepare(spec.id, parent, labels).catch((error: unknown) => {
+      // Removed since it was found.
+      throw isCode(error, Status.NOT_FOUND) ? noSuchImage(spec) : error;
+    }),
   );
-  if (mounts === undefined || spec.taskStorage === undefined) return mounts;
-  await createLayer(spec.taskStorage, spec.id, mounts);
-  return layerMounts(spec.taskStorage, spec.id, mounts);
+  if (mounts === undefined) return undefined;
+  if (taskStorage === undefined) return { parent, rootfs: mounts };
+  await createLayer(taskStorage, spec.id, mounts);
+  return { parent, rootfs: layerMounts(taskStorage, spec.id, mounts) };
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Container } from "./containerd/messages.ts";
 import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
+import type { ImageAccounts } from "./image-accounts.ts";
 import type { Images } from "./images.ts";
 import type { OutputPipes } from "./output-pipes.ts";
 import { RuntimeError, type TaskLimits } from "./runtime.ts";
@@ -43,6 +44,7 @@ export interface Engine {
   readonly options: ContainerdRuntimeOptions;
   readonly containerd: Containerd;
   readonly images: Images;
+  readonly accounts: ImageAccounts;
   readonly exits: ExitRecords;
   readonly cgroups: CgroupMounts;
   readonly host: HostFacts;

@@ -40,20 +40,28 @@ export async function documentOf(
 const DOCUMENTS_KEPT_MAX = 256;
 
 /** {@link documentOf} that remembers: a digest never leads to another document, and finding it takes several calls. */
-export function createDocumentReader(
-  containerd: Containerd,
-): (target: Descriptor) => Promise<ImageDocument> {
-  const kept = new Map<string, ImageDocument>();
-  return async (target) => {
-    const known = kept.get(target.digest);
-    const document = known ?? (await documentOf(containerd, target));
+export class DocumentReader {
+  readonly #containerd: Containerd;
+  readonly #kept = new Map<string, ImageDocument>();
+
+  constructor(containerd: Containerd) {
+    this.#containerd = containerd;
+  }
+
+  /** What a digest leads to, as far as it was read before. */
+  known(digest: string): ImageDocument | undefined {
+    return this.#kept.get(digest);
+  }
+
+  async read(target: Descriptor): Promise<ImageDocument> {
+    const document = this.known(target.digest) ?? (await documentOf(this.#containerd, target));
     // The one used last goes to the end, and the first is forgotten.
-    kept.delete(target.digest);
-    kept.set(target.digest, document);
-    const [oldest] = kept.keys();
-    if (kept.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) kept.delete(oldest);
+    this.#kept.delete(target.digest);
+    this.#kept.set(target.digest, document);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) this.#kept.delete(oldest);
     return document;
-  };
+  }
 }
 
 /** Only the parts for this machine were brought in. */

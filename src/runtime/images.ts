@@ -5,7 +5,7 @@ import type { Containerd } from "./containerd/client.ts";
 import type { ImageRecord } from "./containerd/messages.ts";
 import { readArchiveImages } from "./image-archive.ts";
 import { createImageCatalogue, type ImageCatalogue } from "./image-catalogue.ts";
-import { createDocumentReader } from "./image-content.ts";
+import { DocumentReader } from "./image-content.ts";
 import { chainIds } from "./image-documents.ts";
 import { loadImage } from "./image-load.ts";
 import { createImagePull, type ImagePullOptions } from "./image-pull.ts";
@@ -21,8 +21,11 @@ export interface Images {
   readonly load: Runtime["loadImage"];
   readonly pull: Runtime["pullImage"];
   readonly catalogue: ImageCatalogue;
-  /** Name of the snapshot with the image's whole file system ("" for an image without layers); undefined: no such image. */
-  findRootfs(name: string): Promise<string | undefined>;
+  /**
+   * Name of the snapshot with the image's whole file system ("" for an image without layers); undefined: no such image. Of
+   * one that was found by its name before, `digest` spares asking for it again.
+   */
+  findRootfs(name: string, digest?: string): Promise<string | undefined>;
   /** Lets go of what processes were bringing in that have died. */
   removeOrphans(): Promise<void>;
 }
@@ -41,7 +44,7 @@ export function createImages(options: ImagesOptions): Images {
   const leases = createLeases(containerd, clock);
   const store = createImageStore(containerd);
   const usage = new ImageUsage(clock);
-  const readDocument = createDocumentReader(containerd);
+  const documents = new DocumentReader(containerd);
   const find = async (text: string): Promise<ImageRecord | undefined> => {
     const reference = parseReference(text);
     return reference && findRecord(containerd, reference);
@@ -49,7 +52,7 @@ export function createImages(options: ImagesOptions): Images {
   const imageOf = async (record: ImageRecord | undefined): Promise<Image | undefined> => {
     if (record === undefined) return undefined;
     const { name, target } = record;
-    const { config } = await readDocument(target);
+    const { config } = await documents.read(target);
     return { name, digest: target.digest, origin: originOf(record), config };
   };
   return {
@@ -59,10 +62,11 @@ export function createImages(options: ImagesOptions): Images {
         if (record === undefined || (await usage.use(record.name))) return imageOf(record);
       }
     },
-    findRootfs: async (name) => {
-      const record = await containerd.images.get(name);
-      if (record === undefined) return undefined;
-      return chainIds((await readDocument(record.target)).diffIds).at(-1) ?? "";
+    findRootfs: async (name, digest) => {
+      const known = digest === undefined ? undefined : documents.known(digest);
+      const record = known === undefined ? await containerd.images.get(name) : undefined;
+      const document = known ?? (record && (await documents.read(record.target)));
+      return document && (chainIds(document.diffIds).at(-1) ?? "");
     },
     load: async (archive, onProgress = () => undefined) => {
       onProgress("reading the archive");

@@ -170,6 +170,8 @@ export interface ContainerSpec {
   readonly runtime: string;
   /** Name from `Image.name`; empty: an empty root file system. */
   readonly image: string;
+  /** From `Image.digest`: the image that had the name then. Absent: the one that has it now. */
+  readonly imageDigest?: string | undefined;
   readonly args: readonly string[];
   /** `NAME=value`, later wins. */
   readonly environment: readonly string[];

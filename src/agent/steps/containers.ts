@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { messageOf } from "../../lib/errors.ts";
 import {
   type ContainerNetwork,
@@ -87,8 +86,8 @@ async function prepare(
   if (found === undefined) throw new RuntimeError(`no container ${name} in the task`);
   // To the process a secret is a variable like any other.
   const definition = { ...found, environment: { ...found.environment, ...prepared.secrets } };
+  const files = await writeContainerFiles(deps, task, name, prepared);
   const output = outputPath(deps.directory, task.arn, name);
-  await deps.disk.makeDirectory(dirname(output));
   await (await deps.disk.openOutput(output))[Symbol.asyncDispose]();
   const { taskStorage } = prepared;
   const places = { ...deps, taskStorage };
@@ -108,7 +107,7 @@ async function prepare(
     hostname: hostnameOf(task, name),
     linkEnvironment: linkEnvironment(name, prepared.links),
     mounts: [
-      ...(await writeContainerFiles(deps, task, name, prepared)),
+      ...files,
       ...endpoints.mounts,
       ...volumes.map(({ source, target, readonly, copyUp = false }) => ({
         source,
