@@ -90,19 +90,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   await using starting = new AsyncDisposableStack();
   await requireRuntimes(options.runtimes);
   await openPrivateDirectory(options.directory);
-  const containerd = await startContainerd({
-    directory: join(options.directory, "containerd"),
-    log,
-    clock: options.clock,
-    beforeStart: ({ state }) =>
-      watchUnseenExits({
-        containerdState: state,
-        namespace: CONTAINERD_NAMESPACE,
-        stateDirectory: runtimeDirectory(options.directory),
-        clock: options.clock,
-        log,
-      }),
-  });
+  const containerd = await startEngine({ ...options, log });
   starting.defer(() => containerd.stop());
   await loadContainerProfile(log);
   const runtime = await openRuntime({ ...options, log });
@@ -156,6 +144,27 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
     failed: loops.failed,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** A containerd of this node's own. */
+function startEngine({
+  clock,
+  directory,
+  log,
+}: Pick<NodeOptions, "clock" | "directory" | "log">): ReturnType<typeof startContainerd> {
+  return startContainerd({
+    directory: join(directory, "containerd"),
+    log,
+    clock,
+    beforeStart: ({ state }) =>
+      watchUnseenExits({
+        containerdState: state,
+        namespace: CONTAINERD_NAMESPACE,
+        stateDirectory: runtimeDirectory(directory),
+        clock,
+        log,
+      }),
+  });
 }
 
 /** What is not there would be noticed by the first task only. Throws SetupError. */

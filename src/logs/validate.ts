@@ -1,3 +1,4 @@
+import { TAG_TEXT } from "../door/tags.ts";
 import { ApiError } from "../lib/errors.ts";
 
 /** The rules of CloudWatch Logs for single members, with its messages. All throw InvalidParameterException. */
@@ -10,7 +11,6 @@ const NAME_LENGTH_MAX = 512;
 export const TAGS_MAX = 50;
 const TAG_KEY_LENGTH_MAX = 128;
 const TAG_VALUE_LENGTH_MAX = 256;
-const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html */
 const FILTER_PATTERN_LENGTH_MAX = 1024;
 

@@ -6,27 +6,23 @@ import type {
   Tag,
 } from "@aws-sdk/client-ssm";
 import type { Call } from "../door/service.ts";
+import { addedTags, storedTags, TAGS_MAX, type TagFault, withoutTags } from "../door/tags.ts";
 import { ApiError } from "../lib/errors.ts";
 import { updateRecord } from "../store/commit.ts";
 import type { SsmDeps } from "./deps.ts";
 import { type FoundParameter, getRecord } from "./find.ts";
 import type { Parameter } from "./model.ts";
 
-const TAGS_MAX = 50;
-const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
-
 /** Tags as they are stored. Throws ValidationException and TooManyTagsError. */
 export function toTags(tags: readonly Tag[] = []): Record<string, string> {
-  const stored: Record<string, string> = {};
-  for (const { Key = "", Value = "" } of tags) {
-    const isKey = Key.length >= 1 && Key.length <= 128 && TAG_TEXT.test(Key) && !/^aws:/i.test(Key);
-    if (!isKey || Value.length > 256 || !TAG_TEXT.test(Value)) {
-      throw new ApiError("ValidationException", `The tag ${JSON.stringify(Key)} is not valid.`);
-    }
-    stored[Key] = Value;
+  return storedTags(tags, invalidTags);
+}
+
+function invalidTags(fault: TagFault): ApiError {
+  if (fault.part === "count") {
+    return new ApiError("TooManyTagsError", `A parameter has at most ${TAGS_MAX} tags.`);
   }
-  if (Object.keys(stored).length <= TAGS_MAX) return stored;
-  throw new ApiError("TooManyTagsError", `A parameter has at most ${TAGS_MAX} tags.`);
+  return new ApiError("ValidationException", `The tag ${JSON.stringify(fault.key)} is not valid.`);
 }
 
 export async function addTagsToResource(
@@ -36,11 +32,10 @@ export async function addTagsToResource(
 ): Promise<Record<never, never>> {
   const { record } = taggedParameter(deps, input, call);
   const added = toTags(input.Tags);
-  await updateRecord(deps, record.key, (parameter: Parameter) => {
-    const tags = { ...parameter.tags, ...added };
-    toTags(Object.entries(tags).map(([Key, Value]) => ({ Key, Value })));
-    return { ...parameter, tags };
-  });
+  await updateRecord(deps, record.key, (parameter: Parameter) => ({
+    ...parameter,
+    tags: addedTags(parameter.tags, added, invalidTags),
+  }));
   return {};
 }
 
@@ -50,11 +45,10 @@ export async function removeTagsFromResource(
   call: Call,
 ): Promise<Record<never, never>> {
   const { record } = taggedParameter(deps, input, call);
-  const gone = new Set(input.TagKeys);
-  await updateRecord(deps, record.key, (parameter: Parameter) => {
-    const kept = Object.entries(parameter.tags).filter(([key]) => !gone.has(key));
-    return { ...parameter, tags: Object.fromEntries(kept) };
-  });
+  await updateRecord(deps, record.key, (parameter: Parameter) => ({
+    ...parameter,
+    tags: withoutTags(parameter.tags, input.TagKeys),
+  }));
   return {};
 }
 

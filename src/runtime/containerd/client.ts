@@ -159,37 +159,7 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
       },
     },
     content: contentCalls(connection),
-    images: {
-      get: async (name) => {
-        const found = tolerating(
-          [Status.NOT_FOUND],
-          unary<object, { image: ImageRecord }>("Images.Get", { name }),
-        );
-        return (await found)?.image;
-      },
-      listByDigest: async (digest) =>
-        (
-          await unary<object, { images: ImageRecord[] }>("Images.List", {
-            filters: [`target.digest==${JSON.stringify(digest)}`],
-          })
-        ).images,
-      list: async () => (await unary<object, { images: ImageRecord[] }>("Images.List", {})).images,
-      delete: async (name) => {
-        const call = unary(
-          "Images.Delete",
-          { name, sync: true },
-          { deadlineMs: COLLECT_DEADLINE_MS },
-        );
-        await tolerating([Status.NOT_FOUND], call);
-      },
-      put: async (image, lease) => {
-        const created = await tolerating(
-          [Status.ALREADY_EXISTS],
-          unary("Images.Create", { image }, { lease }),
-        );
-        if (created === undefined) await unary("Images.Update", { image }, { lease });
-      },
-    },
+    images: imageCalls(connection),
     snapshots: snapshotCalls(connection),
     applyDiff: async (diff, mounts, lease) =>
       (
@@ -215,6 +185,40 @@ export function createContainerdClient(options: ConnectionOptions): Containerd {
     },
     tasks: taskCalls(connection),
     close: () => connection.close(),
+  };
+}
+
+function imageCalls({ unary }: Connection): Containerd["images"] {
+  return {
+    get: async (name) => {
+      const found = tolerating(
+        [Status.NOT_FOUND],
+        unary<object, { image: ImageRecord }>("Images.Get", { name }),
+      );
+      return (await found)?.image;
+    },
+    listByDigest: async (digest) =>
+      (
+        await unary<object, { images: ImageRecord[] }>("Images.List", {
+          filters: [`target.digest==${JSON.stringify(digest)}`],
+        })
+      ).images,
+    list: async () => (await unary<object, { images: ImageRecord[] }>("Images.List", {})).images,
+    delete: async (name) => {
+      const call = unary(
+        "Images.Delete",
+        { name, sync: true },
+        { deadlineMs: COLLECT_DEADLINE_MS },
+      );
+      await tolerating([Status.NOT_FOUND], call);
+    },
+    put: async (image, lease) => {
+      const created = await tolerating(
+        [Status.ALREADY_EXISTS],
+        unary("Images.Create", { image }, { lease }),
+      );
+      if (created === undefined) await unary("Images.Update", { image }, { lease });
+    },
   };
 }
 

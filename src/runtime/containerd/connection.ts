@@ -84,92 +84,110 @@ const PROTO_FILES = [
 
 /** Opens a channel (lazily: the first call connects). */
 export function connect(options: ConnectionOptions): Connection {
-  const methods = loadMethods();
-  const client = new Client(`unix:${options.socketPath}`, credentials.createInsecure(), {
-    "grpc.initial_reconnect_backoff_ms": 50,
-    "grpc.max_reconnect_backoff_ms": 500,
-    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
-    "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
-  });
-
-  const headers = (call: CallOptions): Metadata => {
-    const metadata = new Metadata({ waitForReady: true });
-    metadata.set("containerd-namespace", options.namespace);
-    if (call.lease !== undefined) metadata.set("containerd-lease", call.lease);
-    return metadata;
-  };
-  const deadline = (call: CallOptions): { deadline: number } | Record<string, never> =>
-    call.deadlineMs === "none"
-      ? {}
-      : { deadline: options.clock.now() + (call.deadlineMs ?? DEADLINE_MS) };
-
-  const unaryOnce = <Request, Response>(
-    method: string,
-    request: Request,
-    call: CallOptions,
-  ): Promise<Response> =>
-    new Promise((resolve, reject) => {
-      const { path, requestSerialize, responseDeserialize } = lookUp(methods, method);
-      const sent = client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        headers(call),
-        deadline(call),
-        (error, response) => {
-          call.signal?.removeEventListener("abort", cancel);
-          if (error) reject(error);
-          else resolve(response as Response);
-        },
-      );
-      const cancel = (): void => sent.cancel();
-      if (call.signal?.aborted) cancel();
-      call.signal?.addEventListener("abort", cancel, { once: true });
-    });
-
+  const channel = openChannel(options);
+  const { client, settings } = channel;
   return {
-    unary: async <Request, Response>(method: string, request: Request, call: CallOptions = {}) => {
-      const giveUpAt = options.clock.now() + RETRY_MS_MAX;
-      for (;;) {
-        try {
-          return await unaryOnce<Request, Response>(method, request, call);
-        } catch (error) {
-          if (!isCode(error, Status.UNAVAILABLE) || call.once) throw error;
-          if (options.clock.now() >= giveUpAt) {
-            throw new UnavailableError(`containerd at ${options.socketPath} does not answer`, {
-              cause: error,
-            });
-          }
-          await options.clock.sleep(RETRY_PAUSE_MS, call.signal);
-        }
-      }
-    },
+    unary: <Request, Response>(method: string, request: Request, call: CallOptions = {}) =>
+      outlastRestart(options, call, () => unary<Request, Response>(channel, method, request, call)),
     stream: <Request, Response>(method: string, request: Request, call: CallOptions = {}) => {
-      const { path, requestSerialize, responseDeserialize } = lookUp(methods, method);
+      const { path, requestSerialize, responseDeserialize } = channel.method(method);
       const stream: ClientReadableStream<Response> = client.makeServerStreamRequest(
         path,
         requestSerialize,
         responseDeserialize as (bytes: Buffer) => Response,
         request,
-        headers(call),
-        deadline(call),
+        ...settings(call),
       );
       return stream;
     },
     dialogue: <Request, Response>(method: string, call: CallOptions = {}) => {
-      const { path, requestSerialize, responseDeserialize } = lookUp(methods, method);
+      const { path, requestSerialize, responseDeserialize } = channel.method(method);
       const duplex = client.makeBidiStreamRequest<unknown, unknown>(
         path,
         requestSerialize,
         responseDeserialize,
-        headers(call),
-        deadline(call),
+        ...settings(call),
       );
       return askOver<Request, Response>(duplex);
     },
     close: () => client.close(),
   };
+}
+
+interface Channel {
+  readonly client: Client;
+  /** How to call `Service.Method`. */
+  method(name: string): Method;
+  /** What goes with each call: headers and deadline. */
+  settings(call: CallOptions): [Metadata, { deadline?: number }];
+}
+
+function openChannel({ clock, namespace, socketPath }: ConnectionOptions): Channel {
+  const methods = loadMethods();
+  const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
+    "grpc.initial_reconnect_backoff_ms": 50,
+    "grpc.max_reconnect_backoff_ms": 500,
+    "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+    "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
+  });
+  return {
+    client,
+    method: (name) => lookUp(methods, name),
+    settings: ({ deadlineMs = DEADLINE_MS, lease }) => {
+      const metadata = new Metadata({ waitForReady: true });
+      metadata.set("containerd-namespace", namespace);
+      if (lease !== undefined) metadata.set("containerd-lease", lease);
+      return [metadata, deadlineMs === "none" ? {} : { deadline: clock.now() + deadlineMs }];
+    },
+  };
+}
+
+/** One attempt at a call that is answered once. */
+function unary<Request, Response>(
+  { client, method: methodOf, settings }: Channel,
+  method: string,
+  request: Request,
+  call: CallOptions,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const { path, requestSerialize, responseDeserialize } = methodOf(method);
+    const sent = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      ...settings(call),
+      (error, response) => {
+        call.signal?.removeEventListener("abort", cancel);
+        if (error) reject(error);
+        else resolve(response as Response);
+      },
+    );
+    const cancel = (): void => sent.cancel();
+    if (call.signal?.aborted) cancel();
+    call.signal?.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+/** Attempts until containerd is there. Throws UnavailableError when it stays away. */
+async function outlastRestart<T>(
+  { clock, socketPath }: ConnectionOptions,
+  { once, signal }: CallOptions,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const giveUpAt = clock.now() + RETRY_MS_MAX;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isCode(error, Status.UNAVAILABLE) || once) throw error;
+      if (clock.now() >= giveUpAt) {
+        const message = `containerd at ${socketPath} does not answer`;
+        throw new UnavailableError(message, { cause: error });
+      }
+      await clock.sleep(RETRY_PAUSE_MS, signal);
+    }
+  }
 }
 
 type Method = MethodDefinition<unknown, unknown>;
