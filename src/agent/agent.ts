@@ -8,7 +8,7 @@ import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import { keptSigningKey, signRequest } from "../lib/sigv4.ts";
+import { createSigner } from "../lib/sigv4.ts";
 import { Permits } from "../lib/turns.ts";
 import { GANTRY_AGENT_HASH } from "../protocol/acs.ts";
 import type { ContainerState, Runtime } from "../runtime/runtime.ts";
@@ -205,21 +205,18 @@ class AgentRun {
     const { clock, config, credentials, dial, log, random, runtime } = this.#deps;
     const version = await this.#untilDone("cannot ask the runtime", () => runtime.version());
     const discovery = { ecs: this.#ecs, cluster: config.cluster };
-    const keyOf = keptSigningKey();
+    const sign = createSigner();
     const request = { method: "GET", service: "ecs", region: config.region };
     const shared = {
       dial,
       sign: (url: URL, body?: string) =>
-        signRequest(
-          {
-            ...request,
-            url,
-            ...(body !== undefined && { body }),
-            credentials: credentials(),
-            now: clock.now(),
-          },
-          keyOf,
-        ),
+        sign({
+          ...request,
+          url,
+          ...(body !== undefined && { body }),
+          credentials: credentials(),
+          now: clock.now(),
+        }),
       clock,
       random,
       log,

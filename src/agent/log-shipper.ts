@@ -22,7 +22,7 @@ import { Wake, waitForChange } from "./wake.ts";
 const FLUSH_MS = 250;
 /** How often to look at the file when nobody tells of its growth, and when it is told and no notice came. */
 const LOOK_MS = 1_000;
-const LOOK_WATCHED_MS = 10_000;
+const LOOK_WATCHED_MS = 30_000;
 /** Docker's awslogs driver: how long an event of several lines waits for its next line. */
 const JOIN_MS = 5_000;
 const RETRY_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };

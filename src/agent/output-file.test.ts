@@ -23,6 +23,23 @@ function cannotPunch(): string | false {
   }
 }
 
+test("a file is looked at every ten seconds while it grows, once a minute when it does not", async () => {
+  const clock = new VirtualClock();
+  const over = new AbortController();
+  const looks: number[] = [];
+  const file = {
+    size: async () => {
+      looks.push(clock.now() / 1000);
+      return Math.min(looks.length, 3);
+    },
+  } as Parameters<typeof trimOutput>[0]["file"];
+  const trimming = trimOutput({ file, clock, log: silentLog }, MIB, over.signal);
+  await clock.advance(200_000);
+  over.abort();
+  await trimming;
+  assert.deepEqual(looks, [0, 10, 20, 30, 50, 90, 150]);
+});
+
 test("trimming frees the disk of old output and keeps the newest in place", {
   skip: cannotPunch(),
 }, async () => {

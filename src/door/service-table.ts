@@ -192,8 +192,14 @@ export const SERVICE_TABLE: readonly ServiceRow[] = [
   },
 ];
 
-/** Reads the shapes of a service: some milliseconds, so once per service and door. */
+const LOADED = new Map<string, ServiceShapes>();
+
+/** The shapes of a service, which never change: reading them takes some milliseconds, so it is done once. */
 export function loadShapes(name: string): ServiceShapes {
+  const known = LOADED.get(name);
+  if (known !== undefined) return known;
   const text = readFileSync(ownFile(`door/shapes/${name}.json`), "utf8");
-  return new ServiceShapes(JSON.parse(text));
+  const shapes = new ServiceShapes(JSON.parse(text));
+  LOADED.set(name, shapes);
+  return shapes;
 }

@@ -4,7 +4,7 @@ import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 import { http } from "./builtins.ts";
 import type { Clock } from "./clock.ts";
 import { ApiError, messageOf, UnavailableError } from "./errors.ts";
-import { type Credentials, keptSigningKey, signRequest } from "./sigv4.ts";
+import { type Credentials, createSigner } from "./sigv4.ts";
 
 export interface AwsJsonClient {
   /**
@@ -55,7 +55,7 @@ const CONNECTIONS_MAX = 64;
 export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClient {
   const send = options.send ?? createHttpSend(options.ca);
   const url = new URL(options.endpoint);
-  const keyOf = keptSigningKey();
+  const sign = createSigner();
   return {
     async call(operation, input, signal) {
       signal?.throwIfAborted();
@@ -73,7 +73,7 @@ export function createAwsJsonClient(options: AwsJsonClientOptions): AwsJsonClien
         region: options.region,
         now: options.clock.now(),
       };
-      const headers = signRequest(request, keyOf);
+      const headers = sign(request);
       let reply: Awaited<ReturnType<HttpSend>>;
       try {
         reply = await send({ url, headers, body }, signal);

@@ -5,10 +5,11 @@ import {
   amzTimestamp,
   canonicalQuery,
   canonicalRequest,
+  createSigner,
   EMPTY_PAYLOAD_HASH,
-  keptSigningKey,
   parseAmzTimestamp,
   parseQuery,
+  type SignRequestInput,
   sha256Hex,
   signingKey,
   signRequest,
@@ -137,18 +138,28 @@ test("a plus sign in a query is a space, a broken escape stays as it is", () => 
   ]);
 });
 
-test("a kept key is that of its secret, day, region and service, whatever was asked before", () => {
-  const keyOf = keptSigningKey();
-  const scopes = [
-    SCOPE,
-    { ...SCOPE, date: "20150831" },
-    { ...SCOPE, region: "eu-west-1" },
-    { ...SCOPE, service: "ecs" },
-    SCOPE,
+test("a signer signs as signRequest() does, whatever it has signed before", () => {
+  const sign = createSigner();
+  const request: SignRequestInput = {
+    method: "GET",
+    url: new URL("http://server/ws?b=2&a=1"),
+    credentials: { accessKeyId: "AKID", secretAccessKey: SECRET },
+    ...{ service: "ecs", region: "us-east-1", now: Date.UTC(2026, 1, 3) },
+  };
+  const changes: readonly Partial<SignRequestInput>[] = [
+    {},
+    { body: "text" },
+    { url: new URL("http://server/ws?b=2&a=3") },
+    { url: new URL("http://server/ws") },
+    { now: Date.UTC(2026, 1, 4) },
+    { region: "eu-west-1" },
+    { service: "logs" },
+    { credentials: { accessKeyId: "AKID", secretAccessKey: "another" } },
+    {},
   ];
-  for (const scope of scopes) {
-    for (const secret of [SECRET, SECRET, "another"]) {
-      assert.deepEqual(keyOf(secret, scope), signingKey(secret, scope));
+  for (const change of changes) {
+    for (const input of [request, { ...request, ...change }, { ...request, ...change }]) {
+      assert.deepEqual(sign(input), signRequest(input));
     }
   }
 });

@@ -42,12 +42,12 @@ export interface SignRequestInput {
 
 /**
  * The headers to send: the given ones in lower case, `host`, `x-amz-date`, the session token and `authorization`.
- * For a websocket handshake give no headers and no body: then only `host` and `x-amz-*` are signed. Who signs often gives a
- * {@link keptSigningKey}.
+ * For a websocket handshake give no headers and no body: then only `host` and `x-amz-*` are signed. Who signs often does so
+ * with what {@link createSigner} makes.
  */
 export function signRequest(
   input: SignRequestInput,
-  keyOf: typeof signingKey = signingKey,
+  { keyOf, queryOf }: SigningParts = { keyOf: signingKey, queryOf: queryOfUrl },
 ): Record<string, string> {
   const { credentials, url } = input;
   const timestamp = amzTimestamp(input.now);
@@ -65,7 +65,7 @@ export function signRequest(
   const canonical = canonicalRequest({
     method: input.method,
     path: url.pathname,
-    query: canonicalQuery(parseQuery(url.search.slice(1))),
+    query: queryOf(url),
     headers,
     signedHeaders,
     payloadHash: input.body === undefined ? EMPTY_PAYLOAD_HASH : sha256Hex(input.body),
@@ -121,16 +121,39 @@ export function signingKey(secretAccessKey: string, scope: CredentialScope): Hma
   );
 }
 
-/** A {@link signingKey} that keeps its last answer: a caller signs all that it says in a day with one key. */
-export function keptSigningKey(): typeof signingKey {
+/** What a signature is made with that follows from few things. */
+interface SigningParts {
+  readonly keyOf: typeof signingKey;
+  /** The canonical query of a URL. */
+  readonly queryOf: (url: URL) => string;
+}
+
+/**
+ * A {@link signRequest} that keeps what it needed last: a caller signs all that it says in a day with one key, and all that it
+ * says on a connection for one URL.
+ */
+export function createSigner(): (input: SignRequestInput) => Record<string, string> {
   let last: { readonly secret: string; readonly scope: string; readonly key: HmacKey } | undefined;
-  return (secret, scope) => {
-    const text = formatScope(scope);
-    if (last?.secret !== secret || last.scope !== text) {
-      last = { secret, scope: text, key: signingKey(secret, scope) };
-    }
-    return last.key;
+  let query = { search: "", canonical: "" };
+  const parts: SigningParts = {
+    keyOf: (secret, scope) => {
+      const text = formatScope(scope);
+      if (last?.secret !== secret || last.scope !== text) {
+        last = { secret, scope: text, key: signingKey(secret, scope) };
+      }
+      return last.key;
+    },
+    queryOf: (url) => {
+      const { search } = url;
+      if (search !== query.search) query = { search, canonical: queryOfUrl(url) };
+      return query.canonical;
+    },
   };
+  return (input) => signRequest(input, parts);
+}
+
+function queryOfUrl({ search }: URL): string {
+  return canonicalQuery(parseQuery(search.slice(1)));
 }
 
 /** SHA-256 in lower-case hex. */
@@ -140,7 +163,9 @@ export function sha256Hex(data: string | Uint8Array): string {
 
 /** `20150830T123600Z` of epoch milliseconds. */
 export function amzTimestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
+  const text = new Date(ms).toISOString();
+  const date = text.slice(0, 4) + text.slice(5, 7) + text.slice(8, 10);
+  return `${date}T${text.slice(11, 13)}${text.slice(14, 16)}${text.slice(17, 19)}Z`;
 }
 
 /** Epoch milliseconds of `20150830T123600Z`; `undefined` when it is not such a text. */

@@ -37,9 +37,14 @@ export interface EffectsDeps {
 /** What one process does to its machine: every command takes time, may fail, and can be cut short by a crash. */
 export class Effects {
   readonly #deps: EffectsDeps;
+  /** What ends the pauses that are under way. */
+  readonly #pauses = new Set<() => void>();
 
   constructor(deps: EffectsDeps) {
     this.#deps = deps;
+    deps.dead.addEventListener("abort", () => {
+      for (const end of this.#pauses) end();
+    });
   }
 
   /** Lets `effect` happen at some moment of the command's time. Throws UnavailableError as the conditions have it. */
@@ -111,8 +116,22 @@ export class Effects {
   }
 
   async #pass(): Promise<void> {
-    const { clock, conditions, dead, random } = this.#deps;
-    await clock.sleep(random.integer(0, conditions().latencyMsMax), dead);
+    const { conditions, dead, random } = this.#deps;
+    await this.#pause(random.integer(0, conditions().latencyMsMax));
     if (dead.aborted) throw new UnavailableError("the process is dead");
+  }
+
+  /** As `clock.sleep()` until death: of all that a world does, this is done most often. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#deps.dead.aborted) return resolve();
+      const end = (): void => {
+        callOff();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const callOff = this.#deps.clock.after(ms, end);
+      this.#pauses.add(end);
+    });
   }
 }

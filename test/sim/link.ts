@@ -59,8 +59,11 @@ export class Link {
 
   /** Resolves while the link is not cut. */
   async whole(): Promise<void> {
-    while (this.#isCut) {
-      await new Promise<void>((resolve) => this.#mended.next().subscribe(resolve));
-    }
+    while (this.#isCut) await new Promise<void>((resolve) => this.onMended(resolve));
+  }
+
+  /** Calls `listener` when the link, which is cut, is not any more. */
+  onMended(listener: () => void): void {
+    this.#mended.next().subscribe(listener);
   }
 }

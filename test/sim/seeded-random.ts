@@ -3,11 +3,17 @@ import type { Random } from "../../src/lib/random.ts";
 /** Chance that is the same in every run with the same seed (sfc32). For simulation only: nothing of it is secret. */
 export class SeededRandom implements Random {
   readonly #seed: string;
-  readonly #state: Uint32Array;
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter: number;
 
   constructor(seed: string) {
     this.#seed = seed;
-    this.#state = stateOf(seed);
+    this.#a = hashOf(seed, 0x811c9dc5);
+    this.#b = hashOf(seed, 0x9e3779b9);
+    this.#c = hashOf(seed, 0x85ebca6b);
+    this.#counter = hashOf(seed, 1);
     // The generator's own advice: the first numbers still show the seed.
     for (let turn = 0; turn < 12; turn++) this.#word();
   }
@@ -32,7 +38,8 @@ export class SeededRandom implements Random {
   }
 
   uuid(): string {
-    return this.hex(16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+    const hex = this.hex(16);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
   /** A whole number from `min` to `max`, both included. */
@@ -59,24 +66,21 @@ export class SeededRandom implements Random {
   }
 
   #word(): number {
-    const s = this.#state;
-    const [a = 0, b = 0, c = 0, counter = 0] = s;
-    const sum = (a + b + counter) >>> 0;
-    s[0] = b ^ (b >>> 9);
-    s[1] = c + (c << 3);
-    s[2] = ((c << 21) | (c >>> 11)) + sum;
-    s[3] = counter + 1;
-    return sum;
+    const [b, c] = [this.#b, this.#c];
+    const sum = (this.#a + b + this.#counter) | 0;
+    this.#a = b ^ (b >>> 9);
+    this.#b = (c + (c << 3)) | 0;
+    this.#c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    return sum >>> 0;
   }
 }
 
-/** Four words from a text (FNV-1a, with a different start for each). */
-function stateOf(seed: string): Uint32Array {
-  return Uint32Array.from([0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 1], (start) => {
-    let hash = start;
-    for (let index = 0; index < seed.length; index++) {
-      hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
-    }
-    return hash >>> 0;
-  });
+/** A word of a text (FNV-1a, from a start of its own). */
+function hashOf(text: string, start: number): number {
+  let hash = start;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return hash | 0;
 }

@@ -37,20 +37,26 @@ class Pipe {
     const dueAt = Math.max(this.#lastDueAt, this.#link.clock.now() + this.#link.latencyMs());
     this.#lastDueAt = dueAt;
     this.#queue.push({ packet, dueAt });
-    if (!this.#isPumping) void this.#pump();
+    if (!this.#isPumping) this.#pump();
   }
 
-  async #pump(): Promise<void> {
-    this.#isPumping = true;
+  #pump(): void {
+    const [next] = this.#queue;
+    this.#isPumping = next !== undefined;
+    if (next === undefined) return;
     const { clock } = this.#link;
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      await clock.sleep(Math.max(0, next.dueAt - clock.now()));
-      await this.#link.whole();
-      this.#queue.shift();
-      if (!this.#isFrozen) this.#deliver(next.packet);
-    }
-    this.#isPumping = false;
+    clock.after(Math.max(0, next.dueAt - clock.now()), this.#arrive);
   }
+
+  readonly #arrive = (): void => {
+    if (this.#link.isCut) {
+      this.#link.onMended(this.#arrive);
+      return;
+    }
+    const next = this.#queue.shift();
+    if (next !== undefined && !this.#isFrozen) this.#deliver(next.packet);
+    this.#pump();
+  };
 }
 
 /** One end of a simulated websocket, with the states of `ws` and of the TCP connection below it. */
