@@ -8,8 +8,8 @@ import type { Call } from "../door/service.ts";
 import type { LogScan, ScannedLine, ScanPosition } from "../telemetry/log-store.ts";
 import type { LogsServiceDeps } from "./deps.ts";
 import { parseFilterPattern } from "./filter-pattern/filter-pattern.ts";
-import { type LogGroup, type LogStream, retainedSince, streamsPrefix } from "./model.ts";
-import { getNamedGroup, getStream, scopeOf } from "./records.ts";
+import { type LogGroup, retainedSince } from "./model.ts";
+import { getNamedGroup, getStream, scopeOf, streamsBelow } from "./records.ts";
 import { eventId, formatPageToken, invalidToken, parsePageToken } from "./tokens.ts";
 import {
   checkFilterPattern,
@@ -90,10 +90,7 @@ function streamsOf(
     logStreamNamePrefix === undefined
       ? ""
       : checkStreamName(logStreamNamePrefix, "logStreamNamePrefix");
-  const streams = deps.cache.list(streamsPrefix(group)).map(({ value }) => value as LogStream);
-  return new Map(
-    streams.filter(({ name }) => name.startsWith(prefix)).map(({ id, name }) => [id, name]),
-  );
+  return new Map(streamsBelow(deps, group, prefix).map(({ id, name }) => [id, name]));
 }
 
 function checkRange({ startTime, endTime }: FilterLogEventsRequest): {

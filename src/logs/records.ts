@@ -49,6 +49,15 @@ export function getStream({ cache }: LogsDeps, group: LogGroup, name: string): F
   throw notFound("stream");
 }
 
+/** The streams of a group whose names begin so: a group has one for each container that has logged into it. */
+export function streamsBelow(
+  { cache }: LogsDeps,
+  group: LogGroup,
+  namePrefix = "",
+): readonly LogStream[] {
+  return cache.list(streamKey(group, namePrefix)).map(({ value }) => value as LogStream);
+}
+
 /** The group that an operation means which takes either a name or an identifier. */
 export function getNamedGroup(
   deps: LogsDeps,

@@ -98,6 +98,28 @@ describe("DescribeLogStreams", () => {
     assert.deepEqual(last, ascending.toReversed());
   });
 
+  test("finds by the beginning of a name, whatever is in it", async (t) => {
+    const { deps, call } = await startLogs(t);
+    const logGroupName = "g";
+    await createLogGroup(deps, { logGroupName }, call);
+    const names = ["ecs/web/1", "ecs/web/2", "ecs/webhook/1", "[$LATEST]1", "[$LATEST]2", "über 1"];
+    for (const logStreamName of names) {
+      await createLogStream(deps, { logGroupName, logStreamName }, call);
+    }
+    for (const logStreamNamePrefix of ["ecs/", "ecs/web", "ecs/web/", "[$", "ü", "über 1", "x"]) {
+      const { logStreams = [] } = await describeLogStreams(
+        deps,
+        { logGroupName, logStreamNamePrefix },
+        call,
+      );
+      assert.deepEqual(
+        logStreams.map(({ logStreamName }) => logStreamName),
+        names.filter((name) => name.startsWith(logStreamNamePrefix)),
+        logStreamNamePrefix,
+      );
+    }
+  });
+
   test("parameters that contradict each other are refused", async (t) => {
     const kit = await startLogs(t);
     const { deps, call } = kit;

@@ -6,9 +6,8 @@ import type {
   LogStream as LogStreamOutput,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
-import type { LogStreamStat } from "../telemetry/log-store.ts";
 import type { LogsDeps } from "./deps.ts";
-import { type LogGroup, type LogStream, streamArn, streamKey, streamsPrefix } from "./model.ts";
+import { type LogGroup, type LogStream, streamArn, streamKey } from "./model.ts";
 import {
   alreadyExists,
   checkDeletable,
@@ -16,6 +15,7 @@ import {
   getNamedGroup,
   getStream,
   scopeOf,
+  streamsBelow,
   transact,
 } from "./records.ts";
 import { formatPageToken, parsePageToken, sequenceToken } from "./tokens.ts";
@@ -74,7 +74,6 @@ export async function deleteLogStream(
 
 interface Row {
   readonly stream: LogStream;
-  readonly stat: LogStreamStat | undefined;
   /** Rows are in order of these two. The first is 0 when the order is by name. */
   readonly time: number;
   readonly name: string;
@@ -94,16 +93,14 @@ export async function describeLogStreams(
   const sign = input.descending ? -1 : 1;
   const kind = `streams ${byTime} ${sign}`;
   const after = input.nextToken === undefined ? undefined : parseAfter(kind, input.nextToken);
-  const rows = deps.cache
-    .list(streamsPrefix(group))
-    .map(({ value }) => rowOf(deps, value as LogStream, byTime))
-    .filter(({ name }) => name.startsWith(prefix ?? ""))
+  const rows = streamsBelow(deps, group, prefix)
+    .map((stream) => rowOf(deps, stream, byTime))
     .filter((row) => after === undefined || sign * compareRows(row, after) > 0)
     .sort((a, b) => sign * compareRows(a, b));
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    logStreams: page.map((row) => presentStream(group, row)),
+    logStreams: page.map(({ stream }) => presentStream(deps, group, stream)),
     ...(last &&
       rows.length > limit && { nextToken: formatPageToken(kind, [last.time, last.name]) }),
   };
@@ -120,8 +117,8 @@ function isByTime({ orderBy, logStreamNamePrefix }: DescribeLogStreamsRequest): 
 }
 
 function rowOf({ logStore }: LogsDeps, stream: LogStream, byTime: boolean): Row {
-  const stat = logStore.stat(stream.id);
-  return { stream, stat, time: byTime ? (stat?.lastEventAt ?? 0) : 0, name: stream.name };
+  const time = byTime ? (logStore.stat(stream.id)?.lastEventAt ?? 0) : 0;
+  return { stream, time, name: stream.name };
 }
 
 function parseAfter(kind: string, token: string): Pick<Row, "time" | "name"> {
@@ -135,7 +132,12 @@ function compareRows(a: Pick<Row, "time" | "name">, b: Pick<Row, "time" | "name"
   return a.name < b.name ? -1 : 1;
 }
 
-function presentStream(group: LogGroup, { stream, stat }: Row): LogStreamOutput {
+function presentStream(
+  { logStore }: LogsDeps,
+  group: LogGroup,
+  stream: LogStream,
+): LogStreamOutput {
+  const stat = logStore.stat(stream.id);
   return {
     logStreamName: stream.name,
     creationTime: stream.createdAt,

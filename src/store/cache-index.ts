@@ -69,16 +69,23 @@ export class CacheIndexes {
 
   /** The records under `value` in the index of that name, in key order. */
   lookup(name: string, value: string): readonly StoreRecord[] {
-    const index = this.#indexes.get(name);
-    assert(index !== undefined, `no index is called ${name}`);
-    return index.lookup(value);
+    return this.#index(name).lookup(value);
+  }
+
+  /** The same from behind a key on. */
+  lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord> {
+    return this.#index(name).lookupAfter(value, after);
   }
 
   /** The values of the index of that name that have records, in no order. */
   values(name: string): readonly string[] {
+    return this.#index(name).values();
+  }
+
+  #index(name: string): CacheIndex {
     const index = this.#indexes.get(name);
     assert(index !== undefined, `no index is called ${name}`);
-    return index.values();
+    return index;
   }
 
   /** Enters a record of a key that has none yet. */
@@ -142,6 +149,10 @@ class CacheIndex {
 
   lookup(value: string): readonly StoreRecord[] {
     return this.#buckets.has(value) ? this.#bucket(value).valuesBelow("") : [];
+  }
+
+  lookupAfter(value: string, after: string): Iterable<StoreRecord> {
+    return this.#buckets.has(value) ? this.#bucket(value).valuesAfter("", after) : [];
   }
 
   fill(record: StoreRecord, members: Members): void {

@@ -13,8 +13,12 @@ export interface Cache {
   get(key: string): StoreRecord | undefined;
   /** Records below `prefix`, in key order. */
   list(prefix: string): readonly StoreRecord[];
+  /** The same from behind a key on, for who may not want all: to be read before anything else can happen. */
+  listAfter(prefix: string, after: string): Iterable<StoreRecord>;
   /** Records that index `name` puts under `value`, in key order. */
   lookup(name: string, value: string): readonly StoreRecord[];
+  /** The same from behind a key on, as {@link listAfter}. */
+  lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord>;
   /** The values that index `name` has records under, in no order. */
   valuesOf(name: string): readonly string[];
   /**
@@ -74,8 +78,16 @@ class StoreCache implements Cache {
     return this.#records.valuesBelow(prefix);
   }
 
+  listAfter(prefix: string, after: string): Iterable<StoreRecord> {
+    return this.#records.valuesAfter(prefix, after);
+  }
+
   lookup(name: string, value: string): readonly StoreRecord[] {
     return this.#indexes.lookup(name, value);
+  }
+
+  lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord> {
+    return this.#indexes.lookupAfter(name, value, after);
   }
 
   valuesOf(name: string): readonly string[] {

@@ -37,6 +37,12 @@ describe("OrderedMap", () => {
             map.valuesBelow(prefix),
             expected.map(([, value]) => value),
           );
+          for (const after of ["", "/", "/1", "/22", "/31", "/55", "/9"]) {
+            assert.deepEqual(
+              [...map.valuesAfter(prefix, after)],
+              expected.filter(([one]) => one > after).map(([, value]) => value),
+            );
+          }
         }
         assert.equal(map.size, model.size);
       }),

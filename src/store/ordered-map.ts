@@ -52,6 +52,24 @@ export class OrderedMap<V> {
     }
     return values;
   }
+
+  /**
+   * The values of the keys that start with `prefix` and come after `after`, in key order, each looked up when it is asked for:
+   * whoever reads some has to be done before the map changes.
+   */
+  *valuesAfter(prefix: string, after: string): Generator<V, void, undefined> {
+    this.#chunks ??= inChunks([...this.#values.keys()]);
+    const chunks = this.#chunks;
+    const least = after < prefix ? prefix : after;
+    for (let at = chunkFor(chunks, least); at < chunks.length; at++) {
+      const chunk = chunks[at] ?? [];
+      for (let i = lowerBound(chunk, least); i < chunk.length; i++) {
+        const key = chunk[i];
+        if (key === undefined || !key.startsWith(prefix)) return;
+        if (key !== after) yield this.#values.get(key) as V;
+      }
+    }
+  }
 }
 
 function inChunks(keys: string[]): string[][] {

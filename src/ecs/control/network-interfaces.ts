@@ -1,14 +1,13 @@
 import { pickAddress, privateDnsName } from "../../ec2/model/addresses.ts";
 import {
   type Address,
-  addressesPrefix,
   addressKey,
   interfaceKey,
   type NetworkInterface,
   type Subnet,
   subnetKey,
 } from "../../ec2/model.ts";
-import { formatAddress, parseAddress, parseCidr } from "../../lib/cidr.ts";
+import { formatAddress, parseCidr } from "../../lib/cidr.ts";
 import { assert, UnavailableError } from "../../lib/errors.ts";
 import type { Cache, CacheChange } from "../../store/cache.ts";
 import { commit } from "../../store/commit.ts";
@@ -103,11 +102,9 @@ async function attach(deps: EcsDeps, record: StoreRecord): Promise<boolean> {
 }
 
 function freeAddress(deps: EcsDeps, subnet: Subnet): number | undefined {
-  const prefix = addressesPrefix(subnet, subnet.subnetId);
-  const taken = new Set(
-    deps.cache.list(prefix).map(({ key }) => parseAddress(key.slice(prefix.length))),
-  );
-  return pickAddress(parseCidr(subnet.cidr), (address) => taken.has(address), deps.random.next());
+  const isTaken = (address: number): boolean =>
+    deps.cache.get(addressKey(subnet, subnet.subnetId, formatAddress(address))) !== undefined;
+  return pickAddress(parseCidr(subnet.cidr), isTaken, deps.random.next());
 }
 
 function buildInterface(

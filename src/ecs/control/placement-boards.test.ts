@@ -76,6 +76,18 @@ test("a machine's tasks take of both its registrations, and the fleet's groups a
   );
 });
 
+test("tasks that are stopping count as running, as they do in the API", async () => {
+  await using world = await openWorld();
+  await world.put(...INSTANCES.map((instance) => writeInstance(instance)));
+  const states: readonly Task["lastStatus"][] = ["PENDING", "RUNNING", "STOPPING", "STOPPED"];
+  await world.put(...states.map((state, id) => writeTask(taskOn(id, 1, state))));
+  const board = new PlacementBoards(world.cache).boardFor(specOf("EC2"));
+  assert.deepEqual(
+    candidatesOf(board).map(({ runningTasksCount }) => runningTasksCount),
+    [0, 2],
+  );
+});
+
 function writeOf(what: string, id: number, state: string): Write {
   if (what === "instance") {
     const instance = INSTANCES[id] ?? assert.fail();

@@ -10,6 +10,7 @@ import {
 } from "../model/keys.ts";
 import type { TaskSpec } from "../model/new-task.ts";
 import type { Task, UnconfirmedStop } from "../model/task.ts";
+import { countTasks } from "../model/task-counts.ts";
 import { Board } from "../scheduler/board.ts";
 import type { Candidate } from "../scheduler/snapshot.ts";
 import { takenOn, tasksOf } from "./instance-tasks.ts";
@@ -98,7 +99,7 @@ export function candidateOf(cache: Cache, instance: Instance): Candidate {
   return {
     instance,
     taken: takenOn(cache, instance),
-    runningTasksCount: tasks.filter(({ lastStatus }) => lastStatus === "RUNNING").length,
+    runningTasksCount: countTasks(tasks).runningCount,
     unconfirmedCount: cache.lookup("unconfirmedStopsByHost", host).length,
     groups,
   };

@@ -42,7 +42,11 @@ const hasNameAndImage: Rule = ({ name, image }) => {
   return isGood ? undefined : "Container.image contains invalid characters.";
 };
 
-const hasMemory: Rule = (container, task) => {
+/** Memory and CPU of one container, as the definition or overrides say. */
+export const hasGoodSize = (
+  container: ContainerDefinition,
+  task: Pick<RegisterTaskDefinitionRequest, "memory">,
+): string | undefined => {
   const { name, memory, memoryReservation, cpu = 0 } = container;
   if (task.memory === undefined && memory === undefined && memoryReservation === undefined) {
     return `Invalid setting for container '${name}'. At least one of 'memory' or 'memoryReservation' must be specified.`;
@@ -156,7 +160,7 @@ const hasGoodDevices: Rule = (container) => {
 
 const RULES: readonly Rule[] = [
   hasNameAndImage,
-  hasMemory,
+  hasGoodSize,
   fitsNetworkMode,
   hasGoodPorts,
   hasGoodNames,

@@ -104,7 +104,10 @@ const fitsContainers: Rule = ({ containerDefinitions = [], cpu, memory }) => {
     : undefined;
 };
 
-const hasGoodEphemeralStorage: Rule = ({ ephemeralStorage }) => {
+/** The disk of FARGATE tasks, as the definition or overrides say. */
+export const hasGoodEphemeralStorage = ({
+  ephemeralStorage,
+}: Pick<RegisterTaskDefinitionRequest, "ephemeralStorage">): string | undefined => {
   const sizeInGiB = ephemeralStorage?.sizeInGiB;
   if (sizeInGiB === undefined) return undefined;
   if (sizeInGiB < EPHEMERAL_STORAGE_GIB_MIN) {

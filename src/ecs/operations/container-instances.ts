@@ -25,10 +25,11 @@ import { hostKey, instanceKey, instancesPrefix } from "../model/keys.ts";
 import { matchesQuery } from "../model/query.ts";
 import { parseQuery } from "../model/query-parse.ts";
 import type { Task } from "../model/task.ts";
+import { countTasks } from "../model/task-counts.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid, requireBatch } from "./invalid.ts";
 import { pageOf } from "./page.ts";
-import { countTasks, presentInstance } from "./present.ts";
+import { presentInstance } from "./present.ts";
 import { clusterResource, idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
 
 /** The rows of container instance operations that users call. */

@@ -32,13 +32,10 @@ export function pageOf<T>(
   input: PageInput,
   { keyOf, order = "ASC", max = PAGE_ITEMS_MAX }: PageOptions<T>,
 ): Page<T> {
-  const { maxResults = max, nextToken } = input;
-  if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > max) {
-    throw new ApiError("InvalidParameterException", `maxResults must be between 1 and ${max}.`);
-  }
+  const maxResults = pageSizeOf(input, max);
   const sign = order === "ASC" ? 1 : -1;
   const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -sign : sign);
-  const last = nextToken === undefined ? undefined : decodeToken(nextToken);
+  const last = input.nextToken === undefined ? undefined : decodeToken(input.nextToken);
   const rest = all
     .filter((item) => last === undefined || compare(keyOf(item), last) > 0)
     .toSorted((a, b) => compare(keyOf(a), keyOf(b)));
@@ -47,6 +44,34 @@ export function pageOf<T>(
   return rest.length > items.length && end !== undefined
     ? { items, nextToken: encodeToken(keyOf(end)) }
     : { items };
+}
+
+/**
+ * The same of items that are in the order of their keys and that there may be very many of: `itemsAfter` gives those behind a
+ * key (empty: all), and is read no further than the page goes.
+ */
+export function pageInOrder<T>(
+  itemsAfter: (key: string) => Iterable<T>,
+  input: PageInput,
+  { keyOf, max = PAGE_ITEMS_MAX }: Omit<PageOptions<T>, "order">,
+): Page<T> {
+  const maxResults = pageSizeOf(input, max);
+  const items: T[] = [];
+  const last = input.nextToken === undefined ? "" : decodeToken(input.nextToken);
+  for (const item of itemsAfter(last)) {
+    const end = items.at(-1);
+    if (items.length === maxResults && end !== undefined) {
+      return { items, nextToken: encodeToken(keyOf(end)) };
+    }
+    items.push(item);
+  }
+  return { items };
+}
+
+function pageSizeOf(input: PageInput, max: number): number {
+  const { maxResults = max } = input;
+  if (Number.isInteger(maxResults) && maxResults >= 1 && maxResults <= max) return maxResults;
+  throw new ApiError("InvalidParameterException", `maxResults must be between 1 and ${max}.`);
 }
 
 const TOKEN_PREFIX = "after:";

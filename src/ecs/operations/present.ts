@@ -12,25 +12,10 @@ import type { Cluster, Tag } from "../model/cluster.ts";
 import type { HostResources, Instance } from "../model/instance.ts";
 import { remainingOf } from "../model/resources.ts";
 import type { Task } from "../model/task.ts";
+import { countTasks, type TaskCounts } from "../model/task-counts.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 
 /** Clusters, definitions and instances in AWS's words. Pure; absent stays absent. */
-
-/** How many tasks of a cluster or instance are on their way up, and up. */
-export interface TaskCounts {
-  readonly runningCount: number;
-  readonly pendingCount: number;
-}
-
-/** Tasks that stop still run until they have stopped. */
-export function countTasks(tasks: readonly Task[]): TaskCounts {
-  const pending = ["PROVISIONING", "PENDING", "ACTIVATING"];
-  const running = ["RUNNING", "DEACTIVATING", "STOPPING"];
-  return {
-    pendingCount: tasks.filter(({ lastStatus }) => pending.includes(lastStatus)).length,
-    runningCount: tasks.filter(({ lastStatus }) => running.includes(lastStatus)).length,
-  };
-}
 
 /** `tasks`: those of the cluster that are not STOPPED. `include`: what the caller asks to see beyond the ordinary. */
 export function presentCluster(

@@ -84,8 +84,8 @@ export interface DefinitionName {
 /** Reads `family`, `family:revision` or an ARN; undefined for ARNs that are not the caller's. */
 export function definitionNameOf(scope: Scope, text: string): DefinitionName | undefined {
   const name = text.startsWith("arn:") ? ownPath(scope, "task-definition", text)?.[0] : text;
-  const [family = "", revision] = name?.split(":") ?? [];
-  return isName(family) ? { family, revision } : undefined;
+  const [family = "", revision, ...rest] = name?.split(":") ?? [];
+  return isName(family) && rest.length === 0 ? { family, revision } : undefined;
 }
 
 /** The definition a caller names: that revision, or the newest ACTIVE one of the family. */

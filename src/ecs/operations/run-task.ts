@@ -56,6 +56,8 @@ export function runTaskOperations(deps: EcsDeps, placer: Placer): EcsOperations 
 
 /** ECS: tasks of one RunTask, instances of one StartTask. */
 const COUNT_MAX = 10;
+/** ECS: of StartTask; RunTask takes more. */
+const STARTED_BY_LENGTH_MAX = 36;
 
 async function runTask(
   deps: EcsDeps,
@@ -148,6 +150,9 @@ async function startTask(
   if (asked.length === 0) throw clientFault("Container Instances cannot be empty.");
   if (asked.length > COUNT_MAX) {
     throw invalid(`Container Instances cannot have more than ${COUNT_MAX} elements`);
+  }
+  if ((input.startedBy ?? "").length > STARTED_BY_LENGTH_MAX) {
+    throw invalid(`startedBy has up to ${STARTED_BY_LENGTH_MAX} characters in StartTask.`);
   }
   const { launchType } = ON_INSTANCES;
   const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);

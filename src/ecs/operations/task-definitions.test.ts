@@ -183,6 +183,9 @@ test("a family alone means its newest ACTIVE revision", async () => {
   const inactive = await api.call("DescribeTaskDefinition", { taskDefinition: "ec2:2" });
   assert.equal(inactive.taskDefinition?.status, "INACTIVE");
   assert.ok(inactive.taskDefinition?.deregisteredAt instanceof Date);
+  await assert.rejects(api.call("DescribeTaskDefinition", { taskDefinition: "ec2:2:1" }), {
+    message: "Unable to describe task definition.",
+  });
 });
 
 test("unknown and malformed definitions are refused in ECS's words", async () => {

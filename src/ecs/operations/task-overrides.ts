@@ -1,4 +1,5 @@
 import type { TaskOverride } from "@aws-sdk/client-ecs";
+import { hasGoodSize } from "../model/container-rules.ts";
 import { defined } from "../model/defined.ts";
 import { isFargateSize } from "../model/fargate-sizes.ts";
 import { hasGoodEnvironment } from "../model/secret-rules.ts";
@@ -9,6 +10,7 @@ import type {
   TaskOverrides,
 } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
+import { hasGoodEphemeralStorage } from "../model/task-definition-rules.ts";
 import { parseTaskCpu, parseTaskMemory } from "../model/task-size.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { checkRoleNames } from "./task-roles.ts";
@@ -32,6 +34,8 @@ export function readOverrides(
   const cpu = readSize("cpu", given.cpu, parseTaskCpu);
   const memory = readSize("memory", given.memory, parseTaskMemory);
   requireFargateSize(definition, launchType, { cpu, memory });
+  const violation = hasGoodEphemeralStorage(given);
+  if (violation !== undefined) throw invalid(violation);
   const sizeInGiB = given.ephemeralStorage?.sizeInGiB;
   return {
     ...defined({
@@ -42,7 +46,7 @@ export function readOverrides(
     }),
     ...(sizeInGiB !== undefined && { ephemeralStorage: { sizeInGiB } }),
     containerOverrides: (given.containerOverrides ?? []).map((override) =>
-      readContainerOverride(override, definition),
+      readContainerOverride(override, definition.document, memory),
     ),
   };
 }
@@ -74,26 +78,37 @@ function requireFargateSize(
 
 type GivenContainerOverride = NonNullable<TaskOverride["containerOverrides"]>[number];
 
+/** `taskMemory`: the override of the task as a whole. */
 function readContainerOverride(
   given: GivenContainerOverride,
-  { document }: TaskDefinition,
+  document: TaskDefinition["document"],
+  taskMemory: string | undefined,
 ): ContainerOverride {
   const { name, command, environment, environmentFiles, resourceRequirements } = given;
-  if (!name || !document.containerDefinitions?.some((container) => container.name === name)) {
+  const container = document.containerDefinitions?.find((candidate) => candidate.name === name);
+  if (!name || container === undefined) {
     throw invalid(
       `Override for container named ${name ?? ""} is not a container in the TaskDefinition.`,
     );
   }
   const files = environmentFiles?.map(({ value = "" }) => ({ value, type: "s3" as const }));
-  const fault = files && hasGoodEnvironment({ name, environmentFiles: files });
-  if (fault !== undefined) throw invalid(fault);
+  const { cpu, memory, memoryReservation } = given;
+  const overridden = {
+    ...container,
+    ...defined({ cpu, memory, memoryReservation }),
+    environment: environment ?? [],
+    environmentFiles: files ?? [],
+  };
+  const task = { ...document, ...defined({ memory: taskMemory }) };
+  const violation = hasGoodSize(overridden, task) ?? hasGoodEnvironment(overridden);
+  if (violation !== undefined) throw invalid(violation);
   return {
     name,
     ...defined({
       command,
-      cpu: given.cpu,
-      memory: given.memory,
-      memoryReservation: given.memoryReservation,
+      cpu,
+      memory,
+      memoryReservation,
       environmentFiles: files,
       resourceRequirements: resourceRequirements?.map((one) => readRequirement(name, one)),
       environment: environment?.map((pair) => ({ name: pair.name ?? "", value: pair.value ?? "" })),

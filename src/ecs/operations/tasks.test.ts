@@ -138,6 +138,28 @@ test("ListTasks finds by status, family, starter, instance and launch type", asy
   });
 });
 
+test("ListTasks goes on behind the last task shown, also when that is gone", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  await registerEc2(api);
+  const ids: string[] = [];
+  for (let count = 0; count < 4; count++) ids.push(await startEc2(api));
+  ids.sort();
+  const [first = "", second = "", ...others] = ids;
+  const page = async (input: object): Promise<[(string | undefined)[], string | undefined]> => {
+    const { taskArns, nextToken } = await api.call("ListTasks", { cluster: "demo", ...input });
+    return [(taskArns ?? []).map((arn) => arn.split("/").at(-1)), nextToken];
+  };
+  const [shown, token] = await page({ maxResults: 2 });
+  assert.deepEqual(shown, [first, second]);
+  await change(api, second, { desiredStatus: "STOPPED", lastStatus: "STOPPED" });
+  assert.deepEqual(await page({ maxResults: 2, nextToken: token }), [others, undefined]);
+  assert.deepEqual(await page({ maxResults: 3 }), [[first, ...others], undefined]);
+  assert.deepEqual(await page({ desiredStatus: "STOPPED" }), [[second], undefined]);
+  await assert.rejects(page({ maxResults: 101 }), { name: "InvalidParameterException" });
+  await assert.rejects(page({ nextToken: "x" }), { message: "Invalid token." });
+});
+
 test("DescribeTasks shows the health of containers and task", async () => {
   await using api = await openApi();
   await addInstance(api, "one");

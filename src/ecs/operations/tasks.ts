@@ -14,12 +14,12 @@ import type { EcsDeps } from "../control/deps.ts";
 import { taskArn } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Instance } from "../model/instance.ts";
-import { instanceKey, taskKey, tasksPrefix } from "../model/keys.ts";
+import { clusterKey, instanceKey, taskKey, tasksPrefix } from "../model/keys.ts";
 import { requestStop } from "../model/request-stop.ts";
 import type { Task } from "../model/task.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { invalid, requireBatch } from "./invalid.ts";
-import { pageOf } from "./page.ts";
+import { pageInOrder } from "./page.ts";
 import { presentTask } from "./present-task.ts";
 import { idOf, memberResource, requireCluster, scopeOf } from "./resolve.ts";
 
@@ -91,15 +91,30 @@ export function instanceOf({ cache }: EcsDeps, { placement }: Task): Instance | 
 function listTasks({ cache }: EcsDeps, input: ListTasksRequest, call: Call): ListTasksResponse {
   const cluster = requireCluster(cache, scopeOf(call), input.cluster);
   const isListed = taskFilter(cluster, input);
-  const tasks = cache
-    .list(tasksPrefix(cluster, cluster.name))
-    .map(({ value }) => value as Task)
-    .filter(isListed);
-  const { items, nextToken } = pageOf(tasks, input, { keyOf: ({ id }) => id });
+  const { items, nextToken } = pageInOrder(
+    (id) => tasksAfter(cache, cluster, input, { id, isListed }),
+    input,
+    { keyOf: ({ id }) => id },
+  );
   return {
     taskArns: items.map(({ id }) => taskArn(cluster, cluster.name, id)),
     ...(nextToken !== undefined && { nextToken }),
   };
+}
+
+/** Tasks with higher ids. What has stopped, of which a cluster may have kept very many, is looked at for those who ask for it. */
+function* tasksAfter(
+  cache: EcsDeps["cache"],
+  cluster: Cluster,
+  { desiredStatus = "RUNNING" }: ListTasksRequest,
+  { id, isListed }: { readonly id: string; readonly isListed: (task: Task) => boolean },
+): Generator<Task, void, undefined> {
+  const after = taskKey(cluster, cluster.name, id);
+  const records =
+    desiredStatus === "STOPPED"
+      ? cache.listAfter(tasksPrefix(cluster, cluster.name), after)
+      : cache.lookupAfter("liveTasksByCluster", clusterKey(cluster, cluster.name), after);
+  for (const { value } of records) if (isListed(value as Task)) yield value as Task;
 }
 
 /** Which tasks a caller wants to see; all that they name must hold. */
