@@ -62,6 +62,25 @@ test("taskCgroupWrites() never goes below the kernel's smallest quota, and write
   assert.deepEqual(taskCgroupWrites(1, { cpuUnits: undefined, memoryBytes: undefined }), []);
 });
 
+test("createTaskCgroup() limits the processor of a new group when its first process is made, of others at once", async () => {
+  const root = await mkdtemp(join(tmpdir(), "gantry-cgroup1-"));
+  try {
+    const places = ["cpu", "memory"].map((name) => [name, join(root, name)] as const);
+    const mounts = { version: 1, controllers: new Map(places) } as const;
+    const quota = (): Promise<string> => readFile(join(root, "cpu/t1/cpu.cfs_quota_us"), "utf8");
+    const limits = { cpuUnits: 256, memoryBytes: 1024 };
+    const { limitCpu } = await createTaskCgroup(mounts, "/t1", limits);
+    assert.equal(await readFile(join(root, "memory/t1/memory.limit_in_bytes"), "utf8"), "1024");
+    await assert.rejects(quota(), { code: "ENOENT" });
+    await limitCpu();
+    assert.equal(await quota(), "25000");
+    await createTaskCgroup(mounts, "/t1", { ...limits, cpuUnits: 512 });
+    assert.equal(await quota(), "50000");
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
 test("createTaskCgroup() hands the controllers of version 2 down to the task", async () => {
   const root = await mkdtemp(join(tmpdir(), "gantry-cgroup2-"));
   try {

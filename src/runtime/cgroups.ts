@@ -61,18 +61,7 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
 
 /** What to write into a task's control group for its limits. */
 export function taskCgroupWrites(version: 1 | 2, limits: TaskLimits): readonly CgroupWrite[] {
-  const writes: CgroupWrite[] = [];
-  if (limits.cpuUnits !== undefined) {
-    const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((limits.cpuUnits / 1024) * CPU_PERIOD_US));
-    if (version === 1) {
-      writes.push(
-        { controller: "cpu", file: "cpu.cfs_period_us", value: `${CPU_PERIOD_US}` },
-        { controller: "cpu", file: "cpu.cfs_quota_us", value: `${quota}` },
-      );
-    } else {
-      writes.push({ controller: "unified", file: "cpu.max", value: `${quota} ${CPU_PERIOD_US}` });
-    }
-  }
+  const writes = [...cpuWrites(version, limits)];
   if (limits.memoryBytes !== undefined) {
     writes.push(...memoryWrites(version, limits.memoryBytes, limits.swapBytes));
   }
@@ -81,6 +70,17 @@ export function taskCgroupWrites(version: 1 | 2, limits: TaskLimits): readonly C
     writes.push({ controller, file: "pids.max", value: `${limits.pidsMax}` });
   }
   return writes;
+}
+
+function cpuWrites(version: 1 | 2, { cpuUnits }: TaskLimits): readonly CgroupWrite[] {
+  if (cpuUnits === undefined) return [];
+  const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuUnits / 1024) * CPU_PERIOD_US));
+  return version === 1
+    ? [
+        { controller: "cpu", file: "cpu.cfs_period_us", value: `${CPU_PERIOD_US}` },
+        { controller: "cpu", file: "cpu.cfs_quota_us", value: `${quota}` },
+      ]
+    : [{ controller: "unified", file: "cpu.max", value: `${quota} ${CPU_PERIOD_US}` }];
 }
 
 /** Version 1 limits memory and swap together, and never lets that be less than the memory; version 2 swap alone. */
@@ -99,15 +99,32 @@ function memoryWrites(
   return [memory, { controller, file: swapFile, value, isOptional: true }];
 }
 
-/** Makes the task's group (path below the mount, e.g. `/gantry/<taskId>`) and sets its limits. Idempotent. */
+/**
+ * Makes the task's group (path below the mount, e.g. `/gantry/<taskId>`) and sets its limits. Idempotent. In a new group the
+ * processor is left to `limitCpu`: what makes the first process is the engine's work, and a tenth of a core would hold it up for
+ * seconds. To be called before that process runs anything of the task's.
+ */
 export async function createTaskCgroup(
   mounts: CgroupMounts,
   path: string,
   limits: TaskLimits,
+): Promise<{ readonly limitCpu: () => Promise<void> }> {
+  const { controllers, version } = mounts;
+  const unified = controllers.get("unified");
+  const tree = version === 1 ? controllers.get("cpu") : unified;
+  const isNew = tree !== undefined && !existsSync(join(tree, path));
+  if (version === 2 && unified !== undefined) await delegateControllers(unified, path);
+  const others = { ...limits, cpuUnits: undefined };
+  await limitAll(mounts, path, taskCgroupWrites(version, isNew ? others : limits));
+  const later = isNew ? cpuWrites(version, limits) : [];
+  return { limitCpu: () => limitAll(mounts, path, later) };
+}
+
+async function limitAll(
+  mounts: CgroupMounts,
+  path: string,
+  writes: readonly CgroupWrite[],
 ): Promise<void> {
-  const unified = mounts.controllers.get("unified");
-  if (mounts.version === 2 && unified !== undefined) await delegateControllers(unified, path);
-  const writes = taskCgroupWrites(mounts.version, limits);
   const byController = Map.groupBy(writes, ({ controller }) => controller);
   // The kernel makes each of them wait for its own lock.
   await Promise.all(

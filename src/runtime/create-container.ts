@@ -143,7 +143,7 @@ export async function createProcess(
     throw new RuntimeError(HOLDER_GONE);
   }
   taskIds.set(id, taskId);
-  await Promise.all([
+  const [group] = await Promise.all([
     createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits),
     makeOutput(frame.outputPath),
   ]);
@@ -152,6 +152,8 @@ export async function createProcess(
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
   // One that was sent again after containerd's restart finds what it made the first time.
   await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
+  // Whoever is killed before this has made a process that is not started, and will be made anew.
+  await group.limitCpu();
 }
 
 async function makeOutput(path: string): Promise<void> {
