@@ -276,7 +276,10 @@ class AgentRun {
       byTask.delete(record.task.arn);
       const entry = this.assignments.resume(record);
       const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
-      entry.update((known) => adopt(known, byName, clock.now()));
+      await this.#untilDone("cannot write down what runs here yet", async () =>
+        entry.update((known) => adopt(known, byName, clock.now())),
+      );
+      if (this.#signal.aborted) return;
       this.#start(entry);
     }
     for (const [taskArn, orphans] of byTask) await this.#removeOrphans(taskArn, orphans);
@@ -332,7 +335,7 @@ class AgentRun {
       entry,
     );
     await Promise.all([controller.run(this.#signal), this.#reporter.run(entry, this.#signal)]);
-    if (!this.#signal.aborted) this.assignments.forget(entry);
+    await this.#untilDone("cannot forget a task yet", async () => this.assignments.forget(entry));
   }
 }
 

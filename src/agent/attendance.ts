@@ -11,6 +11,7 @@ import { watchHealth } from "./health-watch.ts";
 import type { TaskLogs } from "./steps/logs.ts";
 import type { TaskEntry } from "./task-entry.ts";
 import { type ContainerRecord, withContainer } from "./task-record.ts";
+import { untilDone } from "./until-done.ts";
 
 const RETRY_BACKOFF: Backoff = { firstMs: 100, factor: 2, maxMs: 10_000 };
 
@@ -53,8 +54,16 @@ export class Attendance {
     over.abort();
     this.#attended.delete(name);
     if (change === undefined) return;
-    const now = this.#deps.clock.now();
-    this.#entry.update((record) => withContainer(record, name, change(this.#container(name)), now));
+    await untilDone(
+      this.#deps,
+      "cannot write down how a container ended yet",
+      async () => {
+        const now = this.#deps.clock.now();
+        const found = change(this.#container(name));
+        this.#entry.update((record) => withContainer(record, name, found, now));
+      },
+      signal,
+    );
   }
 
   /** What the container's end, whenever that is, makes of its record; undefined after the abort. */

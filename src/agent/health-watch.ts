@@ -31,7 +31,7 @@ export async function watchHealth(
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, random } = deps;
+  const { clock, log, random } = deps;
   const check = healthCheckOf(definitionOf(entry.record, name));
   const container = entry.record.containers.find((candidate) => candidate.name === name);
   if (check === undefined || container === undefined) return;
@@ -48,7 +48,12 @@ export async function watchHealth(
     if (signal.aborted) return;
     if (result !== undefined) {
       progress = afterCheck(progress, check, result, { startedAt, now: clock.now() });
-      writeDown(entry, name, progress.health, clock.now());
+      try {
+        writeDown(entry, name, progress.health, clock.now());
+      } catch (error) {
+        // The next check tries again.
+        log.warn("cannot write down health yet", { container: name, error: messageOf(error) });
+      }
     }
     waitMs = check.intervalMs;
   }

@@ -66,6 +66,7 @@ export class LogShipper {
   #offset: number;
   #releasedOffset: number;
   #hasEnded = false;
+  #isSaved = true;
 
   constructor(deps: LogShipperDeps) {
     this.#deps = deps;
@@ -166,12 +167,12 @@ export class LogShipper {
 
   /** The sink has everything up to `shipped`, which is `expected` unless it knew of it already. */
   async #advance(expected: number, shipped: number): Promise<void> {
-    const { file, saveOffset, spoolBytesMax } = this.#deps;
+    const { file, spoolBytesMax } = this.#deps;
     // It knows of no more than there is: what it says is still not to be trusted with a jump beyond.
     const offset = shipped === expected ? shipped : Math.min(shipped, await file.size());
     if (offset !== expected) this.#reader.goTo(offset, { insideLine: false });
     this.#offset = offset;
-    saveOffset(offset, "quick");
+    this.#save(offset, "quick");
     await this.#release(offset);
     const dropped = await this.#findDrop(Math.max(spoolBytesMax, LATE_BYTES_MAX));
     if (dropped !== undefined) await this.#skipTo(dropped);
@@ -180,8 +181,7 @@ export class LogShipper {
   async #release(shippedOffset: number): Promise<void> {
     if (shippedOffset - this.#releasedOffset < RELEASE_BYTES) return;
     // Else a loss of power could leave a saved offset inside the hole.
-    this.#deps.saveOffset(shippedOffset, "durable");
-    await this.#releaseUpTo(shippedOffset);
+    if (this.#save(shippedOffset, "durable")) await this.#releaseUpTo(shippedOffset);
   }
 
   /** Where to go on when more waits than may; undefined when it does not. */
@@ -192,13 +192,27 @@ export class LogShipper {
 
   /** Gives up the output up to there. */
   async #skipTo(offset: number): Promise<void> {
-    const { log, saveOffset } = this.#deps;
+    const { log } = this.#deps;
     const lostBytes = offset - this.#offset;
     log.error("the log service was away or too slow for too long: output is lost", { lostBytes });
-    saveOffset(offset, "durable");
+    const isSaved = this.#save(offset, "durable");
     this.#offset = offset;
     this.#reader.goTo(offset, { insideLine: true });
-    await this.#releaseUpTo(offset);
+    if (isSaved) await this.#releaseUpTo(offset);
+  }
+
+  /** False: it could not be written down. After a crash such output is sent again, and the sink knows it. */
+  #save(offset: number, durability: "quick" | "durable"): boolean {
+    const wasSaved = this.#isSaved;
+    try {
+      this.#deps.saveOffset(offset, durability);
+      this.#isSaved = true;
+    } catch (error) {
+      this.#isSaved = false;
+      const fields = { error: messageOf(error) };
+      if (wasSaved) this.#deps.log.warn("cannot write down how far output is shipped", fields);
+    }
+    return this.#isSaved;
   }
 
   async #releaseUpTo(offset: number): Promise<void> {

@@ -7,7 +7,7 @@ import { Permits } from "../lib/turns.ts";
 import type { ApiClient } from "./agent-deps.ts";
 import type { Journal } from "./journal.ts";
 import type { TaskEntry } from "./task-entry.ts";
-import { NOTHING_REPORTED } from "./task-record.ts";
+import { NOTHING_REPORTED, type ReportedState } from "./task-record.ts";
 import { nextReport, type TaskStateChange } from "./task-report.ts";
 import { waitForChange } from "./wake.ts";
 
@@ -59,8 +59,18 @@ export class Reporter {
       }
       if (!(await this.#submit(report.change, signal))) return;
       reported = report.reported;
-      journal.putReported(entry.arn, reported);
+      this.#remember(entry.arn, reported);
       newsSince = undefined;
+    }
+  }
+
+  /** What cannot be written down is told again after a crash, as is what was lost in one. */
+  #remember(arn: string, reported: ReportedState): void {
+    try {
+      this.#deps.journal.putReported(arn, reported);
+    } catch (error) {
+      const fields = { task: arn, error: messageOf(error) };
+      this.#deps.log.warn("cannot write down what the server was told", fields);
     }
   }
 

@@ -139,17 +139,13 @@ export class TaskController {
   ): Promise<void> {
     if (signal.aborted) return;
     const { clock, log, random } = this.#deps;
-    if (error instanceof TaskFailure) return this.#fail(error);
-    if (step.kind === "containerUp" || step.kind === "restart") this.#unsure.add(step.name);
-    const limit = UP_LIMITS[step.kind];
-    if (limit !== undefined && clock.now() - trouble.failingSince >= limit.ms) {
-      const container = "name" in step ? step.name : undefined;
-      const isKnown = container === undefined || (await this.#isFoundOut(container, signal));
-      if (signal.aborted) return;
-      // It may run: then nothing has failed.
-      if (isKnown && (container === undefined || this.#isStillToStart(container))) {
-        return this.#fail(new TaskFailure(`${limit.error}: ${messageOf(error)}`, container));
-      }
+    const failure = await this.#failureOf(error, step, trouble.failingSince, signal);
+    if (signal.aborted) return;
+    try {
+      if (failure !== undefined) return this.#fail(failure);
+    } catch (cause) {
+      // It comes again with the step.
+      log.debug("cannot write down a failure yet", { error: messageOf(cause) });
     }
     if (trouble.failures === 1) {
       const fields = { task: this.#entry.arn, step: step.kind, error: messageOf(error) };
@@ -157,6 +153,24 @@ export class TaskController {
     }
     const waitUntil = clock.now() + backoffMs(RETRY_BACKOFF, trouble.failures, random);
     await waitForChange(clock, this.#entry.changed(), waitUntil, signal);
+  }
+
+  /** What an error means for the task; undefined: that the step is tried again. */
+  async #failureOf(
+    error: unknown,
+    step: ActiveStep,
+    failingSince: number,
+    signal: AbortSignal,
+  ): Promise<TaskFailure | undefined> {
+    if (error instanceof TaskFailure) return error;
+    if (step.kind === "containerUp" || step.kind === "restart") this.#unsure.add(step.name);
+    const limit = UP_LIMITS[step.kind];
+    if (limit === undefined || this.#deps.clock.now() - failingSince < limit.ms) return undefined;
+    const container = "name" in step ? step.name : undefined;
+    const isKnown = container === undefined || (await this.#isFoundOut(container, signal));
+    // It may run: then nothing has failed.
+    const mayRun = !isKnown || (container !== undefined && !this.#isStillToStart(container));
+    return mayRun ? undefined : new TaskFailure(`${limit.error}: ${messageOf(error)}`, container);
   }
 
   #fail({ container, message }: TaskFailure): void {
@@ -232,19 +246,7 @@ export class TaskController {
   }
 
   async #applyDown(
-    step: Exclude<
-      ActiveStep,
-      {
-        kind:
-          | "namespacesUp"
-          | "networkUp"
-          | "imagesUp"
-          | "logsUp"
-          | "containerUp"
-          | "restart"
-          | "skip";
-      }
-    >,
+    step: Exclude<ActiveStep, { kind: `${string}Up` | "restart" | "skip" }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, dataplane, permits } = this.#deps;

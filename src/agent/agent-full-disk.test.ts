@@ -1,0 +1,107 @@
+/** The machine's disk fills up, as any of its tasks can make it: nothing can be journalled for a while. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RuntimeError } from "../runtime/runtime.ts";
+import { machineDisk } from "./disk.ts";
+import { Journal } from "./journal.ts";
+import { awslogs, checked, payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
+import { pass, passUntil } from "./testing/time.fixture.ts";
+
+/** A journal whose writes fail while there is no room. */
+class RoomyJournal extends Journal {
+  static isFull = false;
+
+  override putTask(...args: Parameters<Journal["putTask"]>): void {
+    demandRoom();
+    super.putTask(...args);
+  }
+
+  override putReported(...args: Parameters<Journal["putReported"]>): void {
+    demandRoom();
+    super.putReported(...args);
+  }
+
+  override putOffset(...args: Parameters<Journal["putOffset"]>): void {
+    demandRoom();
+    super.putOffset(...args);
+  }
+
+  override forgetTask(...args: Parameters<Journal["forgetTask"]>): void {
+    demandRoom();
+    super.forgetTask(...args);
+  }
+}
+
+function demandRoom(): void {
+  if (RoomyJournal.isFull) throw new Error("database or disk is full");
+}
+
+const FULL_MS = 120_000;
+
+test("an agent outlives a full disk: what happened meanwhile is told when there is room again", async () => {
+  await using rig = await Rig.create({
+    app: { output: "before\n" },
+    short: { runFor: 60_000, exitCode: 3 },
+  });
+  rig.server.groups.add("/demo");
+  const disk = { ...machineDisk, openJournal: (path: string) => new RoomyJournal(path) };
+  const { agent } = await rig.connect({ disk });
+  const web = payloadContainer("web", { hostConfig: awslogs("s"), ...checked({ interval: 5 }) });
+  rig.server.assign(payloadTask("a1", { containers: [web] }));
+  await passUntil(rig.clock, () => rig.server.messages("/demo/s").length === 1);
+  const short = payloadContainer("web", { image: "short" });
+  rig.server.assign(payloadTask("a2", { containers: [short] }));
+  await passUntil(rig.clock, () => rig.runtime.starts.size === 2);
+  RoomyJournal.isFull = true;
+  rig.runtime.write("a1-web", "during\n");
+  await pass(rig.clock, FULL_MS);
+  rig.runtime.exit("a1-web", 7);
+  await pass(rig.clock, FULL_MS);
+  RoomyJournal.isFull = false;
+  await passUntil(rig.clock, () => agent.tasks().length === 0);
+  const ends = rig.server.reports
+    .filter(({ status }) => status === "STOPPED")
+    .map(({ task, containers }) => [task.slice(-2), containers.at(-1)?.exitCode]);
+  assert.deepEqual(ends.toSorted(), [
+    ["a1", 7],
+    ["a2", 3],
+  ]);
+  assert.deepEqual(rig.server.messages("/demo/s"), ["before", "during"]);
+});
+
+test("a container that cannot be made is told of when there is room again", async () => {
+  await using rig = await Rig.create();
+  const disk = { ...machineDisk, openJournal: (path: string) => new RoomyJournal(path) };
+  let isFirst = true;
+  const create = async (): Promise<void> => {
+    if (isFirst) RoomyJournal.isFull = true;
+    isFirst = false;
+    throw new RuntimeError("no space left on device");
+  };
+  const { agent } = await rig.connect({ disk, runtime: { ...rig.runtime, create } });
+  rig.server.assign(payloadTask("a1"));
+  await passUntil(rig.clock, () => RoomyJournal.isFull);
+  await pass(rig.clock, FULL_MS);
+  RoomyJournal.isFull = false;
+  await passUntil(rig.clock, () => agent.tasks().length === 0);
+  assert.equal(
+    rig.server.reports.at(-1)?.containers.at(-1)?.reason,
+    "CannotCreateContainerError: no space left on device",
+  );
+});
+
+test("an agent that starts on a full disk goes on when there is room", async () => {
+  await using rig = await Rig.create();
+  const first = await rig.connect();
+  rig.server.assign(payloadTask("a1"));
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
+  await first.stop();
+  rig.runtime.exit("a1-web", 5);
+  RoomyJournal.isFull = true;
+  const disk = { ...machineDisk, openJournal: (path: string) => new RoomyJournal(path) };
+  rig.start({ disk });
+  await pass(rig.clock, FULL_MS);
+  RoomyJournal.isFull = false;
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
+  assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 5);
+});
