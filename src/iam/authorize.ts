@@ -107,19 +107,16 @@ class Authorizer {
   }
 
   #standingOf(principal: Principal, caller: Caller): Standing {
-    const found = isBuiltIn(principal.kind) ? undefined : this.#deps.policiesOf(principal);
-    if (found !== undefined) {
-      const session = this.#sessionPolicies(principal);
-      const policiesFor: Standing["policiesFor"] = (action, resource) => {
-        const { identity, boundary } = this.#narrowed.of(found, action, resource);
-        return { identity, boundary, session };
-      };
-      return { caller, policiesFor, tags: found.tags };
-    }
-    const policies = isBuiltIn(principal.kind)
-      ? { identity: this.#builtIn[principal.kind] }
-      : NO_POLICIES;
-    return { caller, policiesFor: () => policies, tags: NO_TAGS };
+    const found = isBuiltIn(principal.kind)
+      ? this.#builtIn[principal.kind]
+      : this.#deps.policiesOf(principal);
+    if (found === undefined) return { caller, policiesFor: () => NO_POLICIES, tags: NO_TAGS };
+    const session = this.#sessionPolicies(principal);
+    const policiesFor: Standing["policiesFor"] = (action, resource) => {
+      const { identity, boundary } = this.#narrowed.of(found, action, resource);
+      return { identity, boundary, session };
+    };
+    return { caller, policiesFor, tags: found.tags };
   }
 
   #sessionPolicies({ session }: Principal): readonly AttachedPolicy[] | undefined {

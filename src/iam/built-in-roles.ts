@@ -1,6 +1,6 @@
 import type { PrincipalKind } from "../door/service.ts";
 import { assert } from "../lib/errors.ts";
-import type { AttachedPolicy } from "./policy/evaluate.ts";
+import type { PrincipalPolicies } from "./policies-of.ts";
 import { parsePolicy } from "./policy/parse-policy.ts";
 
 /** Roles that are no records: nobody can change them, or assume them with STS. */
@@ -77,14 +77,15 @@ const NODE = [
 /** What the holder of a join token may do. */
 const JOIN = [{ Effect: "Allow", Action: "gantry:JoinNode", Resource: "*" }];
 
-/** The one policy of each built-in role, compiled. */
-export function builtInPolicies(): Readonly<Record<BuiltInRole, readonly AttachedPolicy[]>> {
+/** The one policy of each built-in role, compiled, as policies of a principal. */
+export function builtInPolicies(): Readonly<Record<BuiltInRole, PrincipalPolicies>> {
   return { node: compile(ROLE_NAMES.node, NODE), join: compile(ROLE_NAMES.join, JOIN) };
 }
 
-function compile(id: string, statements: readonly object[]): readonly AttachedPolicy[] {
+function compile(name: string, statements: readonly object[]): PrincipalPolicies {
   const document = JSON.stringify({ Version: "2012-10-17", Statement: statements });
   const result = parsePolicy(document, "managed");
-  assert(result.ok, `the policy of ${id} is not valid: ${result.ok ? "" : result.reason}`);
-  return [{ id, policy: result.policy }];
+  assert(result.ok, `the policy of ${name} is not valid: ${result.ok ? "" : result.reason}`);
+  const identity = [{ id: name, policy: result.policy }];
+  return { arn: name, id: name, identity, boundary: undefined, tags: {} };
 }
