@@ -1,6 +1,7 @@
 import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
+import type { StoreRecord } from "../../store/store.ts";
 import {
   capacityProviderArn,
   clusterArn,
@@ -11,9 +12,15 @@ import {
   taskDefinitionArn,
 } from "../model/arn.ts";
 import type { Cluster } from "../model/cluster.ts";
-import { clusterKey, revisionsPrefix, type Scope, taskDefinitionKey } from "../model/keys.ts";
+import {
+  clusterKey,
+  familyKey,
+  revisionsPrefix,
+  type Scope,
+  taskDefinitionKey,
+} from "../model/keys.ts";
 import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
-import type { TaskDefinition } from "../model/task-definition.ts";
+import type { Family, TaskDefinition } from "../model/task-definition.ts";
 
 /** What callers may call things: a name, an id, or a full ARN, which has to be of their own account and region. */
 
@@ -96,15 +103,25 @@ export function findDefinition(
 ): TaskDefinition | undefined {
   const name = definitionNameOf(scope, text);
   if (!name) return undefined;
-  if (name.revision === undefined) {
-    return cache
-      .list(revisionsPrefix(scope, name.family))
-      .map(({ value }) => value as TaskDefinition)
-      .findLast(({ status }) => status === "ACTIVE");
-  }
+  if (name.revision === undefined) return newestActive(cache, scope, name.family);
   if (!isRevision(name.revision)) return undefined;
   const key = taskDefinitionKey(scope, name.family, Number(name.revision));
   return cache.get(key)?.value as TaskDefinition | undefined;
+}
+
+/** Nearly always the last that was registered: a family may have very many revisions, and tasks are started by its name. */
+function newestActive(cache: Cache, scope: Scope, name: string): TaskDefinition | undefined {
+  const family = cache.get(familyKey(scope, name))?.value as Family | undefined;
+  if (family === undefined) return undefined;
+  const last = cache.get(taskDefinitionKey(scope, name, family.latestRevision));
+  const newest =
+    last && isActive(last) ? last : cache.list(revisionsPrefix(scope, name)).findLast(isActive);
+  return newest?.value as TaskDefinition | undefined;
+}
+
+/** Told without parsing the whole document. */
+function isActive(record: StoreRecord): boolean {
+  return record.members(["status"]).status === "ACTIVE";
 }
 
 /** Whether a text is a revision's number. ECS: a family has up to a million. */

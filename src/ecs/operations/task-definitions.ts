@@ -202,21 +202,24 @@ function listTaskDefinitions(
   const { familyPrefix, status = "ACTIVE", sort = "ASC" } = input;
   // ECS calls it a prefix, and takes it as the whole name.
   const prefix = familyPrefix ? revisionsPrefix(scope, familyPrefix) : definitionsPrefix(scope);
+  // A list of all that was ever registered parses nothing but the names.
   const definitions = cache
     .list(prefix)
-    .map(({ value }) => value as TaskDefinition)
+    .map((record) => record.members(["family", "revision", "status"]) as NamedRevision)
     .filter((definition) => definition.status === status);
   const { items, nextToken } = pageOf(definitions, input, { keyOf: sortKey, order: sort });
   return {
-    taskDefinitionArns: items.map((definition) =>
-      taskDefinitionArn(definition, definition.family, definition.revision),
+    taskDefinitionArns: items.map(({ family, revision }) =>
+      taskDefinitionArn(scope, family, revision),
     ),
     ...(nextToken !== undefined && { nextToken }),
   };
 }
 
+type NamedRevision = Pick<TaskDefinition, "family" | "revision" | "status">;
+
 /** Families by name, revisions by number: a space comes before every character that a family's name can have. */
-function sortKey({ family, revision }: TaskDefinition): string {
+function sortKey({ family, revision }: NamedRevision): string {
   return `${family} ${String(revision).padStart(7, "0")}`;
 }
 
@@ -246,6 +249,6 @@ function familyStatus(
 ): "ACTIVE" | "INACTIVE" | undefined {
   const revisions = cache.list(revisionsPrefix(scope, family));
   if (revisions.length === 0) return undefined;
-  const isActive = revisions.some(({ value }) => (value as TaskDefinition).status === "ACTIVE");
+  const isActive = revisions.some((record) => record.members(["status"]).status === "ACTIVE");
   return isActive ? "ACTIVE" : "INACTIVE";
 }

@@ -90,51 +90,73 @@ export function instanceOf({ cache }: EcsDeps, { placement }: Task): Instance | 
 
 function listTasks({ cache }: EcsDeps, input: ListTasksRequest, call: Call): ListTasksResponse {
   const cluster = requireCluster(cache, scopeOf(call), input.cluster);
-  const isListed = taskFilter(cluster, input);
+  const conditions = conditionsOf(cluster, input);
   const { items, nextToken } = pageInOrder(
-    (id) => tasksAfter(cache, cluster, input, { id, isListed }),
+    (id) => idsAfter(cache, cluster, id, conditions),
     input,
-    { keyOf: ({ id }) => id },
+    { keyOf: (id) => id },
   );
   return {
-    taskArns: items.map(({ id }) => taskArn(cluster, cluster.name, id)),
+    taskArns: items.map((id) => taskArn(cluster, cluster.name, id)),
     ...(nextToken !== undefined && { nextToken }),
   };
 }
 
-/** Tasks with higher ids. What has stopped, of which a cluster may have kept very many, is looked at for those who ask for it. */
-function* tasksAfter(
-  cache: EcsDeps["cache"],
-  cluster: Cluster,
-  { desiredStatus = "RUNNING" }: ListTasksRequest,
-  { id, isListed }: { readonly id: string; readonly isListed: (task: Task) => boolean },
-): Generator<Task, void, undefined> {
-  const after = taskKey(cluster, cluster.name, id);
-  const records =
-    desiredStatus === "STOPPED"
-      ? cache.listAfter(tasksPrefix(cluster, cluster.name), after)
-      : cache.lookupAfter("liveTasksByCluster", clusterKey(cluster, cluster.name), after);
-  for (const { value } of records) if (isListed(value as Task)) yield value as Task;
+/** What a caller wants tasks to be: all that they name must hold. */
+interface Conditions {
+  readonly desiredStatus: string;
+  /** The members that {@link holds} looks at: no more is parsed of tasks that nobody has read yet. */
+  readonly reads: readonly (keyof Task)[];
+  readonly holds: (task: Partial<Task>) => boolean;
 }
 
-/** Which tasks a caller wants to see; all that they name must hold. */
-function taskFilter(cluster: Cluster, input: ListTasksRequest): (task: Task) => boolean {
-  const { family, startedBy, launchType, daemonName, desiredStatus = "RUNNING" } = input;
-  const { containerInstance, serviceName } = input;
+/** The ids behind `id` of the tasks that are asked for. Only those who ask for what has stopped have it looked at: it may be very much. */
+function* idsAfter(
+  cache: EcsDeps["cache"],
+  cluster: Cluster,
+  id: string,
+  { desiredStatus, reads, holds }: Conditions,
+): Generator<string, void, undefined> {
+  const prefix = tasksPrefix(cluster, cluster.name);
+  const records =
+    desiredStatus === "STOPPED"
+      ? cache.listAfter(prefix, prefix + id)
+      : cache.lookupAfter("liveTasksByCluster", clusterKey(cluster, cluster.name), prefix + id);
+  for (const record of records) {
+    if (holds(record.members(reads) as Partial<Task>)) yield record.key.slice(prefix.length);
+  }
+}
+
+function conditionsOf(cluster: Cluster, input: ListTasksRequest): Conditions {
+  const { containerInstance, daemonName, desiredStatus = "RUNNING", family } = input;
+  const { launchType, serviceName, startedBy } = input;
   if (startedBy && (family || containerInstance || serviceName)) {
     throw invalid("startedBy cannot be combined with other filters.");
   }
   // There are no services yet, so none can be found.
   if (serviceName) throw new ApiError("ServiceNotFoundException", "Service not found.");
   const instanceId = containerInstance && idOf(cluster, "container-instance", containerInstance);
-  return (task) =>
-    task.desiredStatus === desiredStatus &&
-    (!family || task.family === family) &&
-    (!startedBy || task.startedBy === startedBy) &&
-    (!launchType || task.launchType === launchType) &&
-    (!daemonName || task.group === `daemon:${daemonName}`) &&
-    (!containerInstance ||
-      (task.launchType !== "FARGATE" && task.placement.instance.id === instanceId));
+  const group = daemonName && `daemon:${daemonName}`;
+  const isOnInstance = (task: Partial<Task>): boolean =>
+    task.launchType !== "FARGATE" && task.placement?.instance.id === instanceId;
+  return {
+    desiredStatus,
+    reads: [
+      "desiredStatus",
+      ...(containerInstance ? (["launchType", "placement"] as const) : []),
+      ...(family ? (["family"] as const) : []),
+      ...(group ? (["group"] as const) : []),
+      ...(launchType ? (["launchType"] as const) : []),
+      ...(startedBy ? (["startedBy"] as const) : []),
+    ],
+    holds: (task) =>
+      task.desiredStatus === desiredStatus &&
+      (!containerInstance || isOnInstance(task)) &&
+      (!family || task.family === family) &&
+      (!group || task.group === group) &&
+      (!launchType || task.launchType === launchType) &&
+      (!startedBy || task.startedBy === startedBy),
+  };
 }
 
 async function stopTask(
