@@ -1,7 +1,10 @@
 /** Every limit of the program, each with its origin. "Chosen" marks a judgement of ours that may be revised. */
 
-/** Chosen. Longest key of a store record: account, region, service and three AWS names of 255 characters fit. */
-export const STORE_KEY_LENGTH_MAX = 1024;
+/**
+ * Longest key of a store record. The longest names are those of log streams: 512 characters, each of up to three bytes in UTF-8
+ * and so of nine characters where it is URI-encoded. The rest is for account, region, service and the ids before it.
+ */
+export const STORE_KEY_LENGTH_MAX: number = 512 * 9 + 512;
 
 /** etcd's default `--max-txn-ops`: what one transaction may compare, and what it may write. */
 export const STORE_TXN_OPERATIONS_MAX = 128;

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { putLogEvents } from "./events.ts";
+import { createLogGroup, deleteLogGroup } from "./groups.ts";
 import { createDemo, NOW, startLogs } from "./logs.fixture.ts";
 import { DAY_MS, groupKey } from "./model.ts";
 import { reapLogs, runLogReaper } from "./reaper.ts";
 import { putRetentionPolicy } from "./retention.ts";
+import { createLogStream } from "./streams.ts";
 
 describe("reapLogs()", () => {
   test("finishes a deletion that a crash cut short, and leaves the living alone", async (t) => {
@@ -22,6 +24,18 @@ describe("reapLogs()", () => {
     await deps.cache.reached(result.revision);
     await reapLogs(deps);
     assert.deepEqual([...deps.logStore.streamIds()], []);
+    assert.deepEqual((await deps.store.list("/")).records, []);
+  });
+
+  test("a group goes with all its streams, however many", async (t) => {
+    const { deps, call } = await startLogs(t);
+    const logGroupName = "g";
+    await createLogGroup(deps, { logGroupName }, call);
+    const names = Array.from({ length: 300 }, (_, number) => `s${number}`);
+    for (const logStreamName of names) {
+      await createLogStream(deps, { logGroupName, logStreamName }, call);
+    }
+    await deleteLogGroup(deps, { logGroupName }, call);
     assert.deepEqual((await deps.store.list("/")).records, []);
   });
 

@@ -6,8 +6,8 @@ import { type LogGroup, type LogStream, retainedSince } from "./model.ts";
 
 /** Chosen: expired events are out of sight at once; this only gives back their space. */
 const REAP_INTERVAL_MS: number = 5 * 60 * 1000;
-/** Chosen: a transaction of this size holds others up for a few milliseconds. */
-const STREAMS_PER_TXN = 500;
+/** Chosen: streams deleted at once. A transaction may have up to `STORE_TXN_OPERATIONS_MAX`. */
+const STREAMS_PER_TXN = 100;
 
 /**
  * Keeps the engine to what the store says: removes the events of streams that are gone, and the streams of groups

@@ -98,6 +98,27 @@ describe("DescribeLogStreams", () => {
     assert.deepEqual(last, ascending.toReversed());
   });
 
+  test("takes the longest names that there can be", async (t) => {
+    const { deps, call } = await startLogs(t);
+    const logGroupName = "/".repeat(512);
+    await createLogGroup(deps, { logGroupName }, call);
+    for (const letter of ["/", "x", "ü", "語", "🦓".slice(0, 2)]) {
+      const logStreamName = letter.repeat(512 / letter.length);
+      const named = { logGroupName, logStreamName };
+      await createLogStream(deps, named, call);
+      await putLogEvents(deps, { ...named, logEvents: [{ timestamp: NOW, message: "x" }] }, call);
+      const { logStreams } = await describeLogStreams(
+        deps,
+        { logGroupName, logStreamNamePrefix: logStreamName },
+        call,
+      );
+      assert.deepEqual(
+        logStreams?.map((stream) => stream.logStreamName),
+        [logStreamName],
+      );
+    }
+  });
+
   test("finds by the beginning of a name, whatever is in it", async (t) => {
     const { deps, call } = await startLogs(t);
     const logGroupName = "g";

@@ -294,6 +294,18 @@ test("bad input has Secrets Manager's own errors", async () => {
       new CreateSecretCommand({ Name: "x", SecretString: "x".repeat(65_537) }),
       "InvalidParameterException",
     ],
+    [
+      new CreateSecretCommand({ Name: "x", SecretString: "x", ClientRequestToken: "x".repeat(65) }),
+      "InvalidParameterException",
+    ],
+    [
+      new PutSecretValueCommand({ SecretId: "s", SecretString: "x", ClientRequestToken: "x" }),
+      "InvalidParameterException",
+    ],
+    [
+      new UpdateSecretVersionStageCommand({ SecretId: "s", VersionStage: "x".repeat(257) }),
+      "InvalidParameterException",
+    ],
     [new GetSecretValueCommand({ SecretId: "none" }), "ResourceNotFoundException"],
     [new GetSecretValueCommand({ SecretId: "s" }), "ResourceNotFoundException"],
     [new PutSecretValueCommand({ SecretId: "s" }), "InvalidRequestException"],

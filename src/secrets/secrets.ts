@@ -28,7 +28,14 @@ import {
 } from "./find.ts";
 import { CURRENT, type Secret, secretArn, secretKey, versionAt, versionsPrefix } from "./model.ts";
 import { toTags } from "./tags.ts";
-import { ATTEMPTS_MAX, changeSecret, givenValue, newVersion, refuseOtherValue } from "./values.ts";
+import {
+  ATTEMPTS_MAX,
+  changeSecret,
+  givenValue,
+  newVersion,
+  refuseOtherValue,
+  versionIdOf,
+} from "./values.ts";
 
 const NAME = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
 const SUFFIX_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -53,7 +60,7 @@ export async function createSecret(
   }
   checkDescription(input.Description);
   const value = givenValue(input);
-  const versionId = input.ClientRequestToken ?? deps.random.uuid();
+  const versionId = versionIdOf(deps, input);
   const made = build(deps, input, name, call);
   const first = value && newVersion(deps, made, { versionId, stages: [CURRENT], ...value });
   const secret = first?.secret ?? made;
@@ -154,7 +161,7 @@ export async function updateSecret(
 ): Promise<UpdateSecretResponse> {
   checkDescription(input.Description);
   const value = givenValue(input);
-  const versionId = input.ClientRequestToken ?? deps.random.uuid();
+  const versionId = versionIdOf(deps, input);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {
     const { Description: description, KmsKeyId: kmsKeyId } = input;
     const changed: Secret = {

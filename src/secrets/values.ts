@@ -35,6 +35,8 @@ const VALUE_BYTES_MAX = 65_536;
 const STAGES_PER_SECRET_MAX = 20;
 const VERSIONS_MAX = 100;
 const BATCH_MAX = 20;
+/** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html */
+const TOKEN_LENGTH = { min: 32, max: 64 };
 /** Lost races in a row before the caller is told to try again. */
 export const ATTEMPTS_MAX = 10;
 
@@ -62,6 +64,16 @@ export function givenValue(
     );
   }
   return { text, kind: isBinary ? "binary" : "string" };
+}
+
+/** The id of a version that a caller wants to add: their token, or one of ours. Throws InvalidParameterException. */
+export function versionIdOf(
+  { random }: SecretsDeps,
+  { ClientRequestToken: token }: { readonly ClientRequestToken?: string | undefined },
+): string {
+  if (token === undefined) return random.uuid();
+  if (token.length >= TOKEN_LENGTH.min && token.length <= TOKEN_LENGTH.max) return token;
+  throw invalidParameter("ClientRequestToken must be 32-64 characters long.");
 }
 
 /** What the store has to take for a new version, and the secret with it. */
@@ -109,7 +121,7 @@ export async function putSecretValue(
   if (value === undefined) {
     throw invalidRequest("You must provide either SecretString or SecretBinary.");
   }
-  const versionId = input.ClientRequestToken ?? deps.random.uuid();
+  const versionId = versionIdOf(deps, input);
   const stages = checkStages(input.VersionStages ?? [CURRENT]);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {
     if (found.versions[versionId] !== undefined) {
@@ -221,6 +233,7 @@ export async function updateSecretVersionStage(
   call: Call,
 ): Promise<UpdateSecretVersionStageResponse> {
   const { VersionStage: stage = "", MoveToVersionId: to, RemoveFromVersionId: from } = input;
+  checkStages([stage]);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {
     const holder = versionAt(found, stage);
     if (holder !== undefined && from !== holder && to !== holder) {

@@ -158,6 +158,15 @@ test("a parameter can be deleted whatever else is done to it at the same time", 
   assert.equal(deleted, "deleted");
 });
 
+test("the longest name that there can be is a parameter's as any other", async () => {
+  await using ssm = await start();
+  const Name = `${"/a".repeat(14)}/`.padEnd(1011, "b");
+  await ssm.put({ Name, Value: "0" });
+  const { Parameter } = await ssm.client.send(new GetParameterCommand({ Name }));
+  assert.equal(Parameter?.Value, "0");
+  await assert.rejects(ssm.put({ Name: `${Name}b`, Value: "0" }), { name: "ValidationException" });
+});
+
 test("bad input has Parameter Store's own errors", async () => {
   await using ssm = await start();
   await ssm.put({ Name: "there", Value: "1" });
