@@ -222,8 +222,11 @@ test("a new agent process gets the credentials of running tasks at once, a recon
 test("a task that AWS's agent has reported or acknowledged is told to none of its later processes", async () => {
   await using world = await openAgentWorld();
   const [reported, acknowledged, unknown] = ["1".repeat(32), "2".repeat(32), "3".repeat(32)];
+  const pulling = buildTask({ id: "4".repeat(32) });
+  const containers = pulling.containers.map((one) => ({ ...one, imageDigest: "sha256:0" }));
   await world.put(
     writeTask(buildTask({ id: reported, lastStatus: "RUNNING" })),
+    writeTask({ ...pulling, containers }),
     writeTask(buildTask({ id: acknowledged })),
   );
   const first = await world.connect();

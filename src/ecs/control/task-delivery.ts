@@ -20,7 +20,7 @@ import type { Instance } from "../model/instance.ts";
 import { instanceKey, taskKey } from "../model/keys.ts";
 import { requestStop } from "../model/request-stop.ts";
 import { roleFault } from "../model/stop-reason.ts";
-import type { Task, UnconfirmedStop } from "../model/task.ts";
+import { isReported, type Task, type UnconfirmedStop } from "../model/task.ts";
 import { rankOf } from "../model/task-state.ts";
 import { type PayloadSource, toPayloadTask, toStopPayload } from "../operations/payload.ts";
 import type { DeliveryLedger } from "./delivery-ledger.ts";
@@ -214,9 +214,8 @@ export class TaskDelivery {
    * AWS's agent writes a task that it is told of to its disk, over all that it knows of it: one that it has reported it is not
    * told again. Gantry's own compares.
    */
-  #hasReported({ desiredStatus, lastStatus }: Task): boolean {
-    if (this.#door === undefined || desiredStatus === "STOPPED") return false;
-    return rankOf(lastStatus) >= rankOf("RUNNING");
+  #hasReported(task: Task): boolean {
+    return this.#door !== undefined && task.desiredStatus !== "STOPPED" && isReported(task);
   }
 
   /** Returns how many tasks could not be told. One that cannot (its definition is gone) must not hold up the others. */
@@ -290,9 +289,7 @@ export class TaskDelivery {
   async #sendCredentials(key: string): Promise<void> {
     const task = this.#task(key);
     if (!task || task.desiredStatus === "STOPPED") return;
-    const isKnown =
-      rankOf(task.lastStatus) >= rankOf("RUNNING") || this.#ledger.acknowledgedStatus(key);
-    if (!isKnown) return;
+    if (!isReported(task) && !this.#ledger.acknowledgedStatus(key)) return;
     for (const role of rolesOf(task)) {
       const minted = await this.#credentials.of(key, task, role);
       if (minted === undefined || this.#ledger.isHeld(key, role.roleType)) continue;

@@ -1,7 +1,7 @@
 import type { Tag } from "./cluster.ts";
 import type { HostResources } from "./instance.ts";
 import type { Scope } from "./keys.ts";
-import type { TaskStatus } from "./task-state.ts";
+import { rankOf, type TaskStatus } from "./task-state.ts";
 
 export type LaunchType = "EC2" | "FARGATE" | "EXTERNAL";
 export type StopCode =
@@ -172,4 +172,11 @@ export interface RunToken {
   readonly taskIds: readonly string[];
   readonly failures: readonly { arn?: string; reason: string; detail?: string }[];
   readonly createdAt: number;
+}
+
+/** Whether an agent has said anything of a task: then it has it, whatever the server remembers of telling it. */
+export function isReported({ containers, lastStatus }: Task): boolean {
+  const isHeardOf = ({ imageDigest, lastStatus, runtimeId }: Container): boolean =>
+    lastStatus !== "PENDING" || imageDigest !== undefined || runtimeId !== undefined;
+  return rankOf(lastStatus) >= rankOf("RUNNING") || containers.some(isHeardOf);
 }
