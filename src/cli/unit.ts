@@ -101,15 +101,12 @@ function serverLines(dataDirectory: string): string[] {
 }
 
 /** Never a root key or a join token: a unit is readable by everybody. */
-function flagsOf(command: UnitCommand, settings: Settings): string[] {
-  const { dataDirectory, logLevel, cluster, zone, advertise, metricsIntervalMs } = settings;
+export function flagsOf(command: UnitCommand, settings: Settings): string[] {
+  const { agent, dataDirectory, logLevel } = settings;
   const values: Values = {
     dataDirectory,
-    ...(command === "node" ? {} : serverValues(settings)),
-    ...(command === "server"
-      ? {}
-      : { cluster, zone, advertise, metricsInterval: `${metricsIntervalMs / 1000}s` }),
-    ...(command === "node" ? { agent: settings.agent } : {}),
+    ...(command === "node" ? { agent } : serverValues(settings)),
+    ...(command === "server" ? {} : nodeValues(settings)),
     logLevel,
   };
   return Object.entries(values).flatMap(([name, value]) => {
@@ -136,6 +133,34 @@ function serverValues(settings: Settings): Values {
     taskRetention: hoursOrDays(settings.taskRetentionMs),
     nodeLossAfter: minutesOrSeconds(settings.nodeLossAfterMs),
   };
+}
+
+function nodeValues({
+  advertise,
+  cluster,
+  images,
+  metricsIntervalMs,
+  runtimes,
+  zone,
+}: Settings): Values {
+  const { cleanupAgeMs, insecureRegistries, loginFile, pullBehavior } = images;
+  return {
+    cluster,
+    zone,
+    advertise,
+    imagePullBehavior: pullBehavior,
+    registryAuth: loginFile,
+    insecureRegistries: insecureRegistries.join(",") || undefined,
+    imageCleanupAge: cleanupAgeMs === undefined ? "off" : minutesOrHours(cleanupAgeMs),
+    metricsInterval: `${metricsIntervalMs / 1000}s`,
+    runtimeEc2: runtimes.ec2,
+    runtimeFargate: runtimes.fargate,
+  };
+}
+
+function minutesOrHours(ms: number): string {
+  const minutes = ms / 60_000;
+  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
 }
 
 function hoursOrDays(ms: number): string {

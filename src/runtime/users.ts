@@ -21,7 +21,7 @@ interface GroupEntry {
   readonly members: readonly string[];
 }
 
-/** The kernel's ids are 32 bits; the last value means "no change". */
+/** Docker's: as many as signed 32 bits hold, though the kernel has twice as many. */
 const ID_MAX = 2 ** 31 - 1;
 
 /**
