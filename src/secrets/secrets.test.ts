@@ -306,9 +306,21 @@ test("bad input has Secrets Manager's own errors", async () => {
       new UpdateSecretVersionStageCommand({ SecretId: "s", VersionStage: "x".repeat(257) }),
       "InvalidParameterException",
     ],
+    [
+      new UpdateSecretVersionStageCommand({
+        SecretId: "s",
+        VersionStage: "x",
+        MoveToVersionId: "constructor",
+      }),
+      "ResourceNotFoundException",
+    ],
     [new GetSecretValueCommand({ SecretId: "none" }), "ResourceNotFoundException"],
     [new GetSecretValueCommand({ SecretId: "s" }), "ResourceNotFoundException"],
     [new PutSecretValueCommand({ SecretId: "s" }), "InvalidRequestException"],
+    [
+      new UpdateSecretCommand({ SecretId: "s", KmsKeyId: "k".repeat(2049) }),
+      "InvalidParameterException",
+    ],
     [
       new DeleteSecretCommand({ SecretId: "s", RecoveryWindowInDays: 6 }),
       "InvalidParameterException",

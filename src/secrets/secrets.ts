@@ -43,7 +43,7 @@ const SUFFIX_LENGTH = 6;
 const DAY_MS = 86_400_000;
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html */
 const RECOVERY_DAYS = { default: 30, min: 7, max: 30 };
-const DESCRIPTION_LENGTH_MAX = 2048;
+const TEXT_LENGTH_MAX = 2048;
 
 /** Makes a secret, with its first value if one is given. The same token and value again is the same secret. */
 export async function createSecret(
@@ -58,7 +58,7 @@ export async function createSecret(
       "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
     );
   }
-  checkDescription(input.Description);
+  checkTexts(input);
   const value = givenValue(input);
   const versionId = versionIdOf(deps, input);
   const made = build(deps, input, name, call);
@@ -112,9 +112,15 @@ function created(secret: Secret, versionId: string | undefined): CreateSecretRes
   };
 }
 
-function checkDescription(description: string | undefined): void {
-  if ((description ?? "").length <= DESCRIPTION_LENGTH_MAX) return;
-  throw invalidParameter(`Description has at most ${DESCRIPTION_LENGTH_MAX} characters.`);
+function checkTexts({
+  Description = "",
+  KmsKeyId = "",
+}: Pick<UpdateSecretRequest, "Description" | "KmsKeyId">): void {
+  for (const [name, text] of Object.entries({ Description, KmsKeyId })) {
+    if (text.length > TEXT_LENGTH_MAX) {
+      throw invalidParameter(`${name} has at most ${TEXT_LENGTH_MAX} characters.`);
+    }
+  }
 }
 
 /** All about a secret but its values. */
@@ -159,7 +165,7 @@ export async function updateSecret(
   input: UpdateSecretRequest,
   call: Call,
 ): Promise<UpdateSecretResponse> {
-  checkDescription(input.Description);
+  checkTexts(input);
   const value = givenValue(input);
   const versionId = versionIdOf(deps, input);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {

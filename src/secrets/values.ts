@@ -242,7 +242,7 @@ export async function updateSecretVersionStage(
       );
     }
     for (const id of [to, from]) {
-      if (id !== undefined && found.versions[id] === undefined) {
+      if (id !== undefined && !Object.hasOwn(found.versions, id)) {
         throw new ApiError(
           "ResourceNotFoundException",
           `Secrets Manager can't find the specified secret value for VersionId: ${id}`,

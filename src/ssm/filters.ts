@@ -16,11 +16,11 @@ function toMatches({
   Values: values = [],
 }: ParameterStringFilter): Matches {
   if (key === "Path") return pathFilter(option ?? "OneLevel", values);
-  const textsOf = key.startsWith("tag:") ? tagTexts(key.slice(4)) : TEXTS[key];
+  const textsOf = key.startsWith("tag:") ? tagTexts(key.slice(4)) : own(TEXTS, key);
   if (textsOf === undefined) {
     throw new ApiError("InvalidFilterKey", `The specified filter key ${key} isn't valid.`);
   }
-  const compare = COMPARE[option ?? "Equals"];
+  const compare = own(COMPARE, option ?? "Equals");
   if (compare === undefined) {
     throw new ApiError("InvalidFilterOption", `The specified filter option ${option} isn't valid.`);
   }
@@ -29,6 +29,11 @@ function toMatches({
     if (values.length === 0) return texts.length > 0;
     return values.some((value) => texts.some((text) => compare(text, value)));
   };
+}
+
+/** A caller's word may be the name of what every object inherits. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 const COMPARE: Readonly<Record<string, (text: string, value: string) => boolean>> = {
@@ -49,7 +54,10 @@ const TEXTS: Readonly<Record<string, TextsOf>> = {
 };
 
 function tagTexts(key: string): TextsOf {
-  return ({ tags }) => (tags[key] === undefined ? [] : [tags[key]]);
+  return ({ tags }) => {
+    const value = own(tags, key);
+    return value === undefined ? [] : [value];
+  };
 }
 
 function pathFilter(option: string, values: readonly string[]): Matches {

@@ -70,7 +70,8 @@ function selectedVersion(
   selector: string | undefined,
 ): number | undefined {
   if (selector === undefined) return version;
-  return /^\d+$/.test(selector) ? Number(selector) : labels[selector];
+  if (/^\d+$/.test(selector)) return Number(selector);
+  return Object.hasOwn(labels, selector) ? labels[selector] : undefined;
 }
 
 export function versionOf(

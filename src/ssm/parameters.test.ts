@@ -180,6 +180,7 @@ test("bad input has Parameter Store's own errors", async () => {
     [{ Name: "x", AllowedPattern: "\\d+", Value: "a" }, "ParameterPatternMismatchException"],
     [{ Name: "x", AllowedPattern: "(", Value: "a" }, "InvalidAllowedPatternException"],
     [{ Name: "x", Type: undefined }, "ValidationException"],
+    [{ Name: "x", Description: "d".repeat(1025) }, "ValidationException"],
   ];
   for (const [input, name] of cases) {
     await assert.rejects(
@@ -191,6 +192,19 @@ test("bad input has Parameter Store's own errors", async () => {
   await assert.rejects(ssm.client.send(new GetParametersByPathCommand({ Path: "x" })), {
     name: "ValidationException",
   });
+  const filters = [
+    [{ Key: "constructor" }, "InvalidFilterKey"],
+    [{ Key: "Name", Option: "constructor" }, "InvalidFilterOption"],
+  ] as const;
+  for (const [filter, name] of filters) {
+    const ParameterFilters = [{ ...filter, Values: ["x"] }];
+    await assert.rejects(ssm.client.send(new DescribeParametersCommand({ ParameterFilters })), {
+      name,
+    });
+  }
+  const ParameterFilters = [{ Key: "tag:constructor", Values: ["x"] }];
+  const found = await ssm.client.send(new DescribeParametersCommand({ ParameterFilters }));
+  assert.deepEqual(found.Parameters, []);
 });
 
 /** Takes so long to commit that others come in between. */

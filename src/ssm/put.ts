@@ -30,6 +30,7 @@ export async function putParameter(
   const name = input.Name ?? "";
   const violation = findNameViolation(name);
   if (violation !== undefined) throw new ApiError(violation.code, violation.message);
+  checkLengths(input);
   const key = parameterKey(placeOf(call), name);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const record = deps.cache.get(key);
@@ -143,6 +144,21 @@ function tierOf(input: PutParameterRequest, before: Parameter | undefined): Para
   if (input.Tier === "Advanced" || before?.tier === "Advanced") return "Advanced";
   const isLarge = Buffer.byteLength(input.Value ?? "") > VALUE_BYTES_MAX.Standard;
   return input.Tier === "Intelligent-Tiering" && isLarge ? "Advanced" : "Standard";
+}
+
+/** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
+const LENGTHS_MAX = { AllowedPattern: 1024, Description: 1024, KeyId: 256 } as const;
+
+function checkLengths(input: PutParameterRequest): void {
+  const names = Object.keys(LENGTHS_MAX) as (keyof typeof LENGTHS_MAX)[];
+  for (const name of names) {
+    const max = LENGTHS_MAX[name];
+    if ((input[name] ?? "").length <= max) continue;
+    const member = name.charAt(0).toLowerCase() + name.slice(1);
+    throw invalid(
+      `1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${max}`,
+    );
+  }
 }
 
 function checkValue(

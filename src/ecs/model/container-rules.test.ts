@@ -103,6 +103,10 @@ test("log configurations that ECS refuses", (t) =>
       /needs 'name' and 'valueFrom'/,
     ],
     [
+      { firelensConfiguration: { type: "fluentd", options: { constructor: "x" } } },
+      /'constructor'/,
+    ],
+    [
       { firelensConfiguration: { type: "fluentd", options: { "config-file-type": "ftp" } } },
       /'config-file-type'/,
     ],

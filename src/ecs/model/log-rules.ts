@@ -59,17 +59,17 @@ function findAwslogsViolation(options: Readonly<Record<string, string>>): string
     : undefined;
 }
 
-const FIRELENS_OPTIONS: Readonly<Record<string, RegExp>> = {
-  "enable-ecs-log-metadata": /^(true|false)$/,
-  "config-file-type": /^(s3|file)$/,
-  "config-file-value": /./,
-};
+const FIRELENS_OPTIONS: ReadonlyMap<string, RegExp> = new Map([
+  ["enable-ecs-log-metadata", /^(true|false)$/],
+  ["config-file-type", /^(s3|file)$/],
+  ["config-file-value", /./],
+]);
 
 /** One container's part in routing the logs of others. */
 export const hasGoodFirelens: ContainerRule = (container) => {
   const options = container.firelensConfiguration?.options ?? {};
   const wrong = Object.keys(options).find(
-    (name) => !FIRELENS_OPTIONS[name]?.test(options[name] ?? ""),
+    (name) => !FIRELENS_OPTIONS.get(name)?.test(options[name] ?? ""),
   );
   if (wrong !== undefined) {
     return about(container, `The option '${wrong}' of its firelensConfiguration is invalid.`);

@@ -122,7 +122,7 @@ function mayReport({ principal, region }: Call, task: Task | UnconfirmedStop): b
 }
 
 function isReported(status: string | undefined): status is keyof typeof EVENT {
-  return status !== undefined && status in EVENT;
+  return status !== undefined && Object.hasOwn(EVENT, status);
 }
 
 function toContainerReport(change: ContainerStateChange): ContainerReport {
