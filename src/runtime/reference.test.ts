@@ -46,6 +46,15 @@ for (const text of [
   });
 }
 
+test("parseReference() is not kept busy by what is no name", () => {
+  // An expression with two ways to read a run of letters would have 2^64 of them to try here.
+  for (const run of ["a".repeat(64), "a-".repeat(64), "a.".repeat(64), "A".repeat(100_000)]) {
+    for (const text of [`A${run}_/x`, `A.${run}!/x`, `x.io/${run}!`]) {
+      assert.equal(parseReference(text), undefined);
+    }
+  }
+});
+
 test("parseReference() of formatReference() is the same reference", () => {
   const part = fc.stringMatching(/^[a-z0-9]{1,8}([._-][a-z0-9]{1,4})?$/);
   const members = {

@@ -14,8 +14,9 @@ const TAG_DEFAULT = "latest";
 /** The limit of the distribution specification on registry and path together. */
 const NAME_LENGTH_MAX = 255;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+/** Each component begins behind a dot and nowhere else: names come from users, and an expression must not try two ways. */
 const REGISTRY =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.(?!$|:))?)+(?::\d+)?$|^\[[0-9a-fA-F:]+\](?::\d+)?$/;
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?$|^\[[0-9a-fA-F:]+\](?::\d+)?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,}$/;
 
@@ -28,9 +29,8 @@ export function parseReference(text: string): Reference | undefined {
   const tag = tagged ? name.slice(colon + 1) : undefined;
   if (tag !== undefined && !TAG.test(tag)) return undefined;
   const { registry, repository } = splitRegistry(tagged ? name.slice(0, colon) : name);
-  if (!REGISTRY.test(registry) || registry.length + repository.length >= NAME_LENGTH_MAX) {
-    return undefined;
-  }
+  if (registry.length + repository.length >= NAME_LENGTH_MAX) return undefined;
+  if (!REGISTRY.test(registry)) return undefined;
   if (!repository.split("/").every((part) => COMPONENT.test(part))) return undefined;
   return {
     registry,
