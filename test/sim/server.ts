@@ -1,3 +1,4 @@
+import { type Change, Wake } from "../../src/agent/wake.ts";
 import { createGateway } from "../../src/door/gateway.ts";
 import { type RawRequest, splitTarget } from "../../src/door/raw.ts";
 import { ensureDefaultVpc } from "../../src/ec2/default-vpc.ts";
@@ -101,7 +102,8 @@ interface ProcessDeps extends SimServerDeps {
 
 /** One run of the control plane: `server.ts` without its sockets, files and logs service. */
 export class ServerProcess implements Door {
-  readonly died: Promise<never>;
+  readonly #dying = new Wake();
+  readonly death: Change = this.#dying.next();
   readonly cache: Cache;
   readonly #limits: InstanceLimits;
   readonly #ecs: EcsDeps;
@@ -113,7 +115,6 @@ export class ServerProcess implements Door {
   readonly #dispatcher: ReturnType<typeof createDispatcher>;
   readonly #nodeFeed: ReturnType<typeof createNodeFeed>;
   readonly #sockets = new Set<SocketEnd>();
-  readonly #die: (reason: Error) => void;
   #serves = false;
 
   constructor(deps: ProcessDeps) {
@@ -149,10 +150,6 @@ export class ServerProcess implements Door {
       random,
       log,
     });
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => undefined);
-    this.died = promise;
-    this.#die = reject;
   }
 
   async start(): Promise<void> {
@@ -221,7 +218,7 @@ export class ServerProcess implements Door {
     this.#serves = false;
     this.#dead.abort();
     for (const socket of this.#sockets) socket.kill();
-    this.#die(new Error("read ECONNRESET"));
+    this.#dying.notify();
     await this.#loops[Symbol.asyncDispose]();
   }
 }

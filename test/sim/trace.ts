@@ -3,6 +3,8 @@ import type { Clock } from "../../src/lib/clock.ts";
 
 /** Lines kept for a failure's report: the newest. */
 const LINES_MAX = 5_000;
+/** Characters hashed at a time. */
+const HASH_LENGTH = 65_536;
 
 /**
  * What happened in a simulated world, in order. Everything goes into the digest, by which two runs are compared; the
@@ -12,6 +14,8 @@ export class Trace {
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #hash = createHash("sha256");
+  /** What is still to be hashed. */
+  #text = "";
   readonly #lines: string[] = [];
   #eventCount = 0;
 
@@ -23,7 +27,8 @@ export class Trace {
   /** Counts towards the digest only. */
   event(what: string): void {
     this.#eventCount++;
-    this.#hash.update(`${this.#clock.now()} ${what}\n`);
+    this.#text += `${this.#clock.now()} ${what}\n`;
+    if (this.#text.length > HASH_LENGTH) this.#hashText();
   }
 
   /** Is also told when the run fails. */
@@ -43,7 +48,13 @@ export class Trace {
 
   /** Of everything so far. */
   digest(): string {
+    this.#hashText();
     return this.#hash.copy().digest("hex").slice(0, 16);
+  }
+
+  #hashText(): void {
+    this.#hash.update(this.#text);
+    this.#text = "";
   }
 
   /** `00:12:34.567` since the beginning. */

@@ -1,4 +1,5 @@
 import type { Dial } from "../../src/agent/agent-deps.ts";
+import type { Change } from "../../src/agent/wake.ts";
 import type { RawReply, RawRequest } from "../../src/door/raw.ts";
 import type { HttpSend } from "../../src/lib/aws-json-client.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
@@ -19,8 +20,8 @@ export interface Door {
     | { readonly accept: (socket: SocketEnd) => void }
     | { readonly status: number; readonly body: string }
   >;
-  /** Rejects when the process dies: whoever waits for an answer sees the connection break. */
-  readonly died: Promise<never>;
+  /** Whoever waits for an answer then sees the connection break. */
+  readonly death: Change;
 }
 
 /** How one process of a machine reaches the server. It ends with the process. */
@@ -82,7 +83,7 @@ export class Uplink {
     const door = this.#listening();
     const work = door.handle(raw);
     if (isTwice) void this.#link.cross().then(() => this.#door()?.handle(raw));
-    const reply = await Promise.race([work, door.died]);
+    const reply = await unlessDead(work, door.death);
     await this.#link.cross();
     if (isReplyLost) throw new Error("read ECONNRESET");
     return reply;
@@ -91,7 +92,7 @@ export class Uplink {
   async #connect(raw: RawRequest, signal: AbortSignal): Promise<SocketEnd> {
     await this.#link.cross();
     const door = this.#listening();
-    const decision = await Promise.race([door.upgrade(raw), door.died]);
+    const decision = await unlessDead(door.upgrade(raw), door.death);
     if ("status" in decision) {
       await this.#link.cross();
       throw new HandshakeRefusedError(decision.status, decision.body);
@@ -110,6 +111,20 @@ export class Uplink {
     const door = this.#door();
     if (door === undefined) throw new UnavailableError("connect ECONNREFUSED");
     return door;
+  }
+}
+
+/** What `work` brings, unless the process dies that does it. A promise of its death would keep all answers until then. */
+async function unlessDead<T>(work: Promise<T>, death: Change): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const die = (): void => reject(new Error("read ECONNRESET"));
+  if (death.hasHappened) die();
+  death.subscribe(die);
+  work.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    death.unsubscribe(die);
   }
 }
 
