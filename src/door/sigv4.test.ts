@@ -9,7 +9,7 @@ import {
 } from "../../test/door-kit.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import type { RawRequest } from "./raw.ts";
-import { SignatureVerifier } from "./sigv4.ts";
+import { claimedService, SignatureVerifier } from "./sigv4.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 12);
 const MINUTE = 60_000;
@@ -30,6 +30,14 @@ test("verify() tells the principal, region and service of a good signature", () 
   assert.equal(verified.principal.accessKeyId, ROOT_KEY.accessKeyId);
   assert.equal(verified.region, "us-east-1");
   assert.equal(verified.service, "logs");
+});
+
+test("a claim is looked for once, whatever a stranger sends", () => {
+  const raw = rawRequest({ now: NOW, service: "logs" });
+  assert.equal(claimedService(raw), "logs");
+  // Far more than a header may have: what reads on to the end from each of them would be at it for hours.
+  const authorization = "Credential=".repeat(400_000);
+  assert.equal(claimedService(withHeaders(raw, { authorization })), undefined);
 });
 
 test("a request that is not signed is refused", () => {

@@ -171,7 +171,8 @@ export function isSigned(raw: RawRequest): boolean {
 export function claimedService(raw: RawRequest): string | undefined {
   const { authorization } = raw.headers;
   const text = authorization ?? decodeQuery(splitTarget(raw.target).query);
-  return /Credential=[^\s,&/]*\/\d{8}\/[a-z0-9-]{1,64}\/([a-z0-9-]{1,64})\//.exec(text)?.[1];
+  // No key is longer: without the limit each further `Credential=` would be read on to the end.
+  return /Credential=[^\s,&/]{0,128}\/\d{8}\/[a-z0-9-]{1,64}\/([a-z0-9-]{1,64})\//.exec(text)?.[1];
 }
 
 function decodeQuery(query: string): string {

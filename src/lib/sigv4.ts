@@ -220,10 +220,17 @@ function canonicalPath(path: string): string {
   return uriEncode(normalised).replaceAll("%2F", "/");
 }
 
+/** Not `trim()`: its idea of a space takes bytes of UTF-8 with it. No expression: that would try the end from every blank. */
 function canonicalHeaderValue(value: string): string {
-  // Not `trim()`: its idea of a space takes bytes of UTF-8 with it.
-  const trimmed = value.replace(/^[ \t]+|[ \t]+$/g, "");
+  let [start, end] = [0, value.length];
+  while (start < end && isBlank(value.charCodeAt(start))) start++;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--;
+  const trimmed = value.slice(start, end);
   return trimmed.includes("  ") ? trimmed.replaceAll(/ {2,}/g, " ") : trimmed;
+}
+
+function isBlank(unit: number): boolean {
+  return unit === 0x20 || unit === 0x09;
 }
 
 function formatScope(scope: CredentialScope): string {
