@@ -1,6 +1,6 @@
 /** What the bridge network of a node and its containers are made of: pure, to commands as data. */
 import { type Cidr, formatAddress, parseAddress, parseCidr, sizeOf } from "../lib/cidr.ts";
-import type { Command } from "./commands.ts";
+import type { Command } from "./command.ts";
 import { DataplaneError, type PortBinding, type PortMap, portsOf } from "./dataplane.ts";
 import type { Names } from "./names.ts";
 import type { MappedPort, ObservedBridge } from "./observe-bridge.ts";

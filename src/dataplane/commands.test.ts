@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../lib/clock.ts";
-import { batches, type Command, createCommandRunner } from "./commands.ts";
+import { batches, type Command } from "./command.ts";
+import { createCommandRunner } from "./commands.ts";
 import { parseForwardDrops } from "./observe.ts";
 import { findTools } from "./tools.ts";
 

@@ -10,12 +10,8 @@ import { KeyedTurns, Permits } from "../lib/turns.ts";
 import { NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
 import { AppliedNetwork, type Placement } from "./applied-network.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
-import {
-  type Command,
-  type CommandRunner,
-  createCommandRunner,
-  NETNS_DIRECTORY,
-} from "./commands.ts";
+import type { Command } from "./command.ts";
+import { type CommandRunner, createCommandRunner, NETNS_DIRECTORY } from "./commands.ts";
 import {
   type BridgeAttachment,
   type Dataplane,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { NO_NETWORK, type NodeNetwork } from "../protocol/node-feed.ts";
-import type { Command } from "./commands.ts";
+import type { Command } from "./command.ts";
 import { namesOf } from "./names.ts";
 import { parseDevice, parseOverlay } from "./overlay.ts";
 import {

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { formatAddress, parseAddress } from "../lib/cidr.ts";
 import type { FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
-import type { Command, IpCommand } from "./commands.ts";
+import type { Command, IpCommand } from "./command.ts";
 import { type Names, OVERLAY_LINK } from "./names.ts";
 import { ip, remove } from "./router-plan.ts";
 

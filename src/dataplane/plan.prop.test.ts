@@ -8,7 +8,7 @@ import {
   NO_NETWORK,
   type NodeNetwork,
 } from "../protocol/node-feed.ts";
-import type { Command } from "./commands.ts";
+import type { Command } from "./command.ts";
 import { namesOf, TASK_LINK, UPLINK } from "./names.ts";
 import * as plan from "./plan.ts";
 import { type ObservedTask, planSeat } from "./router-plan.ts";

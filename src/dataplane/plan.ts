@@ -5,7 +5,7 @@
  */
 import { type Cidr, readCidr } from "../lib/cidr.ts";
 import type { FeedInterface, FeedVpc, NodeNetwork } from "../protocol/node-feed.ts";
-import type { Command } from "./commands.ts";
+import type { Command } from "./command.ts";
 import { DataplaneError } from "./dataplane.ts";
 import type { Names } from "./names.ts";
 import {

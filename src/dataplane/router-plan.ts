@@ -8,7 +8,7 @@
  * address by answering for it, and the reverse-path filter refuses what comes under an address that is not the sender's.
  */
 import { type Cidr, formatAddress, formatCidr } from "../lib/cidr.ts";
-import type { Command, IpCommand, SysctlCommand } from "./commands.ts";
+import type { Command, IpCommand, SysctlCommand } from "./command.ts";
 import { TASK_LINK, UPLINK } from "./names.ts";
 
 /** `broken`: the file is there and no namespace is mounted on it, as after a crash inside `ip netns add`. */
