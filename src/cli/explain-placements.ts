@@ -1,5 +1,6 @@
 import type { Settings } from "../config.ts";
 import { messageOf, SetupError } from "../lib/errors.ts";
+import { HandshakeRefusedError } from "../lib/websocket.ts";
 import {
   CLUSTER_PARAMETER,
   EXPLANATIONS_PATH,
@@ -17,7 +18,10 @@ export async function explainPlacements(
   const { explanations } = await askServer<ExplanationsMessage>(server, EXPLANATIONS_PATH, {
     [CLUSTER_PARAMETER]: cluster,
   }).catch((cause: unknown) => {
-    const message = `the server at ${server.endpoint} does not explain: ${messageOf(cause)}`;
+    const isUnknown = cause instanceof HandshakeRefusedError && cause.status === 404;
+    const message = isUnknown
+      ? `${cause.body}: 'aws ecs list-clusters' says which there are`
+      : `the server at ${server.endpoint} does not explain: ${messageOf(cause)}`;
     throw new SetupError(message, { cause });
   });
   const lines =

@@ -41,7 +41,9 @@ export function createImagePull(options: ImagePullOptions): Runtime["pullImage"]
   return async (text, pull) => {
     const reference = parseReference(text);
     if (reference === undefined) {
-      const facts = { failure: "unusable", stage: "manifest", retries: 0 } as const;
+      const remedy =
+        "a name is like app, app:1 or registry.example:5000/team/app:1, in small letters";
+      const facts = { failure: "unusable", stage: "manifest", retries: 0, remedy } as const;
       throw new PullError(`invalid reference format: "${text}"`, facts);
     }
     const { repository, target } = await resolve(options, reference, pull);

@@ -59,7 +59,10 @@ export function networkError(error: unknown, url: URL): RegistryError {
   const facts = trustFailure(code, url) ?? {
     failure: "unreachable",
     isAbsence: ABSENCES.has(code),
-    remedy: `start the registry, or look at its name and port: ${url.host} is what was tried`,
+    remedy:
+      code === "ENOTFOUND"
+        ? `look at the registry's name, or at how this machine looks names up: nobody is called ${url.hostname}`
+        : `start the registry, or look at its name and port: ${url.host} is what was tried`,
   };
   return new RegistryError(message, facts, { cause: error });
 }
