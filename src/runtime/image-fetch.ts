@@ -121,7 +121,7 @@ function checkTypes(config: Descriptor, layers: readonly Descriptor[]): void {
     throw new ImageError(`the image's configuration is larger than ${MANIFEST_BYTES_MAX} bytes`);
   }
   for (const { mediaType } of layers) {
-    if (mediaType in LAYER_TYPES) continue;
+    if (Object.hasOwn(LAYER_TYPES, mediaType)) continue;
     const isForeign = /foreign|nondistributable/.test(mediaType);
     const why = isForeign ? ": foreign layers are not in the registry" : "";
     throw new ImageError(`unsupported layer media type ${mediaType}${why}`);

@@ -1,5 +1,6 @@
 import { ApiError } from "../../lib/errors.ts";
-import { compilePattern } from "./query-pattern.ts";
+import { LinearRegex } from "../../lib/linear-regex.ts";
+import { RegexSyntaxError } from "../../lib/regex-syntax.ts";
 import { type Token, tokenise } from "./query-tokens.ts";
 
 /** An expression of the cluster query language, ready to be evaluated (`query.ts`). */
@@ -16,7 +17,7 @@ export interface Comparison {
   /** None for `exists`, one for most, any number for `in`. */
   readonly values: readonly string[];
   /** For `=~` only. */
-  readonly pattern?: RegExp;
+  readonly pattern?: LinearRegex;
 }
 
 /** The positive operators; the others are their negations. */
@@ -174,14 +175,16 @@ function readValue(reader: TokenReader): string {
   return token.text;
 }
 
-function readPattern(text: string): RegExp {
-  const pattern = compilePattern(text);
-  if (!pattern) {
-    throw invalid(
-      `'${text}' is not a pattern that can be matched quickly: repeat no groups, refer back to none, and repeat at most 3 times`,
-    );
+/** Holds of the whole value. One that looks at each character once: expressions are tried on every instance of a cluster. */
+function readPattern(text: string): LinearRegex {
+  try {
+    // By itself too: `a)|(b` is none, although the brackets around it would make it one.
+    new LinearRegex(text);
+    return new LinearRegex(`^(?:${text})$`);
+  } catch (error) {
+    if (!(error instanceof RegexSyntaxError)) throw error;
+    throw invalid(`'${text}' is not a pattern: ${error.message}`);
   }
-  return pattern;
 }
 
 function invalid(why: string): ApiError {
