@@ -74,7 +74,7 @@ export class SafetyChecker {
     }
     for (const [index, change] of changes.entries()) this.#record(change, before[index]);
     for (const [index, change] of changes.entries()) this.#check(change, before[index]);
-    this.#checkHosts(changes);
+    this.#checkHosts(changes, before);
     this.secrets.commit(changes);
   }
 
@@ -248,12 +248,14 @@ export class SafetyChecker {
       throw new Violation("S5", `${eni.interfaceId} and ${twin.interfaceId} share an address`);
   }
 
-  #checkHosts(changes: readonly Change[]): void {
+  /** Those that are asked for more: a task keeps what it needs and where it is (S2, S3), so only new ones count. */
+  #checkHosts(changes: readonly Change[], before: readonly unknown[]): void {
     const hosts = new Set(
-      changes.flatMap(({ key, record }) => {
+      changes.flatMap(({ key, record }, index) => {
         if (record === undefined) return [];
-        if (ecsKind(key) === "tasks") return [(record.value as Task).placement.ec2InstanceId];
-        return ecsKind(key) === "instances" ? [(record.value as Instance).ec2InstanceId] : [];
+        if (ecsKind(key) === "instances") return [(record.value as Instance).ec2InstanceId];
+        const isNewTask = ecsKind(key) === "tasks" && before[index] === undefined;
+        return isNewTask ? [(record.value as Task).placement.ec2InstanceId] : [];
       }),
     );
     for (const host of hosts) this.#checkHost(host);
