@@ -51,7 +51,7 @@ async function timeTask(fleet: Fleet, family: string, before: readonly number[])
   const quietMs = before.length === 0 ? 0 : Math.min(...before) * QUIET_SHARE;
   const startedAt = performance.now();
   const arns = await fleet.launch(family, 1);
-  await delay(quietMs - (performance.now() - startedAt));
+  await delay(Math.max(0, quietMs - (performance.now() - startedAt)));
   await fleet.reach(arns, "RUNNING", PAUSE_MS);
   const elapsedMs = performance.now() - startedAt;
   await fleet.stop(arns);
