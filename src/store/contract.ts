@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { CompactedError, InvariantError, UnavailableError } from "../lib/errors.ts";
+import { STORE_KEY_LENGTH_MAX } from "../lib/limits.ts";
 import { contents, plain, plainChange, testStoreModel } from "./contract-model.ts";
 import type { Change, Store, StoreRecord } from "./store.ts";
 
@@ -188,7 +189,7 @@ function testRefusals(fresh: Fresh): void {
     const refused = [
       [{ key: "no-slash", value: 1 }],
       [{ key: "/with space", value: 1 }],
-      [{ key: `/${"k".repeat(2000)}`, value: 1 }],
+      [{ key: `/${"k".repeat(STORE_KEY_LENGTH_MAX)}`, value: 1 }],
       [
         { key: "/a", value: 1 },
         { key: "/a", value: 2 },
