@@ -106,7 +106,7 @@ class Server {
   }
 
   static async start(kind: "bare" | "door" | "access"): Promise<Server> {
-    const node = [process.execPath, SERVER, kind];
+    const node = [process.execPath, ...process.execArgv, SERVER, kind];
     const [command = "", ...args] = pinned(0, node);
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -48,7 +48,9 @@ async function measureOpening(directory: string): Promise<void> {
   const floors: number[] = [];
   const script = fileURLToPath(import.meta.url);
   for (let round = 0; round < OPEN_ROUNDS; round++) {
-    const output = execFileSync(process.execPath, [script, directory], { encoding: "utf8" });
+    const output = execFileSync(process.execPath, [...process.execArgv, script, directory], {
+      encoding: "utf8",
+    });
     openings.push(JSON.parse(output) as Opening);
     floors.push(readAllRows(join(directory, "state-00000001.db")));
   }
