@@ -27,8 +27,8 @@ import { Sealer } from "../lib/sealer.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import { createCache } from "../store/cache.ts";
 import { runController } from "../store/controller.ts";
-import { JournaledStore } from "../store/journaled-store.ts";
 import { openMemoryStore } from "../store/memory.ts";
+import { openSlowStore } from "../store/slow-store.fixture.ts";
 import type { Store } from "../store/store.ts";
 import { secretsService } from "./operations.ts";
 import { createSecretReaper } from "./reaper.ts";
@@ -346,18 +346,6 @@ test("a random password has each kind of character that is wanted, and no other"
     assert.match(RandomPassword, /^(?=.*[d-z])(?=.*[A-Z])(?=.*[0-9])(?=.* )[d-zA-Z0-9 ]{4}$/);
   }
 });
-
-/** Each commit takes so many turns of the event loop that requests made together overtake one another. */
-function openSlowStore(): Store {
-  const turns = async (): Promise<void> => {
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-  };
-  return new JournaledStore({
-    journal: { append: turns, close: () => Promise.resolve() },
-    revision: 0,
-    gather: () => Promise.resolve(),
-  });
-}
 
 async function start(
   authorize: Authorize = () => ({ allowed: true }),

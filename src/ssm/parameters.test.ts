@@ -24,8 +24,8 @@ import { silentLog } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Sealer } from "../lib/sealer.ts";
 import { createCache } from "../store/cache.ts";
-import { JournaledStore } from "../store/journaled-store.ts";
 import { openMemoryStore } from "../store/memory.ts";
+import { openSlowStore } from "../store/slow-store.fixture.ts";
 import type { Store } from "../store/store.ts";
 import { ssmService } from "./operations.ts";
 
@@ -206,18 +206,6 @@ test("bad input has Parameter Store's own errors", async () => {
   const found = await ssm.client.send(new DescribeParametersCommand({ ParameterFilters }));
   assert.deepEqual(found.Parameters, []);
 });
-
-/** Takes so long to commit that others come in between. */
-function openSlowStore(): Store {
-  const turns = async (): Promise<void> => {
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-  };
-  return new JournaledStore({
-    journal: { append: turns, close: () => Promise.resolve() },
-    revision: 0,
-    gather: () => Promise.resolve(),
-  });
-}
 
 async function start(store: Store = openMemoryStore()) {
   const cache = createCache({ store, indexes: {}, log: silentLog });
