@@ -54,7 +54,10 @@ test("containers on the bridge have namespaces, ports and links of their own", a
   assert.deepEqual(web?.network, { mode: "namespace", path: "/run/netns/a1-web" });
   assert.ok(web.environment.includes("STORE_PORT_5432_TCP_ADDR=192.168.240.4"));
   const hosts = web.mounts.find(({ target }) => target === "/etc/hosts");
-  assert.match(await readFile(hosts?.source ?? "", "utf8"), /\n192\.168\.240\.4\tstore db\n/);
+  assert.match(
+    await readFile(hosts?.source ?? "", "utf8"),
+    /\n192\.168\.240\.4\tstore [0-9a-f]{12} db\n/,
+  );
   assert.deepEqual([...rig.dataplane.attached], []);
 
   rig.server.assign({ ...linkedTask("a1"), desiredStatus: "STOPPED" });

@@ -6,7 +6,7 @@ import type { DockerHostConfig } from "../protocol/docker-config.ts";
 import type { ContainerSpec, Image } from "../runtime/runtime.ts";
 import { containerIdOf, containerSpec } from "./container-spec.ts";
 import type { Disk } from "./disk.ts";
-import { etcFiles, writeContainerFiles } from "./task-files.ts";
+import { etcFiles, hostnameOf, writeContainerFiles } from "./task-files.ts";
 import { AWSVPC, payloadContainer, payloadTask } from "./testing/rig.fixture.ts";
 import { findUnsupported } from "./unsupported.ts";
 
@@ -139,7 +139,7 @@ test("on the host's network the machine's own files are seen; elsewhere its loop
   assert.deepEqual(host, { ...machine, hosts: "127.0.0.1 machine\nfd00::1\tdb\n" });
   const none = etcFiles(payloadTask("abc", { networkMode: "none" }), "web", machine);
   assert.equal(none["resolv.conf"], "nameserver 9.9.9.9\n");
-  assert.equal(none.hostname, "abc\n");
+  assert.match(none.hostname, /^[0-9a-f]{12}\n$/);
 });
 
 test("names are looked up as on the machine where neither definition nor interface says how", () => {
@@ -176,16 +176,36 @@ test("a container has its files on a machine that has none", async () => {
 
 test("on the bridge a container finds itself and its links by name", () => {
   const machine = { hosts: "", hostname: "machine\n", "resolv.conf": "nameserver 9.9.9.9\n" };
-  const task = payloadTask("abc", { networkMode: "bridge" });
+  const containers = [
+    payloadContainer("web"),
+    payloadContainer("db", { config: { Hostname: "chosen" } }),
+    payloadContainer("cache"),
+  ];
+  const task = payloadTask("abc", { networkMode: "bridge", containers });
   const links = [
     { name: "db", alias: "store", address: "192.168.240.5" },
     { name: "cache", alias: "cache", address: "192.168.240.6" },
   ];
-  const { hosts } = etcFiles(task, "web", machine, { address: "192.168.240.4", links });
-  assert.match(
-    hosts,
-    /\n192\.168\.240\.4\tabc\n192\.168\.240\.5\tstore db\n192\.168\.240\.6\tcache\n$/,
-  );
+  const place = { address: "192.168.240.4", links };
+  const { hosts, hostname } = etcFiles(task, "web", machine, place);
+  const cache = hostnameOf(task, "cache");
+  assert.match(hosts, new RegExp(`\n192\\.168\\.240\\.4\t${hostname}`));
+  assert.match(hosts, /\n192\.168\.240\.5\tstore chosen db\n/);
+  assert.match(hosts, new RegExp(`\n192\\.168\\.240\\.6\tcache ${cache}\n$`));
+});
+
+test("containers share their task's host name in awsvpc only; elsewhere each has its own, as in Docker", () => {
+  const containers = ["web", "db"].map((name) => payloadContainer(name));
+  const namesIn = (over: Partial<PayloadTask>): readonly (string | undefined)[] =>
+    containers.map(({ name }) => hostnameOf(payloadTask("abc", { containers, ...over }), name));
+  assert.deepEqual(namesIn(AWSVPC), Array(2).fill("ip-10-9-0-6.lab.internal"));
+  assert.deepEqual(namesIn({ networkMode: "host" }), [undefined, undefined]);
+  for (const networkMode of ["bridge", "none"] as const) {
+    const names = namesIn({ networkMode });
+    assert.equal(new Set(names).size, 2);
+    for (const name of names) assert.match(name ?? "", /^[0-9a-f]{12}$/);
+    assert.deepEqual(namesIn({ networkMode }), names, "also when the container is made again");
+  }
 });
 
 test("linuxParameters, streams and namespaces reach the runtime", () => {

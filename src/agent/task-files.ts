@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { isIPv4 } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ const HOSTS_HEAD = [
   "ff02::1\tip6-allnodes",
   "ff02::2\tip6-allrouters",
 ];
-/** Docker: the length of a host name made from a container's id. */
+/** Docker: as many hexadecimal digits as it shows of a container's id. */
 const GENERATED_HOSTNAME_LENGTH = 12;
 
 /** The three files that name a container and what it can reach. */
@@ -94,7 +95,10 @@ export async function removeTaskFiles(
   await disk.remove(taskDirectory(directory, taskArn));
 }
 
-/** The host name of a container: its interface's in awsvpc, the machine's own (undefined) on the host's network. */
+/**
+ * The host name of a container: its interface's in awsvpc, the machine's own (undefined) on the host's network, elsewhere one that
+ * no other container has. Docker takes the beginning of the container's id, which here is the task's and so that of its siblings.
+ */
 export function hostnameOf(task: AssignedTask, name: string): string | undefined {
   const privateDnsName = task.elasticNetworkInterfaces?.[0]?.privateDnsName;
   if (task.networkMode === "awsvpc" && privateDnsName) return privateDnsName;
@@ -102,7 +106,8 @@ export function hostnameOf(task: AssignedTask, name: string): string | undefined
   const configured = decodeDockerSettings(definition?.dockerConfig).config.Hostname;
   if (configured) return configured;
   if (task.networkMode === "host") return undefined;
-  return taskIdOf(task.arn).slice(0, GENERATED_HOSTNAME_LENGTH);
+  const digest = createHash("sha256").update(containerIdOf(task.arn, name)).digest("hex");
+  return digest.slice(0, GENERATED_HOSTNAME_LENGTH);
 }
 
 /** What the files say, given the machine's own. Pure. */
@@ -124,7 +129,7 @@ export function etcFiles(
         : [
             ...HOSTS_HEAD,
             ...interfaceLines(eni, ownName),
-            ...bridgeLines(bridge, ownName),
+            ...bridgeLines(task, bridge, ownName),
             ...extraHosts,
             "",
           ].join("\n"),
@@ -144,14 +149,18 @@ function interfaceLines(
     : [`${primary.privateAddress}\t${ownName}`];
 }
 
-/** As Docker writes them: the container itself, and each link by its alias and its name. */
+/** As Docker writes them: the container itself, and each link by its alias, its host name and its name. */
 function bridgeLines(
+  task: AssignedTask,
   { address, links }: BridgeNeighbourhood,
   ownName: string | undefined,
 ): readonly string[] {
   return [
     ...(address === undefined || ownName === undefined ? [] : [`${address}\t${ownName}`]),
-    ...links.map((link) => `${link.address}\t${[...new Set([link.alias, link.name])].join(" ")}`),
+    ...links.map((link) => {
+      const names = new Set([link.alias, hostnameOf(task, link.name) ?? link.name, link.name]);
+      return `${link.address}\t${[...names].join(" ")}`;
+    }),
   ];
 }
 
