@@ -14,7 +14,9 @@ interface Tier {
   readonly isolation?: "none" | "process";
 }
 
-const UNIT_FILES = ["src/**/*.test.ts", "test/images/**/*.test.ts", "scripts/**/*.test.ts"];
+const UNIT_FILES = ["src", "scripts", "test/bench", "test/images"].map(
+  (at) => `${at}/**/*.test.ts`,
+);
 
 const TIERS: readonly Tier[] = [
   { name: "types", what: "tsc, strict", command: ["node_modules/.bin/tsc", "--noEmit"] },

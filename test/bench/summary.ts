@@ -5,12 +5,16 @@ export interface Summary {
   readonly p90: number;
 }
 
-/** `best` is the smallest value. */
+/** `best` is the smallest value; of an even number of values the median is the mean of the two in the middle. */
 export function summarise(values: readonly number[]): Summary {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number =>
-    sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
-  return { median: at(0.5), best: at(0), p90: at(0.9) };
+  const last = sorted.length - 1;
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  return {
+    median: (at(Math.floor(last / 2)) + at(Math.ceil(last / 2))) / 2,
+    best: at(0),
+    p90: at(Math.floor(last * 0.9)),
+  };
 }
 
 /** `median / best / p90`, in whole numbers. */
