@@ -5,6 +5,7 @@ import { type AuthorizeDeps, createAuthorize } from "./authorize.ts";
 import { CompiledPolicies } from "./compiled-policies.ts";
 import { createFindIdentity, type IdentityDeps } from "./identities.ts";
 import { findManagedPolicy } from "./managed-policy.ts";
+import { AWS_ACCOUNT, parseIamArn } from "./model/arns.ts";
 import type { ServiceTrust, WebIdentityTrust } from "./model/trust.ts";
 import { createPoliciesOf, type PoliciesOf } from "./policies-of.ts";
 import { createServiceTrust, createTrustPolicyOf, createWebIdentityTrust } from "./trust.ts";
@@ -24,8 +25,8 @@ export interface Access {
   readonly serviceTrust: ServiceTrust;
   readonly webIdentityTrust: WebIdentityTrust;
   readonly policiesOf: PoliciesOf;
-  /** Whether there is a managed policy of that ARN. */
-  readonly hasManagedPolicy: (arn: string) => boolean;
+  /** Whether an account can use the managed policy of that ARN: one of its own, or of AWS. */
+  readonly canUsePolicy: (accountId: string, arn: string) => boolean;
 }
 
 /** Puts IAM's decisions together, over one cache of compiled policies. */
@@ -39,6 +40,8 @@ export function createAccess(deps: AccessDeps): Access {
     serviceTrust: createServiceTrust({ ...deps, compiled }),
     webIdentityTrust: createWebIdentityTrust({ ...deps, compiled }),
     policiesOf,
-    hasManagedPolicy: (arn) => findManagedPolicy(deps.cache, arn) !== undefined,
+    canUsePolicy: (accountId, arn) =>
+      [accountId, AWS_ACCOUNT].includes(parseIamArn(arn)?.accountId ?? "") &&
+      findManagedPolicy(deps.cache, arn) !== undefined,
   };
 }

@@ -74,7 +74,9 @@ async function assumeRole(
   const isChained = principal.kind === "role-session";
   const durationSeconds = roleDuration(input.DurationSeconds, role, isChained);
   const sourceIdentity = readSourceIdentity(input, call);
-  const policies = readSessionPolicies(input.Policy, input.PolicyArns, deps.hasManagedPolicy);
+  const policies = readSessionPolicies(input.Policy, input.PolicyArns, (policy) =>
+    deps.canUsePolicy(role.accountId, policy),
+  );
   const { tags, transitiveTagKeys } = readSessionTags(
     input.Tags,
     input.TransitiveTagKeys,

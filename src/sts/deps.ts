@@ -16,7 +16,7 @@ export interface StsDeps {
   readonly clock: Clock;
   readonly sessions: Sessions;
   readonly webIdentityTrust: WebIdentityTrust;
-  /** Whether there is a managed policy of that ARN. */
-  readonly hasManagedPolicy: (arn: string) => boolean;
+  /** Whether an account can use the managed policy of that ARN: one of its own, or of AWS. */
+  readonly canUsePolicy: (accountId: string, arn: string) => boolean;
   readonly findProviderKeys: FindProviderKeys;
 }

@@ -16,18 +16,21 @@ const POLICY_ARNS_MAX = 10;
 /** Chosen: AWS does not tell what its packed form may take. */
 const PACKED_BYTES_MAX = 2048;
 
-/** What a caller passes. Throws ValidationError, and MalformedPolicyDocument with AWS's reason. */
+/**
+ * What a caller passes. `canUse`: whether the role's account can use the managed policy of an ARN. Throws ValidationError, and
+ * MalformedPolicyDocument with AWS's reason.
+ */
 export function readSessionPolicies(
   policy: string | undefined,
   descriptors: readonly PolicyDescriptorType[] | undefined,
-  hasManagedPolicy: (arn: string) => boolean,
+  canUse: (arn: string) => boolean,
 ): SessionPolicies {
   const policyArns = descriptors?.map(({ arn = "" }) => arn);
   if (policyArns !== undefined && policyArns.length > POLICY_ARNS_MAX) {
     const rule = `have length less than or equal to ${POLICY_ARNS_MAX}`;
     throw constraintViolation("[…]", "policyArns", rule);
   }
-  const missing = policyArns?.find((arn) => !hasManagedPolicy(arn));
+  const missing = policyArns?.find((arn) => !canUse(arn));
   if (missing !== undefined) {
     throw validationError(`Policy ${missing.slice(0, 200)} does not exist or is not attachable.`);
   }

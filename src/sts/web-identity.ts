@@ -63,7 +63,9 @@ async function assumeRoleWithWebIdentity(
     });
   }
   const durationSeconds = roleDuration(input.DurationSeconds, role, false);
-  const policies = readSessionPolicies(input.Policy, input.PolicyArns, deps.hasManagedPolicy);
+  const policies = readSessionPolicies(input.Policy, input.PolicyArns, (policy) =>
+    deps.canUsePolicy(role.accountId, policy),
+  );
   const PackedPolicySize = packedSize(policies, {});
   const opened = await openRoleSession(deps, {
     role,

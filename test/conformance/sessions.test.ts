@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CreateClusterCommand, ListClustersCommand } from "@aws-sdk/client-ecs";
-import { DeleteRoleCommand, DeleteRolePolicyCommand, UpdateRoleCommand } from "@aws-sdk/client-iam";
+import {
+  CreatePolicyCommand,
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  UpdateRoleCommand,
+} from "@aws-sdk/client-iam";
 import {
   AssumeRoleCommand,
   type AssumeRoleCommandInput,
@@ -131,6 +136,23 @@ describe("AssumeRole", () => {
       name: "PackedPolicyTooLargeException",
       message: /^Packed size of session tags consumes \d+% of allotted space\.$/,
     });
+  });
+
+  test("is narrowed by managed policies of the role's account or of AWS, not of others", async () => {
+    const role = await door.addRole("owner", trust(OWN), policy({ Action: "ecs:*" }));
+    const user = await door.addUser("borrower", MAY_ASSUME);
+    const make = async ({ iam }: Clients): Promise<string> => {
+      const PolicyDocument = policy({ Action: "ecs:ListClusters" });
+      const input = { PolicyName: "lister", PolicyDocument };
+      return (await iam.send(new CreatePolicyCommand(input))).Policy?.Arn ?? "";
+    };
+    const foreign = await make(door.as(OTHER_ROOT_KEY));
+    await assert.rejects(assume(user, role, { PolicyArns: [{ arn: foreign }] }), {
+      name: "ValidationError",
+      message: `Policy ${foreign} does not exist or is not attachable.`,
+    });
+    const own = await make(door.root);
+    await list(await assume(user, role, { PolicyArns: [{ arn: own }] }));
   });
 
   test("lasts as long as it may", async () => {
