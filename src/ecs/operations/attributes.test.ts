@@ -137,7 +137,8 @@ test("attributes that cannot be", async (t) => {
     [[{ name: "ecs.os-type", value: "windows", ...target }], invalid, /reserved/],
     [[{ name: "a", targetId: "none" }], "TargetNotFoundException", /^Could not find none$/],
     [[{ name: "a", targetId: "gone" }], "TargetNotFoundException", /^Could not find gone$/],
-    [[{ name: "a" }], "TargetNotFoundException", /^Could not find $/],
+    [[{ name: "a" }], invalid, /^Attribute a has no targetId: /],
+    [[{ name: "a", targetId: "" }], invalid, /^Attribute a has no targetId: /],
   ];
   for (const [attributes, name, message] of cases) {
     await t.test(String(message), async () => {

@@ -93,6 +93,10 @@ async function writeAttributes(
   for (const attribute of attributes) {
     const violation = findAttributeViolation(attribute);
     if (violation !== undefined) throw invalid(violation);
+    if (attribute.targetId) continue;
+    throw invalid(
+      `Attribute ${attribute.name} has no targetId: it is the id or ARN of a container instance.`,
+    );
   }
   const byTarget = Map.groupBy(
     attributes,
