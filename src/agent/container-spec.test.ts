@@ -157,6 +157,12 @@ test("names are looked up as on the machine where neither definition nor interfa
   );
   const { "resolv.conf": inVpc } = etcFiles(payloadTask("a1", AWSVPC), "web", machine);
   assert.equal(inVpc, "nameserver 10.9.0.2\nsearch lab.internal\n");
+  const [eni] = AWSVPC.elasticNetworkInterfaces ?? [];
+  assert.ok(eni);
+  const elasticNetworkInterfaces = [{ ...eni, domainNameServers: [] }];
+  const task = payloadTask("a1", { ...AWSVPC, elasticNetworkInterfaces });
+  const { "resolv.conf": withoutServers } = etcFiles(task, "web", machine);
+  assert.equal(withoutServers, "nameserver 9.9.9.9\nsearch lab.internal\n");
 });
 
 test("a container has its files on a machine that has none", async () => {

@@ -77,6 +77,7 @@ const DEFINITION: RegisterTaskDefinitionCommandInput = {
       name: "shared",
       dockerVolumeConfiguration: { scope: "shared", autoprovision: true, driver: "local" },
     },
+    { name: "cache", dockerVolumeConfiguration: { driver: "local" } },
   ],
   containerDefinitions: [
     WEB,
@@ -107,6 +108,11 @@ test("a task with nearly all members is one that the agent takes, and its roles 
         name: "shared",
         type: "docker",
         dockerVolumeConfiguration: { scope: "shared", autoprovision: true, driver: "local" },
+      },
+      {
+        name: "cache",
+        type: "docker",
+        dockerVolumeConfiguration: { scope: "task", driver: "local" },
       },
     ]);
     const ids = ["roleCredentials", "executionRoleCredentials"].map(

@@ -1,5 +1,6 @@
 /** What amazon-ecs-agent 1.105 does with a task after it has read it: what fails the task there fails the test here. */
 import assert from "node:assert/strict";
+import { isIPv4 } from "node:net";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -7,6 +8,8 @@ type Json = Readonly<Record<string, unknown>>;
 const OWN_CONFIG = ["Cmd", "Entrypoint", "Env", "ExposedPorts", "Image"];
 const OWN_HOST_CONFIG = ["Binds", "CpuShares", "Links", "Memory", "PortBindings", "VolumesFrom"];
 const CONDITIONS = ["START", "COMPLETE", "SUCCESS", "HEALTHY"];
+/** `agent/api/container/container.go`: no signs. */
+const UNSIGNED = ["cpu", "memory", "startTimeout", "stopTimeout"];
 
 /** Throws AssertionError naming what the agent would not run. The task's members have their types already. */
 export function checkTask(task: Json, path: string): void {
@@ -33,6 +36,11 @@ export function checkTask(task: Json, path: string): void {
       assert.ok(CONDITIONS.includes(String(condition)), `${path} depends by ${condition}`);
     }
   }
+  for (const { dockerVolumeConfiguration: docker, name } of listOf(task.volumes)) {
+    if (docker === undefined) continue;
+    // `agent/api/task/task.go`: whatever is not "task" is a shared volume, which without autoprovision must be there.
+    assert.ok(["shared", "task"].includes(String((docker as Json).scope)), `${path}: ${name}`);
+  }
   for (const role of ["roleCredentials", "executionRoleCredentials"]) {
     const { expiration } = (task[role] ?? { expiration: "2026-01-01T00:00:00Z" }) as Json;
     assert.match(String(expiration), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, `${path}.${role}`);
@@ -44,10 +52,18 @@ function checkInterface(eni: Json, path: string): void {
   assert.match(String(eni.subnetGatewayIpv4Address), /^[\d.]+\/\d+$/, path);
   const primary = listOf(eni.ipv4Addresses).filter((address) => address.primary === true);
   assert.equal(primary.length, 1, `${path} has no primary address`);
+  for (const server of (eni.domainNameServers ?? []) as readonly string[])
+    assert.ok(isIPv4(server));
   assert.ok(["default", undefined].includes(eni.interfaceAssociationProtocol as string), path);
 }
 
 function checkContainer(container: Json, path: string): void {
+  for (const name of UNSIGNED) assert.ok(Number(container[name] ?? 0) >= 0, `${path}.${name}`);
+  for (const { containerPort, hostPort } of listOf(container.portMappings)) {
+    for (const port of [containerPort, hostPort]) {
+      assert.ok(port === undefined || (Number(port) >= 0 && Number(port) < 2 ** 16), path);
+    }
+  }
   const overrides = JSON.parse(String(container.overrides ?? "{}")) as object;
   for (const name of Object.keys(overrides)) assert.equal(name, "command", `${path}.overrides`);
   const [config, hostConfig] = [

@@ -238,11 +238,19 @@ describe("the unmodified ECS agent", () => {
           ipv6Addresses: [],
           subnetGatewayIpv4Address: "172.31.0.1/20",
           domainName: ["ec2.internal"],
-          domainNameServers: ["172.31.0.2"],
+          // At the VPC's own address nobody answers.
+          domainNameServers: [],
           privateDnsName: `ip-${address?.replaceAll(".", "-")}.ec2.internal`,
         },
       ]);
       const attachment = { attachmentArn: attachments?.[0]?.id, status: "ATTACHED" };
+      // Of a task's interface it says so with the task, without a status of that.
+      await agent.call("SubmitTaskStateChange", {
+        cluster: "lab",
+        task: arn,
+        attachments: [attachment],
+      });
+      assert.equal((await lab.taskOf(arn)).lastStatus, "PENDING");
       const answer = await agent.call("SubmitAttachmentStateChanges", {
         cluster: "lab",
         attachments: [attachment],

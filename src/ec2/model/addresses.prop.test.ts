@@ -11,7 +11,7 @@ import {
   sizeOf,
   subrange,
 } from "../../lib/cidr.ts";
-import { gatewayOf, pickAddress, privateDnsName, resolverOf } from "./addresses.ts";
+import { gatewayOf, pickAddress, privateDnsName } from "./addresses.ts";
 
 const address = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const cidr = fc
@@ -67,10 +67,9 @@ test("`subrange()` cuts a range into parts that do not overlap", () => {
   );
 });
 
-test("router, resolver and private names are AWS's", () => {
+test("router and private names are AWS's", () => {
   const subnet = parseCidr("172.31.16.0/20");
   assert.equal(formatAddress(gatewayOf(subnet)), "172.31.16.1");
-  assert.equal(formatAddress(resolverOf(parseCidr("172.31.0.0/16"))), "172.31.0.2");
   const ip = parseAddress("172.31.16.9");
   assert.equal(privateDnsName(ip, "us-east-1"), "ip-172-31-16-9.ec2.internal");
   assert.equal(privateDnsName(ip, "eu-west-1"), "ip-172-31-16-9.eu-west-1.compute.internal");

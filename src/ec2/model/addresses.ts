@@ -11,11 +11,6 @@ export function gatewayOf(subnet: Cidr): number {
   return subnet.base + 1;
 }
 
-/** The resolver of a VPC: its third address, whatever the subnet. */
-export function resolverOf(vpc: Cidr): number {
-  return vpc.base + 2;
-}
-
 /** How many addresses of a subnet can be given out. */
 export function assignableCount(subnet: Cidr): number {
   return sizeOf(subnet) - RESERVED_FIRST - RESERVED_LAST;

@@ -1,11 +1,4 @@
-import {
-  interfaceKey,
-  type NetworkInterface,
-  type Subnet,
-  subnetKey,
-  type Vpc,
-  vpcKey,
-} from "../../ec2/model.ts";
+import { interfaceKey, type NetworkInterface, type Subnet, subnetKey } from "../../ec2/model.ts";
 import { assert } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
 import { rootArn } from "../model/account-setting.ts";
@@ -30,10 +23,6 @@ export function findPayloadSource(cache: Cache, task: Task): PayloadSource {
   assert(record, `network interface ${attachment.networkInterfaceId} is gone`);
   const networkInterface = record as NetworkInterface;
   const subnet = cache.get(subnetKey(task, networkInterface.subnetId))?.value;
-  const vpc = cache.get(vpcKey(task, networkInterface.vpcId))?.value;
-  assert(subnet && vpc, `subnet ${networkInterface.subnetId} or its VPC is gone`);
-  return {
-    ...source,
-    network: { interface: networkInterface, subnet: subnet as Subnet, vpc: vpc as Vpc },
-  };
+  assert(subnet, `subnet ${networkInterface.subnetId} is gone`);
+  return { ...source, network: { interface: networkInterface, subnet: subnet as Subnet } };
 }

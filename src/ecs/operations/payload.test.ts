@@ -290,7 +290,6 @@ test("an awsvpc task carries its network interface", () => {
         createdAt: 1,
       },
       subnet: { ...subnet, availabilityZone: "us-east-1a", isDefault: true },
-      vpc: { ...scope, vpcId: "vpc-1", cidr: "172.31.0.0/16", isDefault: true },
     },
   });
   assert.equal(payload.networkMode, "awsvpc");
@@ -303,7 +302,7 @@ test("an awsvpc task carries its network interface", () => {
       ipv6Addresses: [],
       subnetGatewayIpv4Address: "172.31.16.1/20",
       domainName: ["ec2.internal"],
-      domainNameServers: ["172.31.0.2"],
+      domainNameServers: [],
       privateDnsName: "ip-172-31-16-9.ec2.internal",
     },
   ]);

@@ -1,6 +1,6 @@
 import type { Volume } from "@aws-sdk/client-ecs";
-import { gatewayOf, internalDomain, resolverOf } from "../../ec2/model/addresses.ts";
-import type { NetworkInterface, Subnet, Vpc } from "../../ec2/model.ts";
+import { gatewayOf, internalDomain } from "../../ec2/model/addresses.ts";
+import type { NetworkInterface, Subnet } from "../../ec2/model.ts";
 import { formatAddress, parseCidr } from "../../lib/cidr.ts";
 import type {
   ElasticNetworkInterface,
@@ -29,7 +29,6 @@ export interface PayloadSource {
   readonly network?: {
     readonly interface: NetworkInterface;
     readonly subnet: Subnet;
-    readonly vpc: Vpc;
   };
   readonly roleCredentials?: RoleCredentials;
   readonly executionRoleCredentials?: RoleCredentials;
@@ -120,7 +119,9 @@ function toPayloadVolume(volume: Volume): PayloadVolume {
     return { name, type: "efs", efsVolumeConfiguration: volume.efsVolumeConfiguration };
   }
   if (volume.dockerVolumeConfiguration) {
-    return { name, type: "docker", dockerVolumeConfiguration: volume.dockerVolumeConfiguration };
+    // ECS: a volume is its task's unless it says otherwise. AWS's agent takes one that says nothing for a shared one.
+    const dockerVolumeConfiguration = { scope: "task", ...volume.dockerVolumeConfiguration };
+    return { name, type: "docker", dockerVolumeConfiguration };
   }
   const foreign = FOREIGN_VOLUMES.find(([member]) => volume[member] !== undefined);
   if (foreign !== undefined) return { name, type: foreign[1] };
@@ -141,7 +142,8 @@ function toElasticNetworkInterface(
     ipv6Addresses: [],
     subnetGatewayIpv4Address: `${formatAddress(gatewayOf(subnet))}/${subnet.prefixLength}`,
     domainName: [internalDomain(task.region)],
-    domainNameServers: [formatAddress(resolverOf(parseCidr(network.vpc.cidr)))],
+    // Nobody answers at the VPC's third address: agents give a task the servers of its machine where there are none here.
+    domainNameServers: [],
     privateDnsName: record.privateDnsName,
   };
 }
