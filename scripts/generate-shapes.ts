@@ -20,6 +20,7 @@ import {
   type Traits,
 } from "../src/door/shapes-file.ts";
 import { assert, messageOf } from "../src/lib/errors.ts";
+import { FRACTIONAL_MEMBERS } from "./fractional-members.ts";
 
 /** Where a service's shapes come from. */
 export interface Source {
@@ -85,7 +86,11 @@ export async function generateShapes(source: Source): Promise<string> {
   const directory = join(ROOT, "node_modules", source.package);
   const sdk = (await import(pathToFileURL(join(directory, "dist-cjs/index.js")).href)) as SdkModule;
   const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
-  const extractor = new Extractor(sdk, enumLinks(readDeclarations(directory), sdk));
+  const extractor = new Extractor(
+    sdk,
+    enumLinks(readDeclarations(directory), sdk),
+    fractionalMembers(source.name),
+  );
   const nameOnly: string[] = [];
   for (const key of Object.keys(sdk).sort()) {
     const schema = sdk[key];
@@ -94,6 +99,8 @@ export async function generateShapes(source: Source): Promise<string> {
     if (source.keep === undefined || (kind === 9 && source.keep.test(name))) extractor.add(schema);
     else if (kind === 9) nameOnly.push(name);
   }
+  const left = [...extractor.fractional];
+  assert(left.length === 0, `fractional members that are not there: ${left.join(", ")}`);
   return format({
     source: `${source.package}@${version}`,
     ...protocolFacts(sdk),
@@ -107,13 +114,20 @@ export async function generateShapes(source: Source): Promise<string> {
 class Extractor {
   readonly operations: Record<string, ShapesFile["operations"][string]> = {};
   readonly shapes: Record<string, ShapeTuple> = {};
+  /** Members whose numbers may have a fraction, and that no schema has had yet. */
+  readonly fractional: Set<string>;
   readonly #enums: ReadonlyMap<string, EnumLink>;
   readonly #sdk: SdkModule;
   readonly #seen = new Map<string, SdkSchema>();
 
-  constructor(sdk: SdkModule, enums: ReadonlyMap<string, EnumLink>) {
+  constructor(
+    sdk: SdkModule,
+    enums: ReadonlyMap<string, EnumLink>,
+    fractional: ReadonlySet<string>,
+  ) {
     this.#sdk = sdk;
     this.#enums = enums;
+    this.fractional = new Set(fractional);
   }
 
   /** Adds a schema and all it refers to; answers its name. */
@@ -181,6 +195,7 @@ class Extractor {
 
   #memberRef(structure: string, member: string, sdkRef: unknown): Ref {
     const ref = this.#ref(sdkRef, `${structure}.${member}`);
+    if (this.fractional.delete(`${structure}.${member}`)) return withFractions(ref);
     const link = this.#enums.get(`${structure}.${member}`);
     if (link === undefined) return ref;
     this.#addEnum(link.name);
@@ -205,6 +220,26 @@ class Extractor {
     const values = Object.values(this.#sdk[name] as Record<string, string>).sort();
     this.shapes[name] = ["enum", 0, values];
   }
+}
+
+function fractionalMembers(service: string): ReadonlySet<string> {
+  const structures = Object.entries(FRACTIONAL_MEMBERS[service] ?? {});
+  return new Set(
+    structures.flatMap(([structure, names]) =>
+      names.split(" ").map((member) => `${structure}.${member}`),
+    ),
+  );
+}
+
+/** A number, or a list or map of them, that may have a fraction. */
+function withFractions(ref: Ref): Ref {
+  if (typeof ref === "object") return [withFractions(ref[0]), ref[1]];
+  const { integer, fractional, listOf, mapOf } = SENTINEL;
+  assert(
+    typeof ref === "number" && (ref & ~(listOf | mapOf)) === integer,
+    `${JSON.stringify(ref)} is no number`,
+  );
+  return ref - integer + fractional;
 }
 
 interface EnumLink {
@@ -291,7 +326,7 @@ function checkTraits(traits: unknown, where: string): void {
 }
 
 function checkSentinel(sentinel: number, where: string): void {
-  const { listOf, mapOf, ...known } = SENTINEL;
+  const { listOf, mapOf, fractional: _, ...known } = SENTINEL;
   const plain = sentinel & ~(listOf | mapOf);
   const isKnown = Object.values<number>(known).includes(plain);
   assert(isKnown && sentinel < listOf + mapOf, `${where} has the unknown kind ${sentinel}`);

@@ -60,7 +60,9 @@ function valuesAt(shape: Shape, options: ValueOptions, depth: number): fc.Arbitr
       return options.within === "any" || options.within === "sdk" ? texts : xmlTexts;
     case "enum":
       return fc.constantFrom(...shape.values);
-    case "number":
+    case "integer":
+      return fc.maxSafeInteger();
+    case "fractional":
       return numbers(options);
     case "boolean":
       return fc.boolean();

@@ -197,6 +197,8 @@ describe("gateway.handle()", () => {
   const WRONG_BODIES: readonly (readonly [string, string])[] = [
     ["{", "The request body is not valid JSON"],
     ['{"count":"three"}', "STRING_VALUE can not be converted to an Integer"],
+    ['{"count":1.5}', "NUMBER_VALUE can not be converted to an Integer"],
+    ['{"count":"NaN"}', "STRING_VALUE can not be converted to an Integer"],
     ['{"taskDefinition":7}', "NUMBER_VALUE can not be converted to a String"],
     ['{"taskDefinition":true}', "TRUE_VALUE can not be converted to a String"],
     ['{"taskDefinition":[]}', "Start of list found where not expected"],

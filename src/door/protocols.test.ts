@@ -101,6 +101,7 @@ describe("awsQuery", () => {
     ["an action that only AWS has", "Action=CreateRule", 501, "NotImplemented"],
     ["a missing member", "Action=DescribeTags", 400, "ValidationError"],
     ["a wrong number", "Action=DescribeLoadBalancers&PageSize=ten", 400, "MalformedInput"],
+    ["half a number", "Action=DescribeLoadBalancers&PageSize=1.5", 400, "MalformedInput"],
     ["half an escape", "Action=DescribeLoadBalancers&Marker=%E0", 400, "MalformedInput"],
     ["two values", "Action=DescribeLoadBalancers&Marker=a&Marker=b", 400, "MalformedInput"],
     ["a list that is none", "Action=DescribeLoadBalancers&Names=a", 400, "MalformedInput"],

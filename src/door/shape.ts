@@ -115,7 +115,16 @@ export interface StructureShape {
 }
 
 export type SimpleShape =
-  | { readonly kind: "string" | "number" | "boolean" | "timestamp" | "blob" | "document" }
+  | {
+      readonly kind:
+        | "string"
+        | "integer"
+        | "fractional"
+        | "boolean"
+        | "timestamp"
+        | "blob"
+        | "document";
+    }
   | { readonly kind: "enum"; readonly values: ReadonlySet<string> };
 
 export interface OperationShape {
@@ -155,7 +164,8 @@ export function exceptionTraits({ traits }: StructureShape): ExceptionTraits {
 
 const SIMPLE: ReadonlyMap<number, SimpleShape> = new Map<number, SimpleShape>([
   [SENTINEL.string, { kind: "string" }],
-  [SENTINEL.number, { kind: "number" }],
+  [SENTINEL.integer, { kind: "integer" }],
+  [SENTINEL.fractional, { kind: "fractional" }],
   [SENTINEL.boolean, { kind: "boolean" }],
   [SENTINEL.timestamp, { kind: "timestamp" }],
   [SENTINEL.document, { kind: "document" }],

@@ -13,8 +13,10 @@ export type Ref = number | string | readonly [Ref, Traits];
 
 export const SENTINEL = {
   string: 0,
-  number: 1,
+  integer: 1,
   boolean: 2,
+  /** A number that may have a fraction: ours, the SDK's packages have one kind for both. */
+  fractional: 3,
   /** In the protocol's own format: no service here asks for another. */
   timestamp: 4,
   document: 15,

@@ -1,6 +1,6 @@
 /** Every operation of every service through Debian's botocore and HTTP: another reading of the same protocols. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -13,13 +13,9 @@ import {
   startDoor,
   UNSIGNED_OPERATIONS,
 } from "../door-kit.ts";
+import { PYTHON, skipWithoutBotocore as skip } from "./botocore-kit.ts";
 
-/** Debian's, whatever other Python stands in the path. */
-const PYTHON = "/usr/bin/python3";
 const CLIENT = fileURLToPath(new URL("botocore_client.py", import.meta.url));
-
-const hasBotocore = spawnSync(PYTHON, ["-c", "import botocore"]).status === 0;
-const skip = hasBotocore ? false : "botocore is not installed: apt-get install python3-boto3";
 
 /** One line of the client's. */
 interface Line {

@@ -7,7 +7,6 @@ import { readStructure, type TreeFormat, writeStructure } from "./tree.ts";
 /** Times are epoch seconds with milliseconds as the fraction; ISO 8601 is taken too. Bytes are base64. */
 export const JSON_FORMAT: TreeFormat = {
   readNumber: (value) => {
-    // The model cannot tell integers from floats: handlers that need an integer say so.
     if (typeof value === "number") return value;
     const isNumber = value === "NaN" || value === "Infinity" || value === "-Infinity";
     return isNumber ? Number(value) : undefined;

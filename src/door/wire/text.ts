@@ -11,8 +11,12 @@ export function readText(shape: SimpleShape, text: string): unknown {
     case "string":
     case "enum":
       return text;
-    case "number":
-      return readNumber(text);
+    case "integer": {
+      const number = readNumber(text);
+      return Number.isInteger(number) ? number : fail(text, "an Integer");
+    }
+    case "fractional":
+      return readNumber(text) ?? fail(text, "a Double");
     case "boolean":
       if (text === "true" || text === "false") return text === "true";
       throw mismatch(text, "a Boolean");
@@ -32,7 +36,8 @@ export function writeText(shape: SimpleShape, value: unknown, path: string): str
     case "enum":
       if (typeof value === "string") return value;
       break;
-    case "number":
+    case "integer":
+    case "fractional":
       if (typeof value === "number") return String(value);
       break;
     case "boolean":
@@ -50,10 +55,9 @@ export function writeText(shape: SimpleShape, value: unknown, path: string): str
   throw wrongKind(shape, value, path);
 }
 
-function readNumber(text: string): number {
+function readNumber(text: string): number | undefined {
   if (text === "NaN" || text === "Infinity" || text === "-Infinity") return Number(text);
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw mismatch(text, "an Integer");
-  return Number(text);
+  return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
 function fail(text: string, wanted: string): never {

@@ -37,8 +37,12 @@ export function readTree(
     case "enum":
       if (typeof value === "string") return value;
       throw mismatch(value, "a String");
-    case "number":
-      return format.readNumber(value) ?? fail(value, "an Integer");
+    case "integer": {
+      const number = format.readNumber(value);
+      return Number.isInteger(number) ? number : fail(value, "an Integer");
+    }
+    case "fractional":
+      return format.readNumber(value) ?? fail(value, "a Double");
     case "boolean":
       if (typeof value === "boolean") return value;
       throw mismatch(value, "a Boolean");
@@ -183,7 +187,8 @@ export function writeTree(shape: Shape, value: unknown, writer: TreeWriter, path
       return value.map((element) => writeTree(shape.item, element, writer, path));
     case "map":
       return writeMap(shape, value, writer, path);
-    case "number":
+    case "integer":
+    case "fractional":
       if (typeof value === "number") return writer.format.writeNumber(value);
       break;
     case "boolean":
