@@ -80,6 +80,8 @@ const TASK_ENI_ATTRIBUTES: readonly Json[] = [
   { name: "ecs.capability.task-eni-block-instance-metadata" },
 ];
 
+const EXECUTION_ROLE_LOGS: Json = { name: "ecs.capability.execution-role-awslogs" };
+
 /** What the agent is told of its server. */
 export interface AgentDoor {
   readonly url: string;
@@ -94,6 +96,8 @@ export function agentDoor(door: TestDoor): AgentDoor {
 export interface EcsAgentOptions {
   /** It is not external and runs with ECS_ENABLE_TASK_ENI. */
   readonly hasTaskEni?: boolean;
+  /** It runs with ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE. */
+  readonly hasExecutionRoleLogs?: boolean;
   /** Default: `lab`. */
   readonly cluster?: string;
   /** What its instance's metadata says, if it has them. */
@@ -103,6 +107,7 @@ export interface EcsAgentOptions {
 export class EcsAgent {
   readonly #door: AgentDoor;
   readonly #hasTaskEni: boolean;
+  readonly #attributes: readonly Json[];
   readonly #cluster: string;
   readonly #identityDocument: string;
   arn = "";
@@ -110,10 +115,15 @@ export class EcsAgent {
   #socket: WebSocket | undefined;
   #onFrame: () => void = () => undefined;
   #unreadable: Error | undefined;
+  #isOpen = false;
 
   constructor(door: AgentDoor, options: EcsAgentOptions = {}) {
     this.#door = door;
     this.#hasTaskEni = options.hasTaskEni ?? false;
+    this.#attributes = [
+      ...(this.#hasTaskEni ? TASK_ENI_ATTRIBUTES : EXTERNAL_ATTRIBUTES),
+      ...(options.hasExecutionRoleLogs === true ? [EXECUTION_ROLE_LOGS] : []),
+    ];
     this.#cluster = options.cluster ?? "lab";
     this.#identityDocument =
       options.identityDocument ?? (this.#hasTaskEni ? IDENTITY_DOCUMENT : "");
@@ -121,7 +131,7 @@ export class EcsAgent {
 
   /** With the ARN that its data directory holds, if it has one. Throws when the answer is one the agent ends upon. */
   async register(): Promise<Json> {
-    const sent = this.#hasTaskEni ? TASK_ENI_ATTRIBUTES : EXTERNAL_ATTRIBUTES;
+    const sent = this.#attributes;
     const answer = await this.call("RegisterContainerInstance", {
       cluster: this.#cluster,
       clientToken: crypto.randomUUID(),
@@ -187,7 +197,13 @@ export class EcsAgent {
       seqNum: "1",
     });
     this.frames.length = 0;
-    this.#socket = await this.#open(`${acs}?${query}`, (text) => this.#read(text));
+    const socket = await this.#open(`${acs}?${query}`, (text) => this.#read(text));
+    this.#socket = socket;
+    this.#isOpen = true;
+    socket.once("close", () => {
+      if (this.#socket === socket) this.#isOpen = false;
+      this.#onFrame();
+    });
   }
 
   /** As the agent's decoder does; what that would drop fails whoever waits for a frame. */
@@ -256,6 +272,18 @@ export class EcsAgent {
       if (this.#unreadable) throw this.#unreadable;
       const found = this.frames.find((frame) => frame.type === type && isIt(frame.message));
       if (found) return found.message;
+      await new Promise<void>((resolve) => {
+        this.#onFrame = resolve;
+      });
+    }
+  }
+
+  /** The next frame, of any type; undefined when the connection has ended. */
+  async take(): Promise<Frame | undefined> {
+    for (;;) {
+      if (this.#unreadable) throw this.#unreadable;
+      const frame = this.frames.shift();
+      if (frame !== undefined || !this.#isOpen) return frame;
       await new Promise<void>((resolve) => {
         this.#onFrame = resolve;
       });

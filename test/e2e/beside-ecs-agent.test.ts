@@ -21,8 +21,10 @@ import {
   CreateUserCommand,
 } from "@aws-sdk/client-iam";
 import type { Credentials } from "../../src/lib/sigv4.ts";
+import type { ElasticNetworkInterface } from "../../src/protocol/acs.ts";
 import { type AgentDoor, EcsAgent } from "../conformance/ecs-agent-kit.ts";
 import { command, GantryKit, skipReason, until } from "./gantry-kit.ts";
+import { addInterface } from "./vpc-eni.ts";
 
 const skip = await skipReason();
 
@@ -145,7 +147,7 @@ describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
     const arn = tasks?.[0]?.taskArn ?? "";
     const payload = await agent.frame("PayloadMessage");
     agent.acknowledge(payload);
-    const [task] = payload.tasks as { elasticNetworkInterfaces: Eni[] }[];
+    const [task] = payload.tasks as { elasticNetworkInterfaces: ElasticNetworkInterface[] }[];
     const eni = task?.elasticNetworkInterfaces[0];
     assert.ok(eni);
     await using pause = await takeInterface(eni);
@@ -173,42 +175,25 @@ describe("a machine beside an ECS agent", { skip, concurrency: false }, () => {
   });
 });
 
-interface Eni {
-  readonly macAddress: string;
-  readonly subnetGatewayIpv4Address: string;
-  readonly ipv4Addresses: readonly { privateAddress: string }[];
-}
-
 interface Pause extends AsyncDisposable {
   readonly name: string;
   readonly address: string;
 }
 
 /** What the agent's vpc-eni plugin does, and a web server in the namespace. */
-async function takeInterface(eni: Eni): Promise<Pause> {
-  const link = await until("the interface stands", async () => {
-    const { stdout } = await command("ip", ["-j", "link"]);
-    const links = JSON.parse(stdout) as { ifname: string; address: string }[];
-    return links.find(({ address }) => address === eni.macAddress)?.ifname;
+async function takeInterface(eni: ElasticNetworkInterface): Promise<Pause> {
+  await until("the interface stands", async () => {
+    const { stdout } = await command("ip", ["-o", "link"]);
+    return stdout.includes(eni.macAddress);
   });
   const name = `pause-${process.pid}`;
-  const [gateway = "", prefixLength = ""] = eni.subnetGatewayIpv4Address.split("/");
-  const address = eni.ipv4Addresses[0]?.privateAddress ?? "";
-  for (const line of [
-    `netns add ${name}`,
-    `link set ${link} netns ${name}`,
-    `-n ${name} link set ${link} name eth0`,
-    `-n ${name} address add ${address}/${prefixLength} dev eth0`,
-    `-n ${name} link set eth0 up`,
-    `-n ${name} route add default via ${gateway} dev eth0`,
-  ]) {
-    const { code, stderr } = await command("ip", line.split(" "));
-    assert.equal(code, 0, `ip ${line}: ${stderr}`);
-  }
+  const { code, stderr } = await command("ip", ["netns", "add", name]);
+  assert.equal(code, 0, stderr);
+  await addInterface(eni, `/run/netns/${name}`);
   const server = await serve(name);
   return {
     name,
-    address,
+    address: eni.ipv4Addresses[0]?.privateAddress ?? "",
     [Symbol.asyncDispose]: async () => {
       server.kill();
       await once(server, "exit");

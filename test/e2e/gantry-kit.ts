@@ -76,17 +76,22 @@ export class GantryKit {
   readonly directory: string;
   readonly #program: string;
   readonly #before: readonly string[];
+  readonly #reachedAt: string;
   #process: ChildProcess | undefined;
   #output = "";
   #ecs: ECSClient | undefined;
   #iam: IAMClient | undefined;
   #logs: CloudWatchLogsClient | undefined;
 
-  /** `program`: another gantry than this clone's. `enter`: words that make a program run on another host. */
-  constructor(program = "bin/gantry", enter: readonly string[] = []) {
+  /**
+   * `program`: another gantry than this clone's. `enter`: words that make a program run on another host. `reachedAt`: the address
+   * by which the test reaches that host's loopback endpoint.
+   */
+  constructor(program = "bin/gantry", enter: readonly string[] = [], reachedAt = "127.0.0.1") {
     const [first = "", ...rest] = [...enter, program];
     this.#program = first;
     this.#before = rest;
+    this.#reachedAt = reachedAt;
     this.directory = mkdtempSync(join(tmpdir(), "gantry-e2e-"));
   }
 
@@ -95,7 +100,9 @@ export class GantryKit {
   }
 
   get client(): ClientFile {
-    return JSON.parse(readFileSync(join(this.directory, "client.json"), "utf8")) as ClientFile;
+    const path = join(this.directory, "client.json");
+    const client = JSON.parse(readFileSync(path, "utf8")) as ClientFile;
+    return { ...client, endpoint: client.endpoint.replace("127.0.0.1", this.#reachedAt) };
   }
 
   get output(): string {

@@ -10,8 +10,14 @@ export interface Host {
   readonly enter: readonly string[];
 }
 
+export interface Hosts extends AsyncDisposable {
+  readonly hosts: Host[];
+  /** The namespace of the switch that they are on. */
+  readonly wire: string;
+}
+
 /** `count` hosts with addresses in 10.77.0.0/24, on a switch that is in a namespace too. Disposing removes all of it. */
-export async function openHosts(count: number): Promise<AsyncDisposable & { hosts: Host[] }> {
+export async function openHosts(count: number): Promise<Hosts> {
   const tag = `gt${process.pid % 100_000}`;
   const wire = `${tag}w`;
   const names = Array.from({ length: count }, (_, index) => `${tag}h${index + 1}`);
@@ -24,11 +30,24 @@ export async function openHosts(count: number): Promise<AsyncDisposable & { host
     await inside(wire, "ip", "link", "set", "switch", "up");
     const hosts: Host[] = [];
     for (const [index, name] of names.entries()) hosts.push(await plugIn(wire, name, index + 1));
-    return { hosts, [Symbol.asyncDispose]: close };
+    return { hosts, wire, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The address of the test's own host, once it is on the wire of hosts. */
+export const OWN_ADDRESS = "10.77.0.254";
+
+/** Puts the test's own host on the wire, until that is disposed. */
+export async function joinWire({ wire }: Hosts): Promise<void> {
+  const link = `${wire}o`;
+  const own = ["peer", link, "netns", String(process.pid)];
+  await inside(wire, "ip", "link", "add", "port-own", "type", "veth", ...own);
+  await inside(wire, "ip", "link", "set", "port-own", "master", "switch", "up");
+  await run("ip", "address", "add", `${OWN_ADDRESS}/24`, "dev", link);
+  await run("ip", "link", "set", link, "up");
 }
 
 async function plugIn(wire: string, name: string, number: number): Promise<Host> {

@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { command } from "./gantry-kit.ts";
 
 /** Builds the example's image as a tar file in the temporary directory; the caller removes it. */
-export async function buildHelloImage(): Promise<string> {
+export async function buildHelloImage(format: "oci" | "docker" = "oci"): Promise<string> {
   const archive = join(tmpdir(), `gantry-hello-${process.pid}.tar`);
   const { code, stderr } = await command("bin/gantry-node", [
     "scripts/busybox-image.ts",
     archive,
     "--name",
     "hello:latest",
+    "--format",
+    format,
   ]);
   assert.equal(code, 0, stderr);
   return archive;
