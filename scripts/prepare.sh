@@ -13,6 +13,17 @@ prepare_npm() {
   bin/gantry-node --version > /dev/null || exit 1
 }
 
+# shellcheck source=scripts/is-built.sh
+. scripts/is-built.sh
+
+# The sources, bundled, which start in half the time. Two that start at once wait for each other.
+prepare_build() {
+  is_built . && return 0
+  say "Bundling the sources (a second)"
+  flock package.json bin/gantry-node scripts/build.ts build ||
+    say "Not bundled, see above: the sources run as they are, and start more slowly"
+}
+
 # prepare_debian <package>=<command or file that it brings> …
 prepare_debian() {
   missing=()
@@ -38,6 +49,7 @@ prepare_debian() {
 # What Gantry and its example need.
 prepare() {
   prepare_npm
+  prepare_build
   prepare_debian containerd=containerd runc=runc iproute2=ip nftables=nft conntrack=conntrack awscli=aws \
     busybox-static=busybox curl=curl util-linux=nsenter openssl=openssl catatonit=catatonit
   # Loads the containers' profile where the kernel has AppArmor.

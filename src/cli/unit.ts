@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Settings } from "../config.ts";
-import { ownModule } from "../lib/own-files.ts";
+import { lastingMain } from "../lib/own-files.ts";
 import { SETTINGS } from "../settings.ts";
 
 /** The commands that are services. */
@@ -17,8 +17,11 @@ export interface UnitOptions {
 
 /** `gantry up --print-unit`, and of `server` and `node`: a unit file for the settings given now. */
 export function unit(command: UnitCommand, settings: Settings): number {
-  const main = fileURLToPath(ownModule("main"));
-  const program = [process.execPath, "--disable-warning=ExperimentalWarning", main];
+  const program = [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    fileURLToPath(lastingMain),
+  ];
   const { dataDirectory } = settings;
   process.stdout.write(
     unitText({ command, program, flags: flagsOf(command, settings), dataDirectory }),

@@ -1,10 +1,19 @@
-/** Where the program's own files are. A clone runs `src/**.ts`; in the package all of that is in `dist/`, bundled (`scripts/build.ts`). */
+/**
+ * Where the program's own files are. A clone runs `src/**.ts`, or what was made of it in `build/`; in the package that is in `dist/`.
+ * Both are bundled (`scripts/build.ts`), and all three stand beside each other.
+ */
+import { existsSync } from "node:fs";
 
-/** Whether this is the npm package. */
-export const isPackage: boolean = import.meta.url.endsWith(".js");
+const isBundled = import.meta.url.endsWith(".js");
 
-/** `src/` or `dist/`: bundling puts this module into a file at the top of `dist/`. */
-const root = new URL(isPackage ? "./" : "../", import.meta.url);
+/** `src/`, `build/` or `dist/`: bundling puts this module into a file at the top. */
+const root = new URL(isBundled ? "./" : "../", import.meta.url);
+
+/** Whether this is the npm package, not a clone. */
+export const isPackage: boolean = isBundled && !existsSync(new URL("../src/main.ts", root));
+
+/** The program's first file for whoever runs it later by itself, when sources may be newer than what was built of them. */
+export const lastingMain: URL = new URL(isPackage ? "main.js" : "../src/main.ts", root);
 
 /** A file that is no module, by its path below `src/`. */
 export function ownFile(path: string): URL {
@@ -13,5 +22,5 @@ export function ownFile(path: string): URL {
 
 /** A module that Node is told to run by itself, by its path below `src/` without the ending. */
 export function ownModule(path: string): URL {
-  return new URL(`${path}${isPackage ? ".js" : ".ts"}`, root);
+  return new URL(`${path}${isBundled ? ".js" : ".ts"}`, root);
 }
