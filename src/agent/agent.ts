@@ -40,7 +40,7 @@ import { PUBLISH_INTERVAL_MS, Telemetry } from "./telemetry/telemetry.ts";
 import { untilDone } from "./until-done.ts";
 import { unlessAborted, Wake } from "./wake.ts";
 
-/** Chosen: containers made or removed at a time. More only queue inside the engine. */
+/** Chosen: containers made or removed at a time. The engine runs the programs of fewer at once; the others come that far meanwhile. */
 const CONCURRENT_CONTAINERS_MAX = 8;
 /** Of the HMAC behind the endpoint ids: as long as its hash. */
 const ENDPOINT_SECRET_BYTES = 32;

@@ -128,7 +128,7 @@ async function findHolder(
 
 /** Makes a container's first process, without running it: its output's file, its task's control group, then the process. */
 export async function createProcess(
-  { cgroups, containerd, options, taskIds }: Engine,
+  { cgroups, containerd, options, starts, taskIds }: Engine,
   made: {
     readonly id: string;
     readonly taskId: string;
@@ -151,7 +151,7 @@ export async function createProcess(
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
   // One that was sent again after containerd's restart finds what it made the first time.
-  await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
+  await starts.use(() => tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process)));
   // Whoever is killed before this has made a process that is not started, and will be made anew.
   await group.limitCpu();
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import type { KeyedTurns } from "../lib/turns.ts";
+import type { KeyedTurns, Permits } from "../lib/turns.ts";
 import type { CgroupMounts } from "./cgroups.ts";
 import type { Containerd } from "./containerd/client.ts";
 import type { Container } from "./containerd/messages.ts";
@@ -50,6 +50,8 @@ export interface Engine {
   readonly host: HostFacts;
   /** By task: its containers share a shim, which must not end under a container that is just being made. */
   readonly turns: KeyedTurns;
+  /** For making and for starting a process: each runs programs of the engine that keep a processor busy. */
+  readonly starts: Permits;
   /** Of commands run in containers. */
   readonly pipes: OutputPipes;
   /** Container → task, so that reading a container's control group needs no call to containerd. */

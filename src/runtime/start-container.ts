@@ -5,10 +5,10 @@ import { layerMounts } from "./task-layers.ts";
 
 /** See `Runtime.start`. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
-  const { containerd, exits } = engine;
+  const { containerd, exits, starts } = engine;
   await exits.putStarted(id);
   try {
-    await containerd.tasks.start(id);
+    await starts.use(() => containerd.tasks.start(id));
   } catch (error) {
     const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));
     if (status === undefined) await exits.delete(id);
