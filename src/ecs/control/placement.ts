@@ -14,7 +14,6 @@ import {
   taskKey,
 } from "../model/keys.ts";
 import { needsOf, newTask, type TaskSpec } from "../model/new-task.ts";
-import { isTokenValid } from "../model/run-token.ts";
 import type { RunToken, Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { placementAttributesOf } from "../model/task-definition-attributes.ts";
@@ -29,6 +28,7 @@ import {
   PlacementExplanations,
   summaryOf,
 } from "./placement-explanations.ts";
+import { findRunToken } from "./run-tokens.ts";
 
 /** Tasks that want to be placed. */
 export interface PlaceTasksRequest
@@ -119,10 +119,8 @@ async function placeTasks(
   request: PlaceTasksRequest,
 ): Promise<PlaceTasksResult> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const tokenRecord = findToken(deps, request);
-    if (tokenRecord && isStillValid(deps, request, tokenRecord)) {
-      return { outcome: "tokenSeen", token: tokenRecord.value as RunToken };
-    }
+    const token = request.token && findRunToken(deps, request.spec, request.token.clientToken);
+    if (token) return { outcome: "tokenSeen", token };
     const cluster = activeCluster(deps, request.spec);
     const definition = usableDefinition(deps, request.spec);
     const placements = decide(deps, request);
@@ -132,7 +130,6 @@ async function placeTasks(
     const failures = failuresOf(request.spec, placements);
     const { compare, write } = transactionFor(deps, request, {
       seen: [cluster, definition],
-      tokenRecord,
       tasks,
       failures,
     });
@@ -144,18 +141,6 @@ async function placeTasks(
     }
   }
   throw new UnavailableError("placement: the machines' records keep changing");
-}
-
-function findToken(deps: EcsDeps, { spec, token }: PlaceTasksRequest): StoreRecord | undefined {
-  return token && deps.cache.get(runTokenKey(spec, spec.clusterName, token.clientToken));
-}
-
-function isStillValid(deps: EcsDeps, { spec }: PlaceTasksRequest, record: StoreRecord): boolean {
-  const token = record.value as RunToken;
-  const tasks = token.taskIds.flatMap(
-    (id) => (deps.cache.get(taskKey(spec, spec.clusterName, id))?.value as Task | undefined) ?? [],
-  );
-  return isTokenValid(token, tasks, deps.clock.now());
 }
 
 function activeCluster(deps: EcsDeps, spec: TaskSpec): StoreRecord {
@@ -249,12 +234,11 @@ function transactionFor(
   { spec, token }: PlaceTasksRequest,
   decided: {
     readonly seen: readonly StoreRecord[];
-    readonly tokenRecord: StoreRecord | undefined;
     readonly tasks: readonly Task[];
     readonly failures: readonly PlacementFailure[];
   },
 ): { compare: readonly Compare[]; write: readonly Write[] } {
-  const { seen, tokenRecord, tasks, failures } = decided;
+  const { seen, tasks, failures } = decided;
   // Clusters and definitions are deleted, instances drained and deregistered by a write: after it nothing is placed there.
   const compare: Compare[] = seen.map(({ key, revision }) => ({ key, revision }));
   const write: Write[] = tasks.map((task) => ({
@@ -273,7 +257,7 @@ function transactionFor(
   }
   if (token) {
     const key = runTokenKey(spec, spec.clusterName, token.clientToken);
-    compare.push({ key, revision: tokenRecord?.revision ?? 0 });
+    compare.push(asSeen(deps, key));
     write.push({
       key,
       value: {

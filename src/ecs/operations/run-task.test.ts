@@ -195,6 +195,31 @@ test("the same client token brings the same tasks, and with other parameters a c
   });
 });
 
+test("a client token brings the first answer, whatever has become of definition and cluster since", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  await registerEc2(api);
+  const input = { ...EC2, clientToken: "token" };
+  const { tasks: [first] = [] } = await api.call("RunTask", input);
+  await api.call("DeregisterTaskDefinition", { taskDefinition: "ec2:1" });
+  const { tasks } = await api.call("RunTask", input);
+  assert.deepEqual(tasks, [first]);
+  await assert.rejects(api.call("RunTask", { ...input, clientToken: "other" }), {
+    name: "ClientException",
+  });
+
+  const key = taskKey(SCOPE, "demo", first?.taskArn?.split("/").at(-1) ?? "");
+  const task = api.world.value<Task>(key);
+  const stopped = { ...task, desiredStatus: "STOPPED", lastStatus: "STOPPED" };
+  await api.world.put({ key, value: { ...stopped, stoppedAt: api.world.clock.now() } });
+  await api.call("DeregisterContainerInstance", { cluster: "demo", containerInstance: "one" });
+  await api.call("DeleteCluster", { cluster: "demo" });
+  const { taskArn } = first ?? {};
+  const answer = await api.call("RunTask", input);
+  assert.deepEqual(answer.tasks, [{ taskArn, lastStatus: "STOPPED", desiredStatus: "STOPPED" }]);
+  await assert.rejects(api.call("RunTask", { ...input, count: 7 }), { name: "ConflictException" });
+});
+
 test("a client token is forgotten after a day", async () => {
   await using api = await openApi();
   await addInstance(api, "one");

@@ -11,11 +11,12 @@ import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import type { Placer } from "../control/placement.ts";
+import { findRunToken } from "../control/run-tokens.ts";
 import { instanceArn, taskArn } from "../model/arn.ts";
 import { distribute } from "../model/capacity-strategy.ts";
 import type { Cluster } from "../model/cluster.ts";
 import type { Instance } from "../model/instance.ts";
-import { instanceKey, taskKey } from "../model/keys.ts";
+import { instanceKey, type Scope, taskKey } from "../model/keys.ts";
 import { isClientToken } from "../model/names.ts";
 import type { RunToken, Task } from "../model/task.ts";
 import { ON_INSTANCES, readCompute } from "./compute-choice.ts";
@@ -23,7 +24,7 @@ import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
 import { readConstraints, readStrategies } from "./placement-choices.ts";
 import { presentTask } from "./present-task.ts";
-import { idOf, requireCluster, scopeOf, startedDefinition } from "./resolve.ts";
+import { clusterNameOf, idOf, requireCluster, scopeOf, startedDefinition } from "./resolve.ts";
 import { readTaskRequest } from "./task-request.ts";
 import { requireTaskRoles } from "./task-roles.ts";
 import { instanceOf } from "./tasks.ts";
@@ -65,13 +66,17 @@ async function runTask(
   input: RunTaskRequest,
   call: Call,
 ): Promise<RunTaskResponse> {
-  const cluster = requireCluster(deps.cache, scopeOf(call), input.cluster);
   const { count = 1, clientToken } = input;
+  const scope = scopeOf(call);
   checkRunTask(input, count);
+  const seen = findSeen(deps, scope, input);
+  // Before anything else is looked at: whatever has become of cluster and definition since, the answer is the first one.
+  if (seen) return answerAgain(deps, seen, hashOf(input));
+  const cluster = requireCluster(deps.cache, scope, input.cluster);
   const { launchType, strategy } = readCompute(cluster, input);
   const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
   requireTaskRoles(deps, spec);
-  const requestHash = hashOf(input);
+  const requestHash = clientToken ? hashOf(input) : "";
   const result = await placer.placeTasks({
     spec,
     count,
@@ -82,7 +87,8 @@ async function runTask(
     ...(clientToken && { token: { clientToken, requestHash } }),
   });
   if (result.outcome === "tokenSeen") {
-    return answerAgain(deps, cluster, result.token, requestHash);
+    const { name: clusterName } = cluster;
+    return answerAgain(deps, { ...scope, clusterName, token: result.token }, requestHash);
   }
   return {
     tasks: result.tasks.map((task) => presentTask(task, instanceOf(deps, task), task.tags)),
@@ -109,22 +115,35 @@ function hashOf({ clientToken: _, ...request }: RunTaskRequest): string {
   return createHash("sha256").update(canonical).digest("hex");
 }
 
-/** ECS: the same request has the same answer; of tasks that have stopped only the states are told. */
-function answerAgain(
+/** A client token that was seen before, and where. */
+interface SeenToken extends Scope {
+  readonly clusterName: string;
+  readonly token: RunToken;
+}
+
+function findSeen(
   deps: EcsDeps,
-  cluster: Cluster,
-  token: RunToken,
-  requestHash: string,
-): RunTaskResponse {
+  scope: Scope,
+  { cluster, clientToken }: RunTaskRequest,
+): SeenToken | undefined {
+  const clusterName = clusterNameOf(scope, cluster);
+  if (!clientToken || clusterName === undefined) return undefined;
+  const token = findRunToken(deps, { ...scope, clusterName }, clientToken);
+  return token && { ...scope, clusterName, token };
+}
+
+/** ECS: the same request has the same answer; of tasks that have stopped only the states are told. */
+function answerAgain(deps: EcsDeps, seen: SeenToken, requestHash: string): RunTaskResponse {
+  const { token, clusterName } = seen;
   if (token.requestHash !== requestHash) {
     throw new ApiError(
       "ConflictException",
       "The client token was used before, in a request with other parameters.",
-      { members: { resourceIds: token.taskIds.map((id) => taskArn(cluster, cluster.name, id)) } },
+      { members: { resourceIds: token.taskIds.map((id) => taskArn(seen, clusterName, id)) } },
     );
   }
   const tasks = token.taskIds.flatMap(
-    (id) => (deps.cache.get(taskKey(cluster, cluster.name, id))?.value as Task | undefined) ?? [],
+    (id) => (deps.cache.get(taskKey(seen, clusterName, id))?.value as Task | undefined) ?? [],
   );
   return {
     tasks: tasks.map((task) => presentAgain(deps, task)),
