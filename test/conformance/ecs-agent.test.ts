@@ -80,7 +80,7 @@ describe("the unmodified ECS agent", () => {
         { containerPort: 81, hostPort: 18081, protocol: "udp" },
       ]);
       assert.equal(web?.healthCheckType, "docker");
-      assert.deepEqual(web?.environment, { AWS_EXECUTION_ENV: "AWS_ECS_EC2", FOO: "bar" });
+      assert.deepEqual(web?.environment, { AWS_EXECUTION_ENV: "AWS_ECS_EXTERNAL", FOO: "bar" });
       const { credentialsId, expiration, roleArn } = textsOf(task?.roleCredentials);
       assert.equal(roleArn, ROLE);
       const { messageId } = payload;

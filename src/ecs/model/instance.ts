@@ -88,3 +88,11 @@ export function attributeOf(instance: Instance, name: string): string | undefine
 export function availabilityZoneOf(instance: Instance): string | undefined {
   return attributeOf(instance, "ecs.availability-zone");
 }
+
+/** What instances outside of EC2 say, and the tasks that are for them ask for. */
+export const EXTERNAL_ATTRIBUTE = "ecs.capability.external";
+
+/** ECS: whether an instance is outside of EC2. */
+export function isExternal(instance: Instance): boolean {
+  return attributeOf(instance, EXTERNAL_ATTRIBUTE) !== undefined;
+}

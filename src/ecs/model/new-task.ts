@@ -1,7 +1,7 @@
 import type { ContainerDefinition } from "@aws-sdk/client-ecs";
 import type { Tag } from "./cluster.ts";
 import { gpuCountsOf } from "./gpus.ts";
-import { availabilityZoneOf, type HostResources, type Instance } from "./instance.ts";
+import { availabilityZoneOf, type HostResources, type Instance, isExternal } from "./instance.ts";
 import type { Scope } from "./keys.ts";
 import { resourcesOf } from "./resources.ts";
 import { effectiveRoles } from "./role-names.ts";
@@ -77,6 +77,7 @@ export function newTask(
     },
     desiredStatus: "RUNNING",
     ...commonOf(spec),
+    launchType: launchTypeOn(instance, spec.launchType),
     id: identity.id,
     ...(capacityProviderName !== undefined && { capacityProviderName }),
     networkMode,
@@ -97,12 +98,18 @@ export function newTask(
   };
 }
 
+/** Tasks of EC2 also land on instances outside of EC2, and say then where they are. */
+function launchTypeOn(instance: Instance, asked: LaunchType): LaunchType {
+  return asked === "EC2" && isExternal(instance) ? "EXTERNAL" : asked;
+}
+
 /** What comes from the spec alone: overrides win over the definition. */
 function commonOf(
   spec: TaskSpec,
 ): Omit<
   Task,
   | "id"
+  | "launchType"
   | "capacityProviderName"
   | "networkMode"
   | "placement"
@@ -125,7 +132,6 @@ function commonOf(
     clusterName: spec.clusterName,
     family,
     revision,
-    launchType,
     group: spec.group,
     enableExecuteCommand: spec.enableExecuteCommand,
     tags: spec.tags,

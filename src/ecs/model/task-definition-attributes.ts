@@ -1,4 +1,5 @@
 import type { Attribute, ContainerDefinition } from "@aws-sdk/client-ecs";
+import { EXTERNAL_ATTRIBUTE } from "./instance.ts";
 import type { Task } from "./task.ts";
 import type { TaskDefinitionDocument } from "./task-definition.ts";
 
@@ -187,7 +188,7 @@ export function placementAttributesOf(
         ]
       : []),
     ...(options.enableExecuteCommand ? [{ name: "ecs.capability.execute-command" }] : []),
-    ...(options.launchType === "EXTERNAL" ? [{ name: "ecs.capability.external" }] : []),
+    ...(options.launchType === "EXTERNAL" ? [{ name: EXTERNAL_ATTRIBUTE }] : []),
     ...(options.overrides.containerOverrides.some(
       ({ environmentFiles }) => environmentFiles?.length,
     )

@@ -127,6 +127,31 @@ test("EXTERNAL tasks go to instances that say they are external, and to no other
   assert.equal(pending?.value, "1");
 });
 
+test("a task on an instance outside of EC2 is EXTERNAL, whoever chose the instance", async () => {
+  await using api = await openApi();
+  await api.call("RegisterTaskDefinition", {
+    family: "edge",
+    containerDefinitions: [{ name: "web", image: "hello", memory: 64 }],
+  });
+  await addInstance(api, "outside", {
+    attributes: [...ATTRIBUTES.slice(1), { name: "ecs.capability.external" }],
+  });
+  const given = { cluster: "demo", taskDefinition: "edge" };
+  const answers = [
+    await api.call("StartTask", { ...given, containerInstances: ["outside"] }),
+    await api.call("RunTask", given),
+    await api.call("RunTask", { ...given, launchType: "EXTERNAL" }),
+  ];
+  const tasks = answers.flatMap((answer) => answer.tasks ?? []);
+  assert.deepEqual(
+    tasks.map(({ launchType }) => launchType),
+    ["EXTERNAL", "EXTERNAL", "EXTERNAL"],
+  );
+  const list = async (launchType: "EC2" | "EXTERNAL") =>
+    (await api.call("ListTasks", { cluster: "demo", launchType })).taskArns?.length;
+  assert.deepEqual([await list("EC2"), await list("EXTERNAL")], [0, 3]);
+});
+
 test("an EXTERNAL task has no interface of its own", async () => {
   await using api = await openApi();
   await registerFargate(api);
