@@ -9,6 +9,8 @@ export interface KindIndexes {
   readonly skim?: Skim;
   /** For each index, the values that a document stands under: none, one or several. Pure. */
   readonly values: Readonly<Record<string, (document: never) => readonly string[]>>;
+  /** The same for indexes that only count: they hold no records. */
+  readonly counts?: Readonly<Record<string, (document: never) => readonly string[]>>;
 }
 
 /**
@@ -36,17 +38,19 @@ export function indexesOf<T>(): <M extends keyof T & string, N extends keyof T &
     Record<string, (document: Pick<T, M> & Partial<Pick<T, N>>) => readonly string[]>
   >,
   more?: {
-    readonly mayFind: readonly N[];
-    readonly skim: {
+    readonly mayFind?: readonly N[];
+    readonly skim?: {
       readonly reads: readonly M[];
       readonly isEnough: (document: Pick<T, M>) => boolean;
     };
+    readonly counts?: Readonly<Record<string, (document: Pick<T, M>) => readonly string[]>>;
   },
 ) => KindIndexes {
-  return (reads, values, more) => ({
+  return (reads, values, { skim, counts } = {}) => ({
     reads,
     values,
-    ...(more !== undefined && { skim: more.skim }),
+    ...(skim && { skim }),
+    ...(counts && { counts }),
   });
 }
 
@@ -54,15 +58,18 @@ export function indexesOf<T>(): <M extends keyof T & string, N extends keyof T &
 export class CacheIndexes {
   readonly #kinds = new Map<string, Kind>();
   readonly #indexes = new Map<string, CacheIndex>();
+  readonly #counts = new Map<string, CountIndex>();
 
   constructor(definitions: IndexDefinitions) {
-    for (const [kind, { reads, skim, values }] of Object.entries(definitions)) {
-      const indexes = Object.entries(values).map(([name, valuesOf]) => {
-        const index = new CacheIndex(valuesOf);
-        assert(!this.#indexes.has(name), `two indexes are called ${name}`);
-        this.#indexes.set(name, index);
-        return index;
-      });
+    for (const [kind, { reads, skim, values, counts = {} }] of Object.entries(definitions)) {
+      const indexes = [
+        ...Object.entries(values).map(([name, valuesOf]) =>
+          addNamed(this.#indexes, name, new CacheIndex(valuesOf)),
+        ),
+        ...Object.entries(counts).map(([name, valuesOf]) =>
+          addNamed(this.#counts, name, new CountIndex(valuesOf)),
+        ),
+      ];
       this.#kinds.set(kind, { reads, skim, indexes });
     }
   }
@@ -75,6 +82,13 @@ export class CacheIndexes {
   /** The same from behind a key on. */
   lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord> {
     return this.#index(name).lookupAfter(value, after);
+  }
+
+  /** How many records there are under `value` in the counting index of that name. */
+  count(name: string, value: string): number {
+    const index = this.#counts.get(name);
+    assert(index !== undefined, `nothing is counted as ${name}`);
+    return index.count(value);
   }
 
   /** The values of the index of that name that have records, in no order. */
@@ -106,10 +120,16 @@ export class CacheIndexes {
   }
 }
 
+function addNamed<T>(all: Map<string, T>, name: string, index: T): T {
+  assert(!all.has(name), `two indexes are called ${name}`);
+  all.set(name, index);
+  return index;
+}
+
 interface Kind {
   readonly reads: readonly string[];
   readonly skim: Skim | undefined;
-  readonly indexes: readonly CacheIndex[];
+  readonly indexes: readonly (CacheIndex | CountIndex)[];
 }
 
 /** What stands between the third slash and the fifth. */
@@ -198,5 +218,41 @@ class CacheIndex {
     const bucket = this.#bucket(value);
     bucket.delete(key);
     if (bucket.size === 0) this.#buckets.delete(value);
+  }
+}
+
+/** For each value of one index how many records stand under it. */
+class CountIndex {
+  readonly #valuesOf: (document: never) => readonly string[];
+  readonly #counts = new Map<string, number>();
+
+  constructor(valuesOf: (document: never) => readonly string[]) {
+    this.#valuesOf = valuesOf;
+  }
+
+  count(value: string): number {
+    return this.#counts.get(value) ?? 0;
+  }
+
+  fill(_record: StoreRecord, members: Members): void {
+    this.#add(members, 1);
+  }
+
+  replace(
+    _key: string,
+    left: Members | undefined,
+    _after: StoreRecord | undefined,
+    entered: Members | undefined,
+  ): void {
+    if (left !== undefined) this.#add(left, -1);
+    if (entered !== undefined) this.#add(entered, 1);
+  }
+
+  #add(members: Members, change: 1 | -1): void {
+    for (const value of this.#valuesOf(members as never)) {
+      const count = this.count(value) + change;
+      if (count === 0) this.#counts.delete(value);
+      else this.#counts.set(value, count);
+    }
   }
 }

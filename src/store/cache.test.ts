@@ -11,7 +11,11 @@ import type { Store } from "./store.ts";
 
 /** Each word under each of its letters. */
 const indexes: IndexDefinitions = {
-  "test/words": indexesOf<{ text: string }>()(["text"], { letters: ({ text }) => [...text] }),
+  "test/words": indexesOf<{ text: string }>()(
+    ["text"],
+    { letters: ({ text }) => [...text] },
+    { counts: { wordsWith: ({ text }) => [...text] } },
+  ),
 };
 
 const WORDS = "/account/region/test/words/";
@@ -125,6 +129,21 @@ describe("cache", () => {
     await put(following, `${WORDS}2`, undefined);
     assert.deepEqual(under("d"), []);
     assert.throws(() => cache.lookup("unknown", "x"));
+  });
+
+  it("counts what stands under a value, of what was held before and what is written after", async (t) => {
+    const store = openMemoryStore();
+    const held = ["ab", "b"].map((text, i) => ({ key: `${WORDS}${i}`, value: { text } }));
+    await store.txn([], held);
+    const following = await follow(t, store);
+    const counts = () =>
+      ["a", "b", "c"].map((letter) => following.cache.count("wordsWith", letter));
+    assert.deepEqual(counts(), [1, 2, 0]);
+    await put(following, `${WORDS}1`, { text: "bc" });
+    await put(following, `${WORDS}2`, { text: "c" });
+    await put(following, `${WORDS}0`, undefined);
+    assert.deepEqual(counts(), [0, 1, 2]);
+    assert.throws(() => following.cache.count("letters", "a"));
   });
 
   it("subscribers hear of each change with what was before, and see it in the view", async (t) => {

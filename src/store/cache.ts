@@ -19,6 +19,8 @@ export interface Cache {
   lookup(name: string, value: string): readonly StoreRecord[];
   /** The same from behind a key on, as {@link listAfter}. */
   lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord>;
+  /** How many records the counting index `name` has under `value`. */
+  count(name: string, value: string): number;
   /** The values that index `name` has records under, in no order. */
   valuesOf(name: string): readonly string[];
   /**
@@ -88,6 +90,10 @@ class StoreCache implements Cache {
 
   lookupAfter(name: string, value: string, after: string): Iterable<StoreRecord> {
     return this.#indexes.lookupAfter(name, value, after);
+  }
+
+  count(name: string, value: string): number {
+    return this.#indexes.count(name, value);
   }
 
   valuesOf(name: string): readonly string[] {

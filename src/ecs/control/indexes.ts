@@ -2,7 +2,8 @@ import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import type { Instance } from "../model/instance.ts";
 import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
-import type { Task, UnconfirmedStop } from "../model/task.ts";
+import type { LaunchType, Task, UnconfirmedStop } from "../model/task.ts";
+import { countedAs } from "../model/task-counts.ts";
 
 const TASK_MEMBERS = [
   "lastStatus",
@@ -12,6 +13,7 @@ const TASK_MEMBERS = [
   "clusterName",
   "family",
   "revision",
+  "launchType",
 ] as const satisfies readonly (keyof Task)[];
 
 /** Minutes since 1970 of an instant in epoch milliseconds: the values of `stoppedTasksByMinute`. */
@@ -25,8 +27,19 @@ export function stopMinuteOf(record: StoreRecord): string | undefined {
   return lastStatus === "STOPPED" ? minuteOf(stoppedAt) : undefined;
 }
 
+/** The values of `taskCounts`. */
+export function taskCountKey(
+  cluster: string,
+  launchType: LaunchType,
+  as: "running" | "pending",
+): string {
+  return `${cluster} ${launchType} ${as}`;
+}
+
 const INSTANCE_MEMBERS = [
+  "accountId",
   "region",
+  "clusterName",
   "ec2InstanceId",
   "status",
   "agentConnected",
@@ -69,6 +82,15 @@ export const ecsIndexes: IndexDefinitions = {
       mayFind: ["stoppedAt"],
       // Nearly all of a large store: where a stopped task stands is settled by its first two members.
       skim: { reads: ["lastStatus"], isEnough: ({ lastStatus }) => lastStatus === "STOPPED" },
+      counts: {
+        /** {@link taskCountKey} → tasks of a cluster that run, or are pending, of a launch type. */
+        taskCounts: (task) => {
+          const as = countedAs(task.lastStatus);
+          return as === undefined
+            ? NOWHERE
+            : [taskCountKey(clusterKey(task, task.clusterName), task.launchType, as)];
+        },
+      },
     },
   ),
   "ecs/unconfirmed-stops": indexesOf<UnconfirmedStop>()(["region", "placement"], {
@@ -77,16 +99,26 @@ export const ecsIndexes: IndexDefinitions = {
     /** `<region>/<ec2InstanceId>` → the same of all instances of a machine. */
     unconfirmedStopsByHost: ({ region, placement }) => [`${region}/${placement.ec2InstanceId}`],
   }),
-  "ecs/instances": indexesOf<Instance>()(INSTANCE_MEMBERS, {
-    /** `<region>/<ec2InstanceId>` → its container instances that are not INACTIVE. */
-    instancesByHost: ({ region, ec2InstanceId, status }) =>
-      status === "INACTIVE" ? [] : [`${region}/${ec2InstanceId}`],
-    /** `<region>/<clientToken>` → the instances that were last registered with that token. */
-    instancesByToken: ({ region, registration }) =>
-      registration?.clientToken === undefined ? [] : [`${region}/${registration.clientToken}`],
-    /** Region → its container instances that are not INACTIVE, of all accounts. */
-    instancesByRegion: ({ region, status }) => (status === "INACTIVE" ? [] : [region]),
-    /** `all` → instances that are recorded as connected. */
-    connectedInstances: ({ agentConnected }) => (agentConnected ? ["all"] : []),
-  }),
+  "ecs/instances": indexesOf<Instance>()(
+    INSTANCE_MEMBERS,
+    {
+      /** `<region>/<ec2InstanceId>` → its container instances that are not INACTIVE. */
+      instancesByHost: ({ region, ec2InstanceId, status }) =>
+        status === "INACTIVE" ? [] : [`${region}/${ec2InstanceId}`],
+      /** `<region>/<clientToken>` → the instances that were last registered with that token. */
+      instancesByToken: ({ region, registration }) =>
+        registration?.clientToken === undefined ? [] : [`${region}/${registration.clientToken}`],
+      /** Region → its container instances that are not INACTIVE, of all accounts. */
+      instancesByRegion: ({ region, status }) => (status === "INACTIVE" ? [] : [region]),
+      /** `all` → instances that are recorded as connected. */
+      connectedInstances: ({ agentConnected }) => (agentConnected ? ["all"] : []),
+    },
+    {
+      counts: {
+        /** clusterKey → its container instances that are not INACTIVE. */
+        instanceCounts: (instance) =>
+          instance.status === "INACTIVE" ? [] : [clusterKey(instance, instance.clusterName)],
+      },
+    },
+  ),
 };

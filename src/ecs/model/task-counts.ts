@@ -6,12 +6,26 @@ export interface TaskCounts {
   readonly pendingCount: number;
 }
 
-/** Tasks that stop still run until they have stopped. */
+/** As what a task counts. Tasks that stop still run until they have stopped. */
+export function countedAs(lastStatus: Task["lastStatus"]): "running" | "pending" | undefined {
+  switch (lastStatus) {
+    case "PROVISIONING":
+    case "PENDING":
+    case "ACTIVATING":
+      return "pending";
+    case "RUNNING":
+    case "DEACTIVATING":
+    case "STOPPING":
+      return "running";
+    case "DEPROVISIONING":
+    case "STOPPED":
+      return undefined;
+  }
+}
+
+/** The counts of some tasks. */
 export function countTasks(tasks: readonly Task[]): TaskCounts {
-  const pending = ["PROVISIONING", "PENDING", "ACTIVATING"];
-  const running = ["RUNNING", "DEACTIVATING", "STOPPING"];
-  return {
-    pendingCount: tasks.filter(({ lastStatus }) => pending.includes(lastStatus)).length,
-    runningCount: tasks.filter(({ lastStatus }) => running.includes(lastStatus)).length,
-  };
+  const count = (as: "running" | "pending"): number =>
+    tasks.filter(({ lastStatus }) => countedAs(lastStatus) === as).length;
+  return { pendingCount: count("pending"), runningCount: count("running") };
 }

@@ -17,23 +17,30 @@ import type { TaskDefinition } from "../model/task-definition.ts";
 
 /** Clusters, definitions and instances in AWS's words. Pure; absent stays absent. */
 
-/** `tasks`: those of the cluster that are not STOPPED. `include`: what the caller asks to see beyond the ordinary. */
+/** What the tasks and instances of a cluster add up to. */
+export interface ClusterCounts {
+  readonly ec2: TaskCounts;
+  readonly fargate: TaskCounts;
+  readonly external: TaskCounts;
+  readonly instanceCount: number;
+}
+
+/** `include`: what the caller asks to see beyond the ordinary. */
 export function presentCluster(
   cluster: Cluster,
-  tasks: readonly Task[],
-  instanceCount: number,
+  counts: ClusterCounts,
   include: readonly ClusterField[],
 ): AwsCluster {
-  const { runningCount, pendingCount } = countTasks(tasks);
+  const { ec2, fargate, external, instanceCount } = counts;
   return {
     clusterArn: clusterArn(cluster, cluster.name),
     clusterName: cluster.name,
     status: cluster.status,
     registeredContainerInstancesCount: instanceCount,
-    runningTasksCount: runningCount,
-    pendingTasksCount: pendingCount,
+    runningTasksCount: ec2.runningCount + fargate.runningCount + external.runningCount,
+    pendingTasksCount: ec2.pendingCount + fargate.pendingCount + external.pendingCount,
     activeServicesCount: 0,
-    statistics: include.includes("STATISTICS") ? statisticsOf(tasks) : [],
+    statistics: include.includes("STATISTICS") ? statisticsOf(counts) : [],
     tags: include.includes("TAGS") ? [...cluster.tags] : [],
     settings: include.includes("SETTINGS")
       ? cluster.settings.map(({ name, value }) => ({ name: name as "containerInsights", value }))
@@ -53,12 +60,7 @@ export function presentCluster(
 }
 
 /** ECS: in this order, as text. Services do not exist here yet, so there are none of them. */
-function statisticsOf(tasks: readonly Task[]): KeyValuePair[] {
-  const counts = (launchType: Task["launchType"]): TaskCounts =>
-    countTasks(tasks.filter((task) => task.launchType === launchType));
-  const ec2 = counts("EC2");
-  const fargate = counts("FARGATE");
-  const external = counts("EXTERNAL");
+function statisticsOf({ ec2, fargate, external }: ClusterCounts): KeyValuePair[] {
   return Object.entries({
     runningEC2TasksCount: ec2.runningCount,
     runningFargateTasksCount: fargate.runningCount,
