@@ -1,26 +1,18 @@
 /** Commands in containers and what containers have used, with a real containerd and runc. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   eventually,
   type RealRuntime,
   readIfThere,
-  reasonToSkip,
-  startRealRuntime,
+  useRealRuntime,
 } from "../../test/images/real-runtime.ts";
 import { EXEC_OUTPUT_BYTES_MAX, RuntimeError } from "./runtime.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-
-before(async () => {
-  if (skip === false) real = await startRealRuntime();
-});
-after(async () => {
-  if (skip === false) await real.close();
-});
 
 function sh(script: string, timeoutMs = 20_000): Parameters<RealRuntime["runtime"]["exec"]>[1] {
   return { args: ["/bin/sh", "-c", script], timeoutMs };

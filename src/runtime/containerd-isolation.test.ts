@@ -2,32 +2,19 @@
 import assert from "node:assert/strict";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import {
-  eventually,
-  type RealRuntime,
-  readIfThere,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
+import { test } from "node:test";
+import { eventually, readIfThere, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { isAppArmorOn } from "./apparmor.ts";
 import { findCgroupMounts } from "./cgroups.ts";
 import { findExecutable } from "./executables.ts";
 import { type ContainerSpec, type NamespaceHolder, RuntimeError } from "./runtime.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const skipWithoutInit =
   skip || ((await findExecutable("catatonit")) === undefined && "catatonit is not installed");
 const never = new AbortController().signal;
 const NO_LIMITS = { cpuUnits: undefined, memoryBytes: undefined };
-let real: RealRuntime;
-
-before(async () => {
-  if (skip === false) real = await startRealRuntime();
-});
-after(async () => {
-  if (skip === false) await real.close();
-});
 
 function holder(taskId: string): NamespaceHolder {
   return {

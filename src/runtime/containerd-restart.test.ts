@@ -1,30 +1,15 @@
 /** What dies under the runtime (containerd, the agent, a shim) takes no container or exit code with it. */
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import {
-  eventually,
-  NAMESPACE,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
-import { systemClock } from "../lib/clock.ts";
-import { createContainerdClient } from "./containerd/client.ts";
+import { test } from "node:test";
+import { eventually, useRealRuntime } from "../../test/images/real-runtime.ts";
 
 const SIGKILL = 9;
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-
-before(async () => {
-  if (skip === false) real = await startRealRuntime();
-});
-after(async () => {
-  if (skip === false) await real.close();
-});
 
 test("a container outlives the death of containerd, and its exit code reaches who waits", {
   skip,
@@ -53,7 +38,7 @@ test("a new runtime finds what ran and what ended while there was none", { skip 
   await real.runtime.start("again-b");
   await real.runtime.start("again-a");
   await real.crash();
-  real = await startRealRuntime(real);
+  await real.start();
   assert.equal((await real.runtime.wait("again-a", never)).exitCode, 5);
   assert.equal(await real.output("again-a"), "bye\n");
   const states = new Map((await real.runtime.list()).map((state) => [state.id, state]));
@@ -67,12 +52,10 @@ test("a container that was made and not started when the agent died has not ende
 }, async () => {
   const spec = real.spec("half-a", ["sh", "-c", "echo once; exit 3"]);
   await real.runtime.create(spec);
-  const { socketPath } = real;
-  const client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
+  const { client } = real;
   await client.tasks.kill("half-a", SIGKILL, true);
   await client.tasks.wait("half-a", {});
   await client.tasks.delete("half-a");
-  client.close();
   assert.deepEqual(
     (await real.runtime.list()).map(({ id, status }) => [id, status]),
     [["half-a", "created"]],
@@ -116,7 +99,7 @@ test("restart() runs a container again with the files it left, once for each end
   await real.runtime.restart("rerun-a", first);
   assert.deepEqual(await real.runtime.wait("rerun-a", never), second, "that end is past");
   await real.crash();
-  real = await startRealRuntime(real);
+  await real.start();
   await real.runtime.restart("rerun-a", second);
   assert.equal((await real.runtime.wait("rerun-a", never)).exitCode, 3);
   assert.equal(await real.output("rerun-a"), "1\n2\n3\n");
@@ -130,16 +113,32 @@ test("restart() goes on where a killed program left off", { skip }, async () => 
   await real.runtime.start("resume-a");
   const exit = await real.runtime.wait("resume-a", never);
   // A process that was made and not started, and the record of the former end.
-  const { socketPath } = real;
-  const client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
+  const { client } = real;
   const rootfs = await client.snapshots.mounts("resume-a");
   const output = join(real.directory, "output/resume-a");
   const io = { stdout: output, stderr: output, terminal: false };
   await client.tasks.create({ containerId: "resume-a", rootfs, ...io });
-  client.close();
   assert.equal((await real.runtime.list())[0]?.status, "created");
   await real.runtime.restart("resume-a", exit);
   await real.runtime.restart("resume-a", exit);
   assert.equal((await real.runtime.list())[0]?.status, "running");
   await real.runtime.remove("resume-a");
+});
+
+test("what a killed program left of a container is no obstacle to the next one of its name", {
+  skip,
+}, async () => {
+  const bundles = join(real.directory, "containerd/state/io.containerd.runtime.v2.task", real.name);
+  // The first has a shim of its own, the second that of its sibling.
+  for (const id of ["stale-a", "stale-b"]) {
+    await mkdir(join(real.runcState, id), { recursive: true });
+    await mkdir(join(bundles, id, "rootfs"), { recursive: true });
+    await writeFile(join(bundles, id, "config.json"), "{}");
+    await real.runtime.create(real.spec(id, ["sleep", "1000"]));
+    await real.runtime.start(id);
+  }
+  const states = (await real.runtime.list()).map(({ status }) => status);
+  assert.deepEqual(states, ["running", "running"]);
+  for (const id of ["stale-a", "stale-b"]) await real.runtime.remove(id);
+  assert.deepEqual(globSync(join(real.runcState, "*")), []);
 });

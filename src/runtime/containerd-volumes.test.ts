@@ -3,26 +3,17 @@ import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { busyboxImage } from "../../scripts/busybox-image.ts";
-import {
-  NAMESPACE,
-  type RealRuntime,
-  readIfThere,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
-import { systemClock } from "../lib/clock.ts";
-import { createContainerdClient } from "./containerd/client.ts";
+import { readIfThere, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { copyUp } from "./copy-up.ts";
 import type { BindMount } from "./runtime.ts";
 
-const skip = await reasonToSkip();
-let real: RealRuntime;
+const real = await useRealRuntime();
+const { skip } = real;
 
 before(async () => {
   if (skip !== false) return;
-  real = await startRealRuntime();
   const file = join(real.directory, "volumes.tar");
   await busyboxImage({
     file,
@@ -30,9 +21,6 @@ before(async () => {
     files: { "/data/a": "from the image", "/data/sub/b": "deep" },
   });
   await real.runtime.loadImage(createReadStream(file));
-});
-after(async () => {
-  if (skip === false) await real.close();
 });
 
 const IMAGE = { image: "docker.io/library/vol:1" };
@@ -59,33 +47,28 @@ test("an empty volume gets what the image has at its place, owner and mode inclu
 test("several layers are seen as one, their deletions too, and no symbolic link is followed", {
   skip,
 }, async () => {
-  const { runtime, socketPath } = real;
+  const { client, runtime } = real;
   // What a container wrote becomes the second layer of the next.
   const script =
     "rm /data/a; echo two > /data/d; ln -s /bin /data/link; chown 1000:1000 /data; chmod 700 /data";
   await runtime.create(real.spec("layer-a", ["sh", "-c", script], IMAGE));
   await runtime.start("layer-a");
   await runtime.wait("layer-a", new AbortController().signal);
-  const client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
-  try {
-    await client.snapshots.commit("two-layers", "layer-a");
-    const rootfs = await client.snapshots.prepare("on-two", "two-layers", {});
-    const data = await volume("/data");
-    await copyUp(rootfs, data, real.directory);
-    assert.deepEqual((await readdir(data.source)).sort(), ["d", "link", "sub"]);
-    const { uid, gid, mode } = await stat(data.source);
-    assert.deepEqual([uid, gid, mode & 0o777], [1000, 1000, 0o700]);
-    for (const target of ["/data/link", "/data/d", "/data/nosuch", "/nowhere/at/all"]) {
-      const empty = await volume(target);
-      await copyUp(rootfs, empty, real.directory);
-      assert.deepEqual(await readdir(empty.source), [], target);
-    }
-    await client.snapshots.remove("on-two");
-    await runtime.remove("layer-a");
-    await client.snapshots.remove("two-layers");
-  } finally {
-    client.close();
+  await client.snapshots.commit("two-layers", "layer-a");
+  const rootfs = await client.snapshots.prepare("on-two", "two-layers", {});
+  const data = await volume("/data");
+  await copyUp(rootfs, data, real.directory);
+  assert.deepEqual((await readdir(data.source)).sort(), ["d", "link", "sub"]);
+  const { uid, gid, mode } = await stat(data.source);
+  assert.deepEqual([uid, gid, mode & 0o777], [1000, 1000, 0o700]);
+  for (const target of ["/data/link", "/data/d", "/data/nosuch", "/nowhere/at/all"]) {
+    const empty = await volume(target);
+    await copyUp(rootfs, empty, real.directory);
+    assert.deepEqual(await readdir(empty.source), [], target);
   }
+  await client.snapshots.remove("on-two");
+  await runtime.remove("layer-a");
+  await client.snapshots.remove("two-layers");
   assert.ok(!readIfThere("/proc/self/mounts").includes(join(real.directory, "copy-up")));
 });
 

@@ -4,30 +4,15 @@ import { execFileSync } from "node:child_process";
 import { createReadStream, existsSync, globSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { busyboxImage } from "../../scripts/busybox-image.ts";
-import {
-  eventually,
-  NAMESPACE,
-  type RealRuntime,
-  readIfThere,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
+import { eventually, readIfThere, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
-import { createContainerdClient } from "./containerd/client.ts";
 import { type ContainerSpec, ImageError, RuntimeError } from "./runtime.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-
-before(async () => {
-  if (skip === false) real = await startRealRuntime();
-});
-after(async () => {
-  if (skip === false) await real.close();
-});
 
 test("loadImage() takes an OCI layout and findImage() knows it by Docker's short names", {
   skip,
@@ -278,34 +263,26 @@ test("the containers of a task share one shim, one control group and their netwo
 });
 
 test("remove() kills what runs and leaves nothing behind", { skip }, async () => {
-  const client = createContainerdClient({
-    socketPath: real.socketPath,
-    namespace: NAMESPACE,
-    clock: systemClock,
-  });
-  try {
-    const snapshotsBefore = await client.snapshots.list();
-    for (const id of ["gone-a", "gone-b"]) {
-      await real.runtime.create(real.spec(id, ["sleep", "1000"]));
-      await real.runtime.start(id);
-    }
-    assert.equal(real.shims().length, 1);
-    assert.ok(
-      existsSync(`/sys/fs/cgroup/memory/${real.name}/gone`) ||
-        existsSync(`/sys/fs/cgroup/${real.name}/gone`),
-    );
-    await real.runtime.remove("gone-a");
-    assert.equal((await real.runtime.list())[0]?.status, "running");
-    await real.runtime.remove("gone-b");
-    assert.deepEqual(await real.runtime.list(), []);
-    assert.deepEqual(await client.snapshots.list(), snapshotsBefore);
-    assert.deepEqual(globSync(`/sys/fs/cgroup/**/${real.name}/gone`), []);
-    assert.deepEqual(globSync(join(real.directory, "state/exits/*")), []);
-    await eventually("the shim ends", () => real.shims().length === 0);
-    assert.equal(readIfThere("/proc/self/mounts").includes(real.directory), false);
-  } finally {
-    client.close();
+  const { client } = real;
+  const snapshotsBefore = await client.snapshots.list();
+  for (const id of ["gone-a", "gone-b"]) {
+    await real.runtime.create(real.spec(id, ["sleep", "1000"]));
+    await real.runtime.start(id);
   }
+  assert.equal(real.shims().length, 1);
+  assert.ok(
+    existsSync(`/sys/fs/cgroup/memory/${real.name}/gone`) ||
+      existsSync(`/sys/fs/cgroup/${real.name}/gone`),
+  );
+  await real.runtime.remove("gone-a");
+  assert.equal((await real.runtime.list())[0]?.status, "running");
+  await real.runtime.remove("gone-b");
+  assert.deepEqual(await real.runtime.list(), []);
+  assert.deepEqual(await client.snapshots.list(), snapshotsBefore);
+  assert.deepEqual(globSync(`/sys/fs/cgroup/**/${real.name}/gone`), []);
+  assert.deepEqual(globSync(join(real.directory, "state/exits/*")), []);
+  await eventually("the shim ends", () => real.shims().length === 0);
+  assert.equal(readIfThere("/proc/self/mounts").includes(real.directory), false);
 });
 
 test("wait() ends with its signal", { skip }, async () => {

@@ -20,6 +20,7 @@ import {
   TASK_LABEL,
   taskCgroup,
 } from "./engine.ts";
+import { makeProcess } from "./make-process.ts";
 import { makeNamedPipe } from "./named-pipe.ts";
 import { buildOciSpec, type HolderPlace } from "./oci-spec.ts";
 import { type ContainerSpec, RuntimeError } from "./runtime.ts";
@@ -97,7 +98,10 @@ async function createLocked(
   const oci = buildOciSpec({ container: spec, user, host, devices, holder, cgroupsPath });
   const { outputPath, terminal, taskLimits, taskStorage } = spec;
   const stdinPath = spec.stdinOpen ? join(dirname(outputPath), `${spec.id}.stdin`) : undefined;
-  const frame: ProcessFrame = { outputPath, terminal, taskLimits, taskStorage, stdinPath, holder };
+  const frame: ProcessFrame = {
+    ...{ outputPath, terminal, taskLimits, taskStorage, stdinPath, holder },
+    runtime: spec.runtime,
+  };
   const record: Container = {
     id: spec.id,
     labels: recordLabels(spec.labels, spec.taskId, frame),
@@ -128,7 +132,7 @@ async function findHolder(
 
 /** Makes a container's first process, without running it: its output's file, its task's control group, then the process. */
 export async function createProcess(
-  { cgroups, containerd, options, starts, taskIds }: Engine,
+  engine: Engine,
   made: {
     readonly id: string;
     readonly taskId: string;
@@ -136,6 +140,7 @@ export async function createProcess(
     readonly frame: ProcessFrame;
   },
 ): Promise<void> {
+  const { cgroups, containerd, options, starts, taskIds } = engine;
   const { id, taskId, rootfs, frame } = made;
   const { holder, stdinPath, terminal } = frame;
   // The number may be another process's by now, and so would the namespaces be.
@@ -150,8 +155,7 @@ export async function createProcess(
   if (stdinPath !== undefined) await makeNamedPipe(stdinPath);
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
-  // One that was sent again after containerd's restart finds what it made the first time.
-  await starts.use(() => tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process)));
+  await starts.use(() => makeProcess(engine, frame.runtime ?? "runc", process));
   // Whoever is killed before this has made a process that is not started, and will be made anew.
   await group.limitCpu();
 }

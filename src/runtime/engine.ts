@@ -72,6 +72,8 @@ export const SIGKILL = 9;
 export interface ProcessFrame {
   readonly outputPath: string;
   readonly terminal: boolean;
+  /** See `ContainerSpec.runtime`. Undefined in one of a former version. */
+  readonly runtime?: string | undefined;
   /** A named pipe without a writer; undefined: standard input is at its end. */
   readonly stdinPath?: string | undefined;
   readonly taskLimits: TaskLimits;

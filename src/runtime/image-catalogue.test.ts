@@ -3,37 +3,24 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { FakeRegistry } from "../../test/images/fake-registry.ts";
 import { type ImageContent, imageContent, noise } from "../../test/images/image-content.ts";
-import {
-  eventually,
-  IMAGE,
-  NAMESPACE,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
+import { eventually, IMAGE, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
-import { type Containerd, createContainerdClient } from "./containerd/client.ts";
 import { ImageError } from "./runtime.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-let client: Containerd;
 let registry: FakeRegistry;
 let shared: Buffer;
 
 before(async () => {
   if (skip !== false) return;
-  real = await startRealRuntime();
-  const { socketPath } = real;
-  client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
   registry = await FakeRegistry.start();
   shared = noise(200_000);
 });
 after(async () => {
   if (skip !== false) return;
-  client.close();
-  await Promise.all([real.close(), registry[Symbol.asyncDispose]()]);
+  await registry[Symbol.asyncDispose]();
 });
 
 async function pull(name: string): Promise<{ name: string; image: ImageContent }> {
@@ -74,18 +61,18 @@ test("the list says of each image where it came from, how large it is and who us
 });
 
 test("removing an image frees what no other image has, and nothing else", { skip }, async () => {
-  const snapshots = (await client.snapshots.list()).length;
+  const snapshots = (await real.client.snapshots.list()).length;
   const [a, b] = [await pull("a:1"), await pull("b:1")];
   const [, , common, ownOfA] = a.image.blobs;
   assert.ok(common && ownOfA);
   await real.runtime.removeImage(a.name);
-  assert.equal(await client.content.exists(ownOfA.digest), false);
-  assert.equal(await client.content.exists(common.digest), true);
+  assert.equal(await real.client.content.exists(ownOfA.digest), false);
+  assert.equal(await real.client.content.exists(common.digest), true);
   assert.equal((await real.run("b-a", "cat /own", { image: b.name })).output, "b:1");
   await real.runtime.removeImage(b.name);
-  assert.equal(await client.content.exists(common.digest), false);
+  assert.equal(await real.client.content.exists(common.digest), false);
   await eventually("the snapshots are gone", async () => {
-    return (await client.snapshots.list()).length === snapshots;
+    return (await real.client.snapshots.list()).length === snapshots;
   });
 });
 

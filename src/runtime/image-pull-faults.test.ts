@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { afterEach, before, beforeEach, test } from "node:test";
 import { FakeRegistry } from "../../test/images/fake-registry.ts";
 import {
   blobOf,
@@ -13,35 +13,18 @@ import {
   jsonBlob,
   noise,
 } from "../../test/images/image-content.ts";
-import {
-  eventually,
-  NAMESPACE,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
-import { systemClock } from "../lib/clock.ts";
-import { type Containerd, createContainerdClient } from "./containerd/client.ts";
+import { eventually, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { PullError } from "./pull.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-let client: Containerd;
 let registry: FakeRegistry;
 let snapshotsBefore: unknown;
 
 before(async () => {
   if (skip !== false) return;
-  real = await startRealRuntime();
-  const { socketPath } = real;
-  client = createContainerdClient({ socketPath, namespace: NAMESPACE, clock: systemClock });
-  snapshotsBefore = await client.snapshots.list();
-});
-after(async () => {
-  if (skip !== false) return;
-  client.close();
-  await real.close();
+  snapshotsBefore = await real.client.snapshots.list();
 });
 beforeEach(async () => {
   registry = await FakeRegistry.start();
@@ -59,12 +42,12 @@ async function failureOf(name: string, signal = never): Promise<PullError> {
 
 /** No lease, name, blob, upload or snapshot of the image. */
 async function assertNothingLeft(image: ImageContent): Promise<void> {
-  assert.deepEqual(await client.leases.list(), []);
+  assert.deepEqual(await real.client.leases.list(), []);
   for (const { digest } of [...image.manifests, ...image.blobs.slice(2)]) {
-    assert.equal(await client.content.exists(digest), false, digest);
+    assert.equal(await real.client.content.exists(digest), false, digest);
   }
   await eventually("no snapshot is left", async () => {
-    const now = await client.snapshots.list();
+    const now = await real.client.snapshots.list();
     return JSON.stringify(now) === JSON.stringify(snapshotsBefore);
   });
   const ingest = join(real.directory, "containerd/root/io.containerd.content.v1.content/ingest/*");
@@ -125,11 +108,14 @@ test("a pull that is aborted in the middle of a layer", { skip }, async () => {
     real.runtime.pullImage(reference, { signal: abort.signal }),
     /^Error: stopped$/,
   );
-  await eventually("the pull has ended", async () => (await client.leases.list()).length === 0);
+  await eventually(
+    "the pull has ended",
+    async () => (await real.client.leases.list()).length === 0,
+  );
   await assertNothingLeft(image);
   registry.handle = () => false;
   await real.runtime.pullImage(reference, { signal: never });
-  await client.images.delete(reference);
+  await real.client.images.delete(reference);
   await assertNothingLeft(image);
 });
 
@@ -158,7 +144,7 @@ test("one who leaves a shared pull does not end it for the other", { skip }, asy
   openGate();
   assert.equal((await stayer).digest, image.root.digest);
   assert.equal(registry.blobRequests.length, image.blobs.length);
-  await client.images.delete(reference);
+  await real.client.images.delete(reference);
   await assertNothingLeft(image);
 });
 
@@ -182,7 +168,7 @@ test("a layer whose connection breaks is still whole", { skip }, async () => {
   const reference = `${registry.host}/broken:1`;
   const { name } = await real.runtime.pullImage(reference, { signal: never });
   assert.equal((await real.run("broken-a", "wc -c < /a", { image: name })).output, "3000000\n");
-  await client.images.delete(reference);
+  await real.client.images.delete(reference);
   await assertNothingLeft(image);
 });
 

@@ -12,35 +12,21 @@ import {
   indexContent,
   noise,
 } from "../../test/images/image-content.ts";
-import {
-  NAMESPACE,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
-import { systemClock } from "../lib/clock.ts";
-import { type Containerd, createContainerdClient } from "./containerd/client.ts";
+import { useRealRuntime } from "../../test/images/real-runtime.ts";
 import { PullError, type PullProgress } from "./pull.ts";
 
-const skip = (await reasonToSkip()) || registrySkip;
+const real = await useRealRuntime();
+const skip = real.skip || registrySkip;
 const never = new AbortController().signal;
-let real: RealRuntime;
 let registry: DebianRegistry;
-let client: Containerd;
 
 before(async () => {
   if (skip !== false) return;
-  [real, registry] = await Promise.all([startRealRuntime(), startDebianRegistry()]);
-  client = createContainerdClient({
-    socketPath: real.socketPath,
-    namespace: NAMESPACE,
-    clock: systemClock,
-  });
+  registry = await startDebianRegistry();
 });
 after(async () => {
   if (skip !== false) return;
-  client.close();
-  await Promise.all([real.close(), registry.close()]);
+  await registry.close();
 });
 
 for (const compression of ["none", "gzip", "zstd"] as const) {
@@ -106,7 +92,7 @@ test("of an index, the image for this machine is taken; the index is what the na
     assert.deepEqual([again.name, again.digest], [byDigest, digest]);
     assert.equal((await real.run(id, "cat /which", { image: again.name })).output, "ours");
   }
-  assert.equal(await client.content.exists(foreign.root.digest), false);
+  assert.equal(await real.client.content.exists(foreign.root.digest), false);
 });
 
 test("a tag that moved is pulled anew, one that did not is not", { skip }, async () => {
@@ -161,7 +147,7 @@ test("many pulls of one image and of images with the same layers leave one of ea
   );
   const images = await Promise.all(pulls);
   assert.equal(new Set(images.map(({ digest }) => digest)).size, 3);
-  assert.deepEqual(await client.leases.list(), []);
+  assert.deepEqual(await real.client.leases.list(), []);
   const ran = await real.run("same-a", "cat /own", { image: images[1]?.name ?? "" });
   assert.equal(ran.output, "same/b:1");
 });

@@ -8,28 +8,21 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  eventually,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
+import { eventually, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createTaskStorage, volumesDirectory } from "./task-storage.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const MIB = 2 ** 20;
-let real: RealRuntime;
 let directory: string;
 
 before(async () => {
   if (skip !== false) return;
-  real = await startRealRuntime();
   directory = await mkdtemp(join(tmpdir(), "gantry-storage-"));
 });
 after(async () => {
   if (skip !== false) return;
-  await real.close();
   await assertNothingLeft(real.directory);
   await rm(directory, { recursive: true });
 });

@@ -2,30 +2,17 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import {
-  eventually,
-  NAMESPACE,
-  type RealRuntime,
-  reasonToSkip,
-  startRealRuntime,
-} from "../../test/images/real-runtime.ts";
+import { test } from "node:test";
+import { eventually, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLog } from "../lib/log.ts";
 import { exitsDirectory, openExitRecords } from "./exit-records.ts";
 import { containerdPaths } from "./private-containerd.ts";
 import { watchUnseenExits } from "./unseen-exits.ts";
 
-const skip = await reasonToSkip();
+const real = await useRealRuntime();
+const { skip } = real;
 const never = new AbortController().signal;
-let real: RealRuntime;
-
-before(async () => {
-  if (skip === false) real = await startRealRuntime();
-});
-after(async () => {
-  if (skip === false) await real.close();
-});
 
 test("the ends of containers that nobody saw are known before containerd starts again, and as it starts", {
   skip,
@@ -49,7 +36,7 @@ test("the ends of containers that nobody saw are known before containerd starts 
   const watch = (): Promise<Disposable> =>
     watchUnseenExits({
       containerdState: containerdPaths(join(real.directory, "containerd")).state,
-      namespace: NAMESPACE,
+      namespace: real.name,
       stateDirectory,
       clock: systemClock,
       log: silentLog,
@@ -68,7 +55,7 @@ test("the ends of containers that nobody saw are known before containerd starts 
   }
   await writeFile(join(source, "late-a"), "");
 
-  real = await startRealRuntime(real);
+  await real.start();
   for (const [id, exitCode] of [
     ["unseen-a", 7],
     ["other-a", 8],
