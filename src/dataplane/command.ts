@@ -3,6 +3,7 @@
  * one it was that failed. Pure.
  */
 import { assert } from "../lib/errors.ts";
+import { reading } from "../lib/shells.ts";
 import type { Tool } from "./tools.ts";
 
 /** One change. `namespace` is a name below /run/netns; undefined is the host's. */
@@ -40,7 +41,6 @@ export interface ConntrackCommand {
 
 /** An exit status says which batch of a script has failed, from 1 on. */
 export const BATCHES_MAX = 100;
-const END_OF_INPUT = "__END_OF_INPUT__";
 
 /** Writes what is not so yet: rewriting `ip_forward` would reset other settings, and /proc/sys may be read-only. */
 const SYSCTL_SCRIPT = `while read -r path value; do
@@ -48,27 +48,49 @@ const SYSCTL_SCRIPT = `while read -r path value; do
   [ "$now" = "$value" ] || echo "$value" > "/proc/sys/$path" || exit 1
 done`;
 
-type ToolIn = (tool: Tool, namespace: string | undefined) => readonly [string, ...string[]];
+/** The tool in a namespace, as words. `entersItself`: it can go there by an option of its own. */
+type ToolIn = (
+  tool: Tool,
+  namespace: string | undefined,
+  entersItself: boolean,
+) => readonly [string, ...string[]];
+
+/** One batch as a program, by its path, and what it reads. */
+export function programOf(
+  batch: Batch,
+  toolIn: ToolIn,
+): { readonly words: readonly string[]; readonly input: string } {
+  const { input, tool, words } = invocation(batch);
+  return { words: [...toolIn(tool, batch[0].namespace, mayEnterItself(batch)), ...words], input };
+}
 
 /** Batches one after the other; the first that fails ends it, with its number as the exit status. */
 export function scriptOf(
   all: readonly Batch[],
   toolIn: ToolIn,
 ): { readonly script: string; readonly args: readonly string[] } {
-  const lines: string[] = [];
+  const parts: string[] = [];
   const args: string[] = [];
   for (const [index, batch] of all.entries()) {
-    const { input, tool, words } = invocation(batch);
-    const invoked = [...toolIn(tool, batch[0].namespace), ...words].map((word) => {
+    const { input, words } = programOf(batch, toolIn);
+    const called = words.map((word) => {
       args.push(word);
       return `"\${${args.length}}"`;
     });
-    // One that is alone takes the script's place, which spares a process: any failure is the first's.
-    const call = all.length === 1 ? ["exec", ...invoked] : invoked;
-    const otherwise = all.length === 1 ? "" : ` || exit ${index + 1}`;
-    lines.push(`${call.join(" ")} >/dev/null <<'${END_OF_INPUT}'${otherwise}`, input, END_OF_INPUT);
+    parts.push(reading(`${called.join(" ")} >/dev/null`, input, ` || exit ${index + 1}`));
   }
-  return { script: lines.join("\n"), args };
+  return { script: parts.join("\n"), args };
+}
+
+/**
+ * `ip -n` and `bridge -n` spare the program that would take them there. They also make a mount namespace of their own, in which a
+ * new network namespace would be for nobody else to see.
+ */
+function mayEnterItself(batch: Batch): boolean {
+  return batch.every(({ tool, ...command }) => {
+    if (tool !== "ip" && tool !== "bridge") return false;
+    return "args" in command && command.args[0] !== "netns";
+  });
 }
 
 /** Commands that one process runs together. */
@@ -106,7 +128,6 @@ export function isRemoval(command: Command): boolean {
 function invocation(batch: Batch): { tool: Tool; words: readonly string[]; input: string } {
   const [first] = batch;
   const input = linesOf(batch).join("\n");
-  assert(!input.includes(END_OF_INPUT), "a command with the end of all input in it");
   switch (first.tool) {
     case "ip":
     case "bridge":

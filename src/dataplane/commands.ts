@@ -1,13 +1,13 @@
 /**
  * The leaf that changes the kernel's network: commands as plain data in, `ip -batch` / `nft -f` / sysctl files out. Everything else
  * in this folder only plans. Commands of one `run` are one script in a shell that stays, but for those of `ip` where it stays
- * itself. `nsenter` rather than `ip -n` or `ip netns exec`: those also make a mount namespace and a new /sys, which hides new
- * namespaces from everybody else.
+ * itself.
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { Shells } from "../lib/shells.ts";
+import { busyAtOnce } from "../lib/processors.ts";
+import { type ScriptResult, Shells } from "../lib/shells.ts";
 import {
   BATCHES_MAX,
   type Batch,
@@ -18,6 +18,7 @@ import {
   isRemoval,
   linesOf,
   nameOf,
+  programOf,
   removedNamespace,
   scriptOf,
 } from "./command.ts";
@@ -43,7 +44,7 @@ export const NETNS_DIRECTORY = "/run/netns";
 const COMMAND_TIMEOUT_MS = 30_000;
 /** Chosen: `ip -j link` of 10,000 links is about 6 MiB. */
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
-/** Chosen: scripts at a time; each keeps one core busy. */
+/** Chosen: scripts at a time, on a machine with as many processors; each keeps one busy. */
 const SHELLS_MAX = 8;
 
 export interface CommandRunnerOptions {
@@ -69,7 +70,8 @@ class MachineRunner implements CommandRunner {
     const { clock } = options;
     this.#options = options;
     const { sh } = this.#paths;
-    this.#shells = new Shells({ path: sh, env: process.env, countMax: SHELLS_MAX, clock });
+    const countMax = Math.min(busyAtOnce(), SHELLS_MAX);
+    this.#shells = new Shells({ path: sh, env: process.env, countMax, clock });
     this.#sessions = new IpSessions({
       shellPath: sh,
       toolIn: (namespace) => this.#toolIn("ip", namespace),
@@ -97,11 +99,16 @@ class MachineRunner implements CommandRunner {
     this.#sessions.close();
   }
 
-  /** The tool in the namespace, as words. */
-  #toolIn(tool: Tool, namespace: string | undefined): readonly [string, ...string[]] {
+  /** See `ToolIn`. */
+  #toolIn(
+    tool: Tool,
+    namespace: string | undefined,
+    entersItself = false,
+  ): readonly [string, ...string[]] {
     const { hostNamespacePath } = this.#options;
     const path = namespace === undefined ? hostNamespacePath : join(NETNS_DIRECTORY, namespace);
     const own = this.#paths[tool];
+    if (entersItself && namespace !== undefined) return [own, "-n", namespace];
     return path === undefined ? [own] : [this.#paths.nsenter, `--net=${path}`, "--", own];
   }
 
@@ -144,8 +151,7 @@ class MachineRunner implements CommandRunner {
 
   /** Returns what is left behind a removal that found nothing. */
   async #runScript(some: readonly Batch[]): Promise<readonly Batch[]> {
-    const { script, args } = scriptOf(some, (tool, namespace) => this.#toolIn(tool, namespace));
-    const { output, status } = await this.#shells.run(script, args, COMMAND_TIMEOUT_MS);
+    const { output, status } = await this.#runTogether(some);
     if (status === 0) return [];
     const done = Math.min(status ?? 1, some.length);
     const batch = some[done - 1];
@@ -153,6 +159,18 @@ class MachineRunner implements CommandRunner {
     if (batch !== undefined && failure !== undefined)
       throw failed(batch[0].namespace, culprit(batch, failure), failure);
     return some.slice(done);
+  }
+
+  /** A status other than 0: that of the first batch to fail, from 1 on; of one that is alone, any. */
+  #runTogether(some: readonly Batch[]): Promise<ScriptResult> {
+    const toolIn: Parameters<typeof programOf>[1] = (...place) => this.#toolIn(...place);
+    const [first] = some;
+    if (first !== undefined && some.length === 1) {
+      const { input, words } = programOf(first, toolIn);
+      return this.#shells.command(words, input, COMMAND_TIMEOUT_MS);
+    }
+    const { args, script } = scriptOf(some, toolIn);
+    return this.#shells.run(script, args, COMMAND_TIMEOUT_MS);
   }
 }
 

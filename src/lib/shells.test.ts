@@ -27,6 +27,19 @@ describe("Shells", () => {
     assert.deepEqual(read, { status: 0, output: "$HOME\n" });
   });
 
+  it("runs a program with its words and its input as they are, and tells what it complains of", async () => {
+    using shells = open();
+    const words = ["it's", 'a "$HOME"', "two\nlines", "", "`id`\\"];
+    const show = 'cat >&2; printf "<%s>" "$@" >&2; echo dropped; exit 3';
+    const said = await shells.command(["/bin/sh", "-c", show, "sh", ...words], "$HOME", TIMEOUT_MS);
+    const output = `$HOME\n${words.map((word) => `<${word}>`).join("")}`;
+    assert.deepEqual(said, { status: 3, output });
+    const missing = await shells.command(["/nonexistent/tool"], "", TIMEOUT_MS);
+    assert.equal(missing.status, 127);
+    assert.match(missing.output, /nonexistent/);
+    assert.deepEqual(await run(shells, "echo again"), { status: 0, output: "again\n" });
+  });
+
   it("keeps a shell for the next script, and nothing of the last one in it", async () => {
     using shells = open();
     const first = await run(shells, "cd /tmp; x=1; echo $$; set -e; false");

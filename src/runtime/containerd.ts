@@ -6,8 +6,8 @@
  * is written down, then the shim lets it go, having written the last of its output. A record whose process is gone
  * without an exit record was lost with its shim (or the machine), and counts as stopped.
  */
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { busyAtOnce } from "../lib/processors.ts";
 import { systemRandom } from "../lib/random.ts";
 import { KeyedTurns, Permits } from "../lib/turns.ts";
 import { findCgroupMounts, removeCgroup } from "./cgroups.ts";
@@ -35,12 +35,6 @@ export type ContainerdRuntime = Runtime & {
   /** Lets go of containerd, and of the control group when no task is left in it. */
   close(): Promise<void>;
 };
-
-/**
- * Measured: where eight starts share two processors, each costs a tenth more of them than where three do. The one that is more
- * uses what the others wait for the disk.
- */
-const STARTS_BEYOND_PROCESSORS = 1;
 
 /** Connects to containerd. Throws UnavailableError when it does not answer. */
 export async function createContainerdRuntime(
@@ -75,7 +69,7 @@ export async function createContainerdRuntime(
     cgroups,
     host: await readHostFacts(cgroups),
     turns: new KeyedTurns(),
-    starts: new Permits(availableParallelism() + STARTS_BEYOND_PROCESSORS),
+    starts: new Permits(busyAtOnce()),
     pipes: createOutputPipes(join(stateDirectory, "pipes"), clock),
     taskIds: new Map(),
     changing: new Set(),
