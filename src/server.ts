@@ -5,6 +5,7 @@ import { createGateway } from "./door/gateway.ts";
 import { serveHttp } from "./door/http.ts";
 import { ensureDefaultVpc } from "./ec2/default-vpc.ts";
 import { ec2Indexes } from "./ec2/indexes.ts";
+import { createClusterReaper } from "./ecs/control/cluster-reaper.ts";
 import type { EcsDeps } from "./ecs/control/deps.ts";
 import { createDispatcher } from "./ecs/control/dispatcher.ts";
 import { createExplanationsRoute } from "./ecs/control/explanations-route.ts";
@@ -185,6 +186,7 @@ function controllersOf(
       retentionMs: taskRetentionMs,
     }),
     createNetworkInterfacesController(deps),
+    createClusterReaper(deps),
     createTaskDefinitionReaper(deps),
     createTaskReaper(deps, { retentionMs: taskRetentionMs }),
     createRunTokenReaper(deps),

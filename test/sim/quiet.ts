@@ -43,7 +43,7 @@ function check({ key, record }: Change, instances: Map<string, Instance>): void 
     throw new Violation("L4", `${key} is written though nothing happens`);
 }
 
-const REAPED: ReadonlySet<string> = new Set(["tasks", "run-tokens", "instances"]);
+const REAPED: ReadonlySet<string> = new Set(["tasks", "run-tokens", "instances", "clusters"]);
 
 function withoutConnection({ agentConnected: _, disconnectedAt: __, ...rest }: Instance): string {
   return JSON.stringify(Object.entries(rest).toSorted());

@@ -1,6 +1,8 @@
 import type { Address, NetworkInterface } from "../../src/ec2/model.ts";
 import { addressKey, ec2Kind, interfaceKey } from "../../src/ec2/model.ts";
+import { CLUSTER_RETENTION_MS } from "../../src/ecs/control/cluster-reaper.ts";
 import { taskArn } from "../../src/ecs/model/arn.ts";
+import type { Cluster } from "../../src/ecs/model/cluster.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import { ecsKind, instanceKey, unconfirmedStopKey } from "../../src/ecs/model/keys.ts";
 import type { Task, UnconfirmedStop } from "../../src/ecs/model/task.ts";
@@ -55,6 +57,11 @@ export class SafetyChecker {
 
   count(kind: string): number {
     return this.#kind(kind).size;
+  }
+
+  /** The first cluster whose time has come and that is still there. */
+  findOverdueCluster(): Cluster | undefined {
+    return this.list<Cluster>("clusters").find((one) => isOverdue(one, this.#limits.now()));
   }
 
   get(key: string): unknown {
@@ -115,6 +122,9 @@ export class SafetyChecker {
   #check({ key, record }: Change, before: unknown): void {
     if (ecsKind(key) === "tasks") {
       this.#checkTask(before as Task | undefined, record?.value as Task | undefined);
+    }
+    if (ecsKind(key) === "clusters" && record === undefined) {
+      this.#checkGone(before as Cluster | undefined);
     }
     if (ecsKind(key) === "unconfirmed-stops") {
       this.#checkLoss(before as UnconfirmedStop | undefined, record?.value as UnconfirmedStop);
@@ -185,6 +195,11 @@ export class SafetyChecker {
       throw new Violation("S8", `task ${task.id} is deleted before its time`);
     }
     this.reaped.add(arnOf(task));
+  }
+
+  #checkGone(cluster: Cluster | undefined): void {
+    if (cluster === undefined || isOverdue(cluster, this.#limits.now())) return;
+    throw new Violation("S8", `cluster ${cluster.name} is deleted before its time`);
   }
 
   /** An attached task has its interface and its address; one that has ended has neither. */
@@ -302,4 +317,9 @@ function reasonOf({ stopCode, stoppedReason }: Task): string {
 /** Records are JSON documents whose members keep their order. */
 function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Whether a cluster was deleted so long ago that its record must go. */
+function isOverdue({ status, inactiveSince }: Cluster, now: number): boolean {
+  return status === "INACTIVE" && now - (inactiveSince ?? now) >= CLUSTER_RETENTION_MS;
 }

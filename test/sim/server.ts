@@ -3,6 +3,7 @@ import { createGateway } from "../../src/door/gateway.ts";
 import { type RawRequest, splitTarget } from "../../src/door/raw.ts";
 import { ensureDefaultVpc } from "../../src/ec2/default-vpc.ts";
 import { ec2Indexes } from "../../src/ec2/indexes.ts";
+import { createClusterReaper } from "../../src/ecs/control/cluster-reaper.ts";
 import type { EcsDeps } from "../../src/ecs/control/deps.ts";
 import { createDispatcher } from "../../src/ecs/control/dispatcher.ts";
 import { ensureFleetCluster } from "../../src/ecs/control/fleet.ts";
@@ -168,6 +169,7 @@ export class ServerProcess implements Door {
     const controllers = [
       createInstancesController(deps, this.#limits),
       createNetworkInterfacesController(deps),
+      createClusterReaper(deps),
       createTaskDefinitionReaper(deps),
       createTaskReaper(deps, this.#limits),
       createRunTokenReaper(deps),

@@ -1,6 +1,8 @@
 import { instanceArn } from "../../src/ecs/model/arn.ts";
+import type { Cluster } from "../../src/ecs/model/cluster.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import type { Task } from "../../src/ecs/model/task.ts";
+import { ClusterUsers } from "./cluster-users.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import { drawRates, drawWeather, FAIR_WEATHER, type FaultRates, Faults } from "./faults.ts";
 import { findUnrest } from "./liveness.ts";
@@ -14,6 +16,8 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 /** Between two things that one user does to secrets. */
 const SECRET_PAUSE_MS = 3 * SECOND_MS;
+/** Between two things that one user does to clusters. */
+const CLUSTER_PAUSE_MS = 5 * SECOND_MS;
 /** How long users work and things go wrong: many short worlds find more than few long ones. */
 const TROUBLE_MINUTES: readonly [number, ...number[]] = [2, 3, 5, 10];
 /** L1–L3: from the last fault until everything must be as it should be. */
@@ -80,7 +84,8 @@ async function live(world: World): Promise<void> {
   if (random.chance(0.3)) await workload.stopEverything();
   await settle(world, HEAL_MS_MAX);
   await watchQuiet(world, QUIET_MS);
-  if (world.records.secrets.list().length > 0) await daysLater(world);
+  const hasInactive = world.records.list<Cluster>("clusters").some(isInactive);
+  if (hasInactive || world.records.secrets.list().length > 0) await daysLater(world);
 }
 
 /** What is kept for days goes when its time has come, and not before, though nobody was there to see the time pass. */
@@ -92,6 +97,8 @@ async function daysLater(world: World): Promise<void> {
   await world.clock.sleep(MINUTE_MS);
   const overdue = world.records.secrets.findOverdue();
   if (overdue) throw new Violation("L7", `secret ${overdue.name} is still there after its time`);
+  const { name } = world.records.findOverdueCluster() ?? {};
+  if (name !== undefined) throw new Violation("L7", `cluster ${name} is there after its time`);
   await settle(world, HEAL_MS_MAX);
 }
 
@@ -142,7 +149,17 @@ async function trouble(world: World, workload: Workload): Promise<void> {
     }
   };
   const hasSecrets = random.fork("has secrets").chance(0.3);
+  const clusterUsers = new ClusterUsers({ client: world.client, random: random.fork("clusters") });
+  const makingClusters = async (): Promise<void> => {
+    const chance = random.fork("cluster users");
+    while (!over.signal.aborted) {
+      await clusterUsers.act();
+      await sleep(chance.interval(CLUSTER_PAUSE_MS));
+    }
+  };
+  const hasClusters = random.fork("has clusters").chance(0.2);
   const users = [working(), working(), keepingSecrets(hasSecrets), keepingSecrets(hasSecrets)];
+  if (hasClusters) users.push(makingClusters(), makingClusters());
   await Promise.all([ending, ...striking, ...users]);
 }
 
@@ -209,4 +226,8 @@ async function settle(world: World, msMax: number): Promise<void> {
     });
   if (!isSame) throw new Violation("S7", "the cache does not show what the store has");
   world.trace.transition(`SETTLED with ${records.list<Task>("tasks").length} tasks`);
+}
+
+function isInactive({ status }: Cluster): boolean {
+  return status === "INACTIVE";
 }

@@ -14,6 +14,8 @@ export interface Cluster extends Scope {
   /** Of tasks that say neither launch type nor strategy. */
   readonly defaultCapacityProviderStrategy?: readonly StrategyItem[];
   readonly createdAt: number;
+  /** INACTIVE only: since when, in epoch milliseconds. */
+  readonly inactiveSince?: number;
 }
 
 export interface ClusterSetting {

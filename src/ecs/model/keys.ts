@@ -5,7 +5,7 @@
  * | --- | --- | --- |
  * | `account-settings/<principal ARN>/<name>` | AccountSetting | operations/account-settings; the root principal's are the account's |
  * | `capacity-providers/<name>` | CapacityProvider | operations/capacity-providers; rewritten unchanged by whoever begins to use it |
- * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates |
+ * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates; deleted by control/cluster-reaper |
  * | `families/<family>` | Family | operations/task-definitions |
  * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, task-definition-deletion; deleted by control/task-definition-reaper |
  * | `instances/<cluster>/<id>` | Instance | operations/agent-registration, container-instances, attributes; `agentConnected` by control/dispatcher; control/instances retires and deletes |

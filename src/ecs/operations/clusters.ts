@@ -101,15 +101,17 @@ async function deleteCluster(
   }
   requireEmpty(deps, before);
   const key = clusterKey(scope, name);
-  const withStatus =
-    (status: Cluster["status"]) =>
-    (cluster: Cluster): Cluster =>
-      cluster.status === status ? cluster : { ...cluster, status };
-  const deleted = await updateRecord<Cluster>(deps, key, withStatus("INACTIVE"));
+  const inactiveSince = deps.clock.now();
+  const deleted = await updateRecord<Cluster>(deps, key, (cluster) =>
+    cluster.status === "INACTIVE" ? cluster : { ...cluster, status: "INACTIVE", inactiveSince },
+  );
   try {
     requireEmpty(deps, before);
   } catch (error) {
-    await updateRecord<Cluster>(deps, key, withStatus("ACTIVE"));
+    await updateRecord<Cluster>(deps, key, ({ inactiveSince: _, ...cluster }) => ({
+      ...cluster,
+      status: "ACTIVE",
+    }));
     throw error;
   }
   return { cluster: showCluster(deps, deleted ?? before) };
