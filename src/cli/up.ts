@@ -20,14 +20,16 @@ import { reportWhatStays } from "./what-stays.ts";
 export async function up({ settings, switches }: Invocation): Promise<number> {
   if (switches.has("print-unit")) return unit("up", settings);
   const { log, stop } = enterForeground(settings.logLevel);
-  // These wait for other programs: meanwhile modules load, and the door opens where that makes nothing new.
-  const checked = refuseUnfitHost(settings.dataDirectory);
-  checked.catch(() => undefined);
   const journalThread = spawnJournalThread();
+  // The checks of the machine run other programs. Where a start makes something new they come first, while modules load; else the door
+  // has the processor to itself until it is open.
+  const isNew = !(await isInUse(settings.dataDirectory));
+  const checked = isNew ? refuseUnfitHost(settings.dataDirectory) : undefined;
+  checked?.catch(() => undefined);
   const { openControlPlane } = await import("./control-plane.ts");
-  if (!(await isInUse(settings.dataDirectory))) await checked;
-  await using plane = await openControlPlane(settings, { command: "up", journalThread, log });
   await checked;
+  await using plane = await openControlPlane(settings, { command: "up", journalThread, log });
+  if (!isNew) await refuseUnfitHost(settings.dataDirectory);
   await using node = await openNode(settings, plane, log);
   await Promise.race([node.connected(stop), plane.server.failed]);
   if (!stop.aborted) {

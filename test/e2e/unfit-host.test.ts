@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { startServer } from "../cli/cli-kit.ts";
 import { command, skipReason } from "./gantry-kit.ts";
 
 const skip = await skipReason();
@@ -43,6 +44,19 @@ for (const [program, path, packageName] of [
     assert.equal(madeFiles, false);
   });
 }
+
+test("a machine that became unfit says so at its next start, and ends", { skip }, async () => {
+  const directory = mkdtempSync(join(tmpdir(), "gantry-unfit-"));
+  try {
+    await (await startServer(directory)).stop();
+    const script = `mount --bind /dev/null /usr/sbin/runc && exec bin/gantry up --data-dir ${directory} --listen 127.0.0.1:0`;
+    const { code, stderr } = await command("unshare", ["--mount", "sh", "-c", script]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^gantry: this machine cannot run containers:[\s\S]*runc/m);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 test("without the privilege to make namespaces it says so", { skip }, async () => {
   const directory = mkdtempSync(join(tmpdir(), "gantry-unfit-"));
