@@ -115,7 +115,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "the images in this machine's engine",
     details: [
       "load FILE imports a tar file: an OCI layout, or what 'docker save' writes. Tasks run what was loaded without asking a registry.",
-      "pull NAME fetches an image from its registry. list shows what is here. rm NAME removes an image that no container uses.",
+      "pull NAME fetches an image from its registry, with the logins and insecure registries of the Gantry that runs where none are named here. list shows what is here. rm NAME removes an image that no container uses.",
     ],
     settings: ["dataDirectory", "registryAuth", "insecureRegistries"],
     switches: {},

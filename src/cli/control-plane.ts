@@ -12,7 +12,7 @@ import { writeClientFile } from "./client-file.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
 import { shellQuote } from "./env.ts";
 import { readMembership } from "./membership.ts";
-import { announceProcess } from "./process-file.ts";
+import { announceProcess, registriesOf } from "./process-file.ts";
 import { PROGRAM } from "./program.ts";
 import { type DoorTls, loadTls } from "./tls.ts";
 
@@ -66,7 +66,10 @@ export async function openControlPlane(
     }),
   );
   const { endpoint } = server;
-  starting.use(await announceProcess(dataDirectory, { command, endpoint }, systemClock));
+  const registries = command === "up" ? { registries: registriesOf(settings) } : {};
+  starting.use(
+    await announceProcess(dataDirectory, { command, endpoint, ...registries }, systemClock),
+  );
   const running = starting.move();
   return {
     server,

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
-import type { Settings } from "../config.ts";
+import type { ImageSettings, Settings } from "../config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { SetupError, UnavailableError } from "../lib/errors.ts";
 import { connectRuntime } from "../node.ts";
@@ -11,6 +11,7 @@ import { ImageError, type Runtime } from "../runtime/runtime.ts";
 import { neverStarted } from "./client-file.ts";
 import { type Identity, readIdentity } from "./data-directory.ts";
 import { stderrLog } from "./foreground.ts";
+import { findProcess } from "./process-file.ts";
 import { START_COMMAND } from "./program.ts";
 import { mebibytes, ProgressLine, progressText, retryText } from "./progress.ts";
 
@@ -55,10 +56,9 @@ async function requireReadable(file: string): Promise<void> {
   }
 }
 
-async function connect(
-  { dataDirectory, images }: Settings,
-  identity: Identity,
-): ReturnType<typeof connectRuntime> {
+async function connect(settings: Settings, identity: Identity): ReturnType<typeof connectRuntime> {
+  const { dataDirectory } = settings;
+  const images = await imageSettings(settings);
   const directory = join(dataDirectory, "node");
   const log = stderrLog("warn");
   return connectRuntime({ directory, identity, images, clock: systemClock, log }).catch(
@@ -70,6 +70,17 @@ async function connect(
       );
     },
   );
+}
+
+/** What is not given here is as the running Gantry has it: whoever pulls beside it means its registries. */
+async function imageSettings({ dataDirectory, images }: Settings): Promise<ImageSettings> {
+  const { registries } = (await findProcess(dataDirectory)) ?? {};
+  const given = images.insecureRegistries.length > 0;
+  return {
+    ...images,
+    loginFile: images.loginFile ?? registries?.loginFile,
+    insecureRegistries: (given ? images : (registries ?? images)).insecureRegistries,
+  };
 }
 
 async function load(runtime: Runtime, file: string): Promise<void> {

@@ -15,7 +15,7 @@ import { joinServer, type Machine, renewKeys } from "./join.ts";
 import { parseJoinToken } from "./join-token.ts";
 import { addressTowards } from "./machine-address.ts";
 import { type Membership, readMembership } from "./membership.ts";
-import { announceProcess, findProcess } from "./process-file.ts";
+import { announceProcess, findProcess, registriesOf } from "./process-file.ts";
 import { unit } from "./unit.ts";
 import { reportWhatStays } from "./what-stays.ts";
 
@@ -46,7 +46,7 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   const { endpoint } = keys.membership;
   using _announced = await announceProcess(
     dataDirectory,
-    { command: "node", endpoint },
+    { command: "node", endpoint, registries: registriesOf(settings) },
     systemClock,
   );
   await running.connected(stop);

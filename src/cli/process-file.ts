@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ImageSettings, Settings } from "../config.ts";
 import type { Clock } from "../lib/clock.ts";
 import { replaceFile } from "./data-directory.ts";
 import { GANTRY_VERSION } from "./version.ts";
@@ -16,6 +17,15 @@ export interface ProcessFile {
   readonly endpoint: string;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  /** How it meets registries, so that a command beside it does so too. Undefined: it pulls no images. */
+  readonly registries?: RegistrySettings;
+}
+
+export type RegistrySettings = Pick<ImageSettings, "loginFile" | "insecureRegistries">;
+
+/** What of a node's settings is told. */
+export function registriesOf({ images }: Settings): RegistrySettings {
+  return { loginFile: images.loginFile, insecureRegistries: images.insecureRegistries };
 }
 
 function pathIn(dataDirectory: string): string {
@@ -25,7 +35,7 @@ function pathIn(dataDirectory: string): string {
 /** Tells that this process runs on `dataDirectory`, until it is disposed. */
 export async function announceProcess(
   dataDirectory: string,
-  what: Pick<ProcessFile, "command" | "endpoint">,
+  what: Pick<ProcessFile, "command" | "endpoint" | "registries">,
   clock: Clock,
 ): Promise<Disposable> {
   const { pid } = process;
