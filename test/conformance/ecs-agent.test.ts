@@ -213,6 +213,23 @@ describe("the unmodified ECS agent", () => {
     });
   });
 
+  test("may run what its machine has of an image that it cannot pull, and says both", async () => {
+    await lab.withAgent({}, async (agent) => {
+      const arn = await lab.run({ taskDefinition: "plain" });
+      agent.acknowledge(await agent.frame("PayloadMessage"));
+      // `agent/api/statechange.go`: the first error of a container is told with its end, whatever came after.
+      const container = { containerName: "web", runtimeId: "3a3f", status: "STOPPED", exitCode: 3 };
+      const reason = "CannotPullContainerError: connection refused";
+      await agent.submit(arn, { status: "STOPPED", containers: [{ ...container, reason }] });
+      const { containers, stopCode, stoppedReason } = await lab.taskOf(arn);
+      assert.deepEqual([containers?.[0]?.exitCode, containers?.[0]?.reason], [3, reason]);
+      assert.deepEqual(
+        [stopCode, stoppedReason],
+        ["EssentialContainerExited", "Essential container in task exited"],
+      );
+    });
+  });
+
   test("gets the interface of an awsvpc task as the one object that works, and no ports", async () => {
     await lab.withAgent({ hasTaskEni: true }, async (agent) => {
       const arn = await lab.run({

@@ -5,26 +5,30 @@ import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
-/** Of Docker 20.10; whoever asks for another version says so. */
-const VERSION_DEFAULT = "1.41";
+/** The second number of the API's version: Docker 20.10's. Whoever asks for another says so. */
+const MINOR_DEFAULT = 41;
 
 export class DockerClient {
   readonly #socketPath: string;
+  #minorMin: number | undefined;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
   }
 
-  /** One request with a JSON body. Throws with what Docker says of a refusal. */
+  /**
+   * One request with a JSON body. `version`: of the API, e.g. `1.21`; an older one than the daemon speaks is raised to its least, as
+   * amazon-ecs-agent does. Throws with what Docker says of a refusal.
+   */
   async call<T = unknown>(
     method: string,
     path: string,
     body?: object,
-    version: string = VERSION_DEFAULT,
+    version: string = `1.${MINOR_DEFAULT}`,
   ): Promise<T> {
     const answer = await this.#send(
       method,
-      `/v${version}${path}`,
+      `/v1.${await this.#minor(Number(version.slice(2)))}${path}`,
       body === undefined ? "" : JSON.stringify(body),
     );
     return (/^[[{]/.test(answer) ? JSON.parse(answer) : answer) as T;
@@ -32,7 +36,16 @@ export class DockerClient {
 
   /** Loads the images of a `docker save` archive. */
   async load(archive: string): Promise<void> {
-    await this.#send("POST", `/v${VERSION_DEFAULT}/images/load`, createReadStream(archive));
+    const path = `/v1.${await this.#minor(MINOR_DEFAULT)}/images/load`;
+    await this.#send("POST", path, createReadStream(archive));
+  }
+
+  async #minor(asked: number): Promise<number> {
+    if (this.#minorMin === undefined) {
+      const { MinAPIVersion } = JSON.parse(await this.#send("GET", "/version", ""));
+      this.#minorMin = Number(String(MinAPIVersion).slice(2));
+    }
+    return Math.max(asked, this.#minorMin);
   }
 
   async #send(

@@ -134,6 +134,8 @@ export class AgentProcess implements AsyncDisposable {
     const log = join(this.#directory, "log");
     return {
       PATH: process.env.PATH ?? "",
+      // Keys in its SDK's own files would come before the metadata's.
+      HOME: this.#directory,
       ...Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2))),
       DOCKER_HOST: `unix://${dockerSocket}`,
       ECS_DATADIR: join(this.#directory, "data"),

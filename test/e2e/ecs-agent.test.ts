@@ -20,6 +20,7 @@ import {
 import { findExecutable } from "../../src/runtime/executables.ts";
 import { DockerDaemon } from "./docker-daemon.ts";
 import { AgentProcess, agentPrograms } from "./ecs-agent-process.ts";
+import { assertTaken, type DockerContainer, MANY_SETTINGS } from "./ecs-agent-settings.ts";
 import { command, GantryKit, skipReason, until } from "./gantry-kit.ts";
 import { type Host, joinWire, OWN_ADDRESS, openHosts } from "./hosts.ts";
 import { buildHelloImage } from "./images.ts";
@@ -107,8 +108,8 @@ for (const program of agentPrograms()) {
 
     async function run(
       definition: Omit<RegisterTaskDefinitionCommandInput, "family">,
+      family: string = definition.networkMode ?? "bridge",
     ): Promise<Task> {
-      const family = definition.networkMode ?? "bridge";
       await server.ecs.send(new RegisterTaskDefinitionCommand({ ...definition, family }));
       const isAwsvpc = family === "awsvpc";
       const { tasks, failures } = await server.ecs.send(
@@ -220,6 +221,19 @@ for (const program of agentPrograms()) {
         ],
       });
       assert.match(await fetchFrom("127.0.0.1:18081"), /Hello from Gantry/);
+    });
+
+    test("makes a container with all that its definition says", async () => {
+      const definition = {
+        containerDefinitions: [
+          MANY_SETTINGS,
+          { name: "log", image: "hello:latest", memory: 32, essential: false },
+        ],
+      };
+      const { containers = [] } = await run(definition, "settings");
+      const web = containers.find(({ name }) => name === "web");
+      const path = `/containers/${web?.runtimeId}/json`;
+      assertTaken(await docker.client.call<DockerContainer>("GET", path));
     });
 
     test("runs an awsvpc task at its own address", { skip: program.skipAwsvpc }, async () => {

@@ -84,14 +84,11 @@ function ownConfig(task: PayloadTask, container: PayloadContainer): Json {
   if (roleCredentials !== undefined) {
     environment.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI = `/v2/credentials/${roleCredentials.credentialsId}`;
   }
-  const ports = container.portMappings.map(
-    ({ containerPort, protocol }) => `${containerPort}/${protocol}`,
-  );
   return {
     Image: container.image,
     Cmd: container.command ?? null,
     Entrypoint: container.entryPoint ?? null,
-    ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
+    ExposedPorts: Object.fromEntries(portsOf(container).map(({ port }) => [port, {}])),
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
   };
 }
@@ -120,12 +117,22 @@ function ownHostConfig(task: PayloadTask, container: PayloadContainer, made: Mad
       return `${source}:${containerPath}${readOnly ? ":ro" : ""}`;
     }),
     PortBindings: Object.fromEntries(
-      container.portMappings.map(({ containerPort, hostPort = 0, protocol }) => [
-        `${containerPort}/${protocol}`,
-        [{ HostPort: String(hostPort) }],
-      ]),
+      portsOf(container).map(({ hostPort, port }) => [port, [{ HostPort: String(hostPort) }]]),
     ),
   };
+}
+
+/** As Docker writes them. Of a range each, which the agent gives a range of the machine's, and the player any. */
+function portsOf({ portMappings }: PayloadContainer): { port: string; hostPort: number }[] {
+  return portMappings.flatMap(({ containerPort, containerPortRange, hostPort = 0, protocol }) => {
+    const [first = 0, last = first] = (containerPortRange ?? String(containerPort))
+      .split("-")
+      .map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => ({
+      port: `${first + index}/${protocol}`,
+      hostPort,
+    }));
+  });
 }
 
 /** `agent/engine/docker_task_engine.go`: letters, digits and hyphens of the container's name, and something drawn. */

@@ -17,6 +17,8 @@ export interface StopEvidence {
 
 /** The one container reason that speaks of a process that did run. */
 const OUT_OF_MEMORY = "OutOfMemoryError";
+/** AWS's agent runs what its machine has of an image that it cannot pull, and tells of both. */
+const CANNOT_PULL = "CannotPull";
 
 /**
  * Says why a task stopped by itself: the agent reports containers, exit codes and their reasons, ECS shows a code and
@@ -40,8 +42,9 @@ const ESSENTIAL_CONTAINER_EXITED: StopCause = {
   reason: "Essential container in task exited",
 };
 
-function failedToStart(container: Container): boolean {
-  return Boolean(container.reason) && !container.reason?.startsWith(OUT_OF_MEMORY);
+function failedToStart({ exitCode, reason }: Container): boolean {
+  if (!reason || reason.startsWith(OUT_OF_MEMORY)) return false;
+  return exitCode === undefined || !reason.startsWith(CANNOT_PULL);
 }
 
 function othersReason({ containers }: StopEvidence): string | undefined {
