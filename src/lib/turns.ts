@@ -31,6 +31,11 @@ export class Permits {
     this.#free = count;
   }
 
+  /** Pieces of work in line. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
   /** Runs `work` when a permit is free. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;

@@ -140,4 +140,23 @@ describe("filterLogEvents()", () => {
     const other = { ...GROUP, nextToken, filterPattern: "other" };
     await rejects(call(other), invalid, /nextToken is invalid/);
   });
+
+  test("lets a hundred searches wait, no more, and none of who has left", async (t) => {
+    const kit = await startLogs(t);
+    await fill(kit, { web: ["one"] });
+    const release = Promise.withResolvers<void>();
+    const busy = kit.deps.scans.use(() => release.promise);
+    const left = new AbortController();
+    const search = (signal = kit.call.signal) =>
+      filterLogEvents(kit.deps, GROUP, { ...kit.call, signal });
+    const waiting = Array.from({ length: 99 }, () => search());
+    const abandoned = search(left.signal);
+    await assert.rejects(search(), { code: "ThrottlingException", message: "Rate exceeded" });
+    left.abort();
+    release.resolve();
+    await busy;
+    await assert.rejects(abandoned, { name: "UnavailableError" });
+    for (const { events } of await Promise.all(waiting)) assert.equal(events?.length, 1);
+    assert.equal((await search()).events?.length, 1);
+  });
 });

@@ -5,6 +5,7 @@ import type {
   FilterLogEventsResponse,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
+import { ApiError, UnavailableError } from "../lib/errors.ts";
 import type { LogScan, ScannedLine, ScanPosition } from "../telemetry/log-store.ts";
 import type { LogsServiceDeps } from "./deps.ts";
 import { parseFilterPattern } from "./filter-pattern/filter-pattern.ts";
@@ -27,10 +28,13 @@ const STREAM_NAMES_MAX = 100;
 const LATEST_FIRST_SINCE: number = Date.UTC(2024, 0, 1);
 /** Chosen: about half a second of one core. What is not found by then is behind the token, as in AWS. */
 const SCAN_BYTES_MAX: number = 64 * 1024 * 1024;
+/** Chosen: searches in line, half a minute of work. AWS lets an account ask a few times a second. */
+const WAITING_MAX = 100;
 
 /**
- * Searches the streams of a group, in order of time. Throws ResourceNotFoundException, InvalidParameterException. One call looks
- * at a bounded amount: a page can be short, or empty, and still have a token.
+ * Searches the streams of a group, in order of time. Throws ResourceNotFoundException, InvalidParameterException, and
+ * ThrottlingException when too many search. One call looks at a bounded amount: a page can be short, or empty, and still have a
+ * token.
  */
 export async function filterLogEvents(
   deps: LogsServiceDeps,
@@ -54,7 +58,14 @@ export async function filterLogEvents(
     matches: pattern.matches,
     mayMatch: pattern.mayMatch,
   };
-  const page = await deps.scans.use(() => deps.logStore.scan(streams.keys(), scan));
+  if (deps.scans.waitingCount >= WAITING_MAX) {
+    throw new ApiError("ThrottlingException", "Rate exceeded");
+  }
+  const page = await deps.scans.use(async () => {
+    // Whoever left while waiting wants no answer.
+    if (call.signal.aborted) throw new UnavailableError("the caller has left");
+    return deps.logStore.scan(streams.keys(), scan);
+  });
   return {
     events: page.events.map((line) => presentEvent(streams, line)),
     // AWS gives none since 2020.

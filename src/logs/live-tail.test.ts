@@ -166,7 +166,22 @@ describe("startLiveTail()", () => {
     await assert.rejects(start(twoGroups), invalid);
     await assert.rejects(start({ ...one, logStreamNames: [] }), invalid);
     await assert.rejects(start({ ...one, logEventFilterPattern: "{" }), invalid);
-    for (let i = 0; i < 15; i++) await tail(kit);
-    await assert.rejects(start(one), { code: "LimitExceededException" });
+  });
+
+  test("gives an account 15 sessions, also when it asks for all at once, until their readers leave", async (t) => {
+    const kit = await startLogs(t);
+    await createDemo(kit);
+    const abort = new AbortController();
+    const call = { ...kit.call, signal: abort.signal };
+    const input = { logGroupIdentifiers: [GROUP_ARN] };
+    const start = () => startLiveTail(kit.deps, input, call);
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, start));
+    const refused = answers.flatMap((answer) =>
+      answer.status === "rejected" ? [answer.reason.code] : [],
+    );
+    assert.deepEqual(refused, Array(5).fill("LimitExceededException"));
+    abort.abort();
+    assert.equal(kit.deps.tails.countOf("000000000000"), 0);
+    await tail(kit);
   });
 });

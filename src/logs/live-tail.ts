@@ -23,8 +23,6 @@ const GROUPS_MAX = 10;
 const STREAMS_MAX = 10;
 const SESSION_MS_MAX: number = 3 * 60 * 60 * 1000;
 const UPDATE_INTERVAL_MS = 1_000;
-/** CloudWatch Logs quota. */
-const SESSIONS_PER_ACCOUNT_MAX = 15;
 
 type TailUpdate = StartLiveTailResponseStream;
 
@@ -49,20 +47,20 @@ export async function startLiveTail(
     },
     deps.random,
   );
-  if (deps.tails.countOf(accountId) >= SESSIONS_PER_ACCOUNT_MAX) {
-    const message = "Resource limit exceeded: too many concurrent Live Tail sessions.";
-    throw new ApiError("LimitExceededException", message);
-  }
-  return { responseStream: updates(deps, session, input, call) };
+  const open = deps.tails.open(session);
+  // A reader may be gone before it has read anything.
+  call.signal.addEventListener("abort", () => open[Symbol.dispose](), { once: true });
+  if (call.signal.aborted) open[Symbol.dispose]();
+  return { responseStream: updates(deps, { session, open }, input, call) };
 }
 
 async function* updates(
-  { clock, random, tails }: LogsServiceDeps,
-  session: TailSession,
+  { clock, random }: LogsServiceDeps,
+  { session, open }: { readonly session: TailSession; readonly open: Disposable },
   input: StartLiveTailRequest,
   { requestId, signal }: Call,
 ): AsyncGenerator<TailUpdate> {
-  using _open = tails.open(session);
+  using _open = open;
   yield { sessionStart: { ...input, requestId, sessionId: random.uuid() } };
   const endsAt = clock.now() + SESSION_MS_MAX;
   while (clock.now() < endsAt) {

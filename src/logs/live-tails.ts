@@ -1,4 +1,5 @@
 import type { LiveTailSessionLogEvent } from "@aws-sdk/client-cloudwatch-logs";
+import { ApiError } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
 import type { FilterPattern } from "./filter-pattern/filter-pattern.ts";
 import { groupArn, type LogGroup, type LogStream } from "./model.ts";
@@ -69,6 +70,9 @@ export class TailSession {
   }
 }
 
+/** CloudWatch Logs quota: sessions of one account. */
+const SESSIONS_MAX = 15;
+
 /** The sessions that are open. */
 export class LiveTails {
   readonly #sessions = new Set<TailSession>();
@@ -77,8 +81,12 @@ export class LiveTails {
     return [...this.#sessions].filter(({ scope }) => scope.accountId === accountId).length;
   }
 
-  /** Lets a session see events, until the result is disposed of. */
+  /** Lets a session see events, until the result is disposed of. Throws LimitExceededException. */
   open(session: TailSession): Disposable {
+    if (this.countOf(session.scope.accountId) >= SESSIONS_MAX) {
+      const message = "Resource limit exceeded: too many concurrent Live Tail sessions.";
+      throw new ApiError("LimitExceededException", message);
+    }
     this.#sessions.add(session);
     return { [Symbol.dispose]: () => this.#sessions.delete(session) };
   }
