@@ -30,7 +30,7 @@ test("the agent's variables lead it to this server and to this machine's metadat
   assert.equal(found.has("ECS_EXTERNAL"), false, "it would have no awsvpc");
   assert.equal(found.has("SSL_CERT_FILE"), false);
   const drivers = found.get("ECS_AVAILABLE_LOGGING_DRIVERS") ?? "";
-  assert.deepEqual(JSON.parse(drivers), ["json-file", "awslogs", "none"]);
+  assert.deepEqual(JSON.parse(drivers), ["json-file", "syslog", "awslogs", "fluentd", "none"]);
 });
 
 test("a private authority is trusted beside the public ones, and never by the variable that the agent dies of", async () => {

@@ -40,7 +40,8 @@ export function agentEnvironmentLines(options: AgentEnvironment): string {
     ECS_AWSVPC_BLOCK_IMDS: "true",
     ECS_ENABLE_TASK_IAM_ROLE: "true",
     ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST: "true",
-    ECS_AVAILABLE_LOGGING_DRIVERS: '["json-file","awslogs","none"]',
+    // ecs-init's own choice.
+    ECS_AVAILABLE_LOGGING_DRIVERS: '["json-file","syslog","awslogs","fluentd","none"]',
     ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE: "true",
     // There are no EBS volumes outside of EC2.
     ECS_EBSTA_SUPPORTED: "false",

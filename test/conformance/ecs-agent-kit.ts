@@ -82,6 +82,12 @@ const TASK_ENI_ATTRIBUTES: readonly Json[] = [
 
 const EXECUTION_ROLE_LOGS: Json = { name: "ecs.capability.execution-role-awslogs" };
 
+/** `agent/app/agent_capability.go`: of GPUs it names the driver, and nothing else. */
+const GPU_ATTRIBUTES: readonly Json[] = [
+  { name: "ecs.capability.nvidia-driver-version.535.104" },
+  { name: "ecs.capability.gpu-driver-version", value: "535.104" },
+];
+
 /** What the agent is told of its server. */
 export interface AgentDoor {
   readonly url: string;
@@ -98,6 +104,8 @@ export interface EcsAgentOptions {
   readonly hasTaskEni?: boolean;
   /** It runs with ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE. */
   readonly hasExecutionRoleLogs?: boolean;
+  /** Of the GPUs that it offers (ECS_ENABLE_GPU_SUPPORT). */
+  readonly gpuIds?: readonly string[];
   /** Default: `lab`. */
   readonly cluster?: string;
   /** What its instance's metadata says, if it has them. */
@@ -108,6 +116,7 @@ export class EcsAgent {
   readonly #door: AgentDoor;
   readonly #hasTaskEni: boolean;
   readonly #attributes: readonly Json[];
+  readonly #gpuIds: readonly string[];
   readonly #cluster: string;
   readonly #identityDocument: string;
   arn = "";
@@ -123,7 +132,9 @@ export class EcsAgent {
     this.#attributes = [
       ...(this.#hasTaskEni ? TASK_ENI_ATTRIBUTES : EXTERNAL_ATTRIBUTES),
       ...(options.hasExecutionRoleLogs === true ? [EXECUTION_ROLE_LOGS] : []),
+      ...(options.gpuIds === undefined ? [] : GPU_ATTRIBUTES),
     ];
+    this.#gpuIds = options.gpuIds ?? [];
     this.#cluster = options.cluster ?? "lab";
     this.#identityDocument =
       options.identityDocument ?? (this.#hasTaskEni ? IDENTITY_DOCUMENT : "");
@@ -149,6 +160,9 @@ export class EcsAgent {
         { name: "PORTS_UDP", type: "STRINGSET", stringSetValue: [] },
       ],
       attributes: sent,
+      ...(this.#gpuIds.length > 0 && {
+        platformDevices: this.#gpuIds.map((id) => ({ id, type: "GPU" })),
+      }),
     });
     const instance = answer.containerInstance as Json;
     this.arn = String(instance.containerInstanceArn);

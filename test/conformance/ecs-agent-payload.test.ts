@@ -92,6 +92,36 @@ const DEFINITION: RegisterTaskDefinitionCommandInput = {
   ],
 };
 
+test("a task that needs GPUs is placed where the agent has some, and is told which", async () => {
+  await using lab = await openLab();
+  await lab.door.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: "model",
+      containerDefinitions: [
+        {
+          name: "infer",
+          image: "lab/busybox:1",
+          memory: 64,
+          resourceRequirements: [{ type: "GPU", value: "1" }],
+        },
+      ],
+    }),
+  );
+  await lab.withAgent({ gpuIds: ["GPU-a", "GPU-b"] }, async (agent) => {
+    await lab.run({ taskDefinition: "model" });
+    const payload = await agent.frame("PayloadMessage");
+    const [task] = payload.tasks as Readonly<Record<string, unknown>>[];
+    assert.deepEqual(task?.associations, [
+      {
+        name: "GPU-a",
+        type: "gpu",
+        containers: ["infer"],
+        content: { encoding: "identity", value: "" },
+      },
+    ]);
+  });
+});
+
 test("a task with nearly all members is one that the agent takes, and its roles come with it", async () => {
   await using lab = await openLab();
   await lab.door.ecs.send(new RegisterTaskDefinitionCommand(DEFINITION));
