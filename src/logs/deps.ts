@@ -5,6 +5,7 @@ import type { Permits } from "../lib/turns.ts";
 import type { Cache } from "../store/cache.ts";
 import type { Store } from "../store/store.ts";
 import type { LogStore } from "../telemetry/log-store.ts";
+import type { GroupSizes } from "./group-sizes.ts";
 import type { LiveTails } from "./live-tails.ts";
 
 /** What the operations and the reaper of CloudWatch Logs work with. */
@@ -20,6 +21,7 @@ export interface LogsDeps {
 
 /** And what the operations share among them. */
 export interface LogsServiceDeps extends LogsDeps {
+  readonly sizes: GroupSizes;
   /** Who is told of events as they come in. */
   readonly tails: LiveTails;
   /** Scans of many streams hold megabytes and use a whole core. */

@@ -8,14 +8,13 @@ import type {
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Call } from "../door/service.ts";
 import type { Scope } from "../ecs/model/keys.ts";
-import type { LogsDeps } from "./deps.ts";
+import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import {
   groupArn,
   groupKey,
   groupsPrefix,
   type LogGroup,
   type LogGroupClass,
-  type LogStream,
   parseGroupIdentifier,
   streamsPrefix,
 } from "./model.ts";
@@ -86,7 +85,7 @@ export async function deleteLogGroup(
 
 /** Lists the groups of the account and region in order of name. Throws InvalidParameterException. */
 export async function describeLogGroups(
-  deps: LogsDeps,
+  deps: LogsServiceDeps,
   input: DescribeLogGroupsRequest,
   call: Call,
 ): Promise<DescribeLogGroupsResponse> {
@@ -159,13 +158,12 @@ function groupFilter(
   return ({ name }) => isOwnAsked && names.has(name);
 }
 
-function presentGroup({ cache, logStore }: LogsDeps, group: LogGroup): LogGroupOutput {
-  const streams = cache.list(streamsPrefix(group)).map(({ value }) => value as LogStream);
+function presentGroup({ sizes }: LogsServiceDeps, group: LogGroup): LogGroupOutput {
   return {
     ...presentBriefly(group),
     ...(group.retentionInDays !== undefined && { retentionInDays: group.retentionInDays }),
     metricFilterCount: 0,
-    storedBytes: streams.reduce((sum, { id }) => sum + (logStore.stat(id)?.bytes ?? 0), 0),
+    storedBytes: sizes.of(group),
     logGroupClass: group.logGroupClass,
     logGroupArn: groupArn(group, group.name),
     deletionProtectionEnabled: group.deletionProtectionEnabled,

@@ -11,6 +11,7 @@ import { createCache } from "../store/cache.ts";
 import { openMemoryStore } from "../store/memory.ts";
 import { openLogStore } from "../telemetry/segment-log-store.ts";
 import type { LogsServiceDeps } from "./deps.ts";
+import { GroupSizes } from "./group-sizes.ts";
 import { createLogGroup } from "./groups.ts";
 import { logsIndexes } from "./indexes.ts";
 import { LiveTails } from "./live-tails.ts";
@@ -50,6 +51,7 @@ export async function startLogs(t: TestContext): Promise<LogsKit> {
       clock,
       random: systemRandom,
       log: silentLog,
+      sizes: new GroupSizes({ cache, logStore }),
       tails: new LiveTails(),
       scans: new Permits(1),
     },

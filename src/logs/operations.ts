@@ -6,6 +6,7 @@ import { type Tagged, tagConditions } from "./access-rules.ts";
 import type { LogsDeps, LogsServiceDeps } from "./deps.ts";
 import { getLogEvents, putLogEvents } from "./events.ts";
 import { filterLogEvents } from "./filter-events.ts";
+import { GroupSizes } from "./group-sizes.ts";
 import {
   createLogGroup,
   deleteLogGroup,
@@ -37,7 +38,12 @@ const FULL: Support = { support: "full" };
 
 /** CloudWatch Logs as the door serves it. */
 export function logsService(shared: LogsDeps): Service {
-  const deps = { ...shared, tails: new LiveTails(), scans: new Permits(SCANS_MAX) };
+  const deps = {
+    ...shared,
+    sizes: new GroupSizes(shared),
+    tails: new LiveTails(),
+    scans: new Permits(SCANS_MAX),
+  };
   return { name: "logs", operations: { ...groupOperations(deps), ...eventOperations(deps) } };
 }
 

@@ -22,6 +22,8 @@ export interface LogStore {
   scan(streamIds: Iterable<string>, scan: LogScan): Promise<LogScanPage>;
   /** Bytes and times of a stream; undefined when it has no events. */
   stat(streamId: string): LogStreamStat | undefined;
+  /** Calls `listener` with each change of a stream's `stat().bytes`, when it shows there; it must not throw. For ever. */
+  subscribe(listener: (streamId: string, bytes: number) => void): void;
   /** The streams of which anything is kept. */
   streamIds(): Iterable<string>;
   /** Forgets a stream; space is reclaimed later. A crash before that may bring it back: see above. */

@@ -70,6 +70,7 @@ class SegmentLogStore implements LogStore {
   readonly #encoder = new ChunkEncoder();
   #queue: Append[] = [];
   #queueBytes = 0;
+  readonly #listeners: ((streamId: string, bytes: number) => void)[] = [];
   #committing: Promise<void> | undefined;
   #isClosed = false;
 
@@ -117,17 +118,26 @@ class SegmentLogStore implements LogStore {
   }
 
   async remove(streamId: string): Promise<void> {
-    this.#segments.forget(streamId, Infinity);
+    this.#tell(streamId, -this.#segments.forget(streamId, Infinity));
   }
 
   async expire(streamId: string, before: number): Promise<void> {
-    this.#segments.forget(streamId, before);
+    this.#tell(streamId, -this.#segments.forget(streamId, before));
+  }
+
+  subscribe(listener: (streamId: string, bytes: number) => void): void {
+    this.#listeners.push(listener);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#committing;
     await this.#segments.close();
+  }
+
+  #tell(streamId: string, bytes: number): void {
+    if (bytes === 0) return;
+    for (const listener of this.#listeners) listener(streamId, bytes);
   }
 
   /** Has `work` look at the chunks of streams in a range, whose segments stay open for so long. */
@@ -202,6 +212,7 @@ class SegmentLogStore implements LogStore {
     let offset = (await journal.append(data)) + (isMarked ? commitHeadBytes(marks) : 0);
     for (const { streamId, summary, frame } of chunks) {
       this.#segments.add(journal.segment, streamId, { summary, offset, length: frame.length });
+      this.#tell(streamId, summary.messageBytes);
       offset += frame.length;
     }
     for (const [streamId, mark] of marks) this.#segments.mark(journal.segment, streamId, mark);

@@ -73,15 +73,16 @@ export class Segment {
     this.#marks.set(streamId, mark);
   }
 
-  /** Drops the stream's chunks whose events are all older than `before` (Infinity: every one). */
-  forget(streamId: string, before: number): void {
+  /** Drops the stream's chunks whose events are all older than `before` (Infinity: every one). Returns their messages' bytes. */
+  forget(streamId: string, before: number): number {
     if (before === Infinity) this.#marks.delete(streamId);
     const run = this.#runs.get(streamId);
-    if (run === undefined) return;
+    if (run === undefined) return 0;
     const rest = run.since(before);
     this.#liveBytes -= run.bytes - rest.bytes;
     if (rest.chunks.length === 0) this.#runs.delete(streamId);
     else this.#runs.set(streamId, rest);
+    return run.messageBytes - rest.messageBytes;
   }
 
   /** The bodies of chunks as they lie in the file. */

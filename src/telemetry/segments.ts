@@ -133,14 +133,16 @@ export class Segments {
     this.#stateOf(streamId).mark = mark;
   }
 
-  /** Drops a stream's chunks whose events are all older than `before` (Infinity: the whole stream). */
-  forget(streamId: string, before: number): void {
+  /** Drops a stream's chunks whose events are all older than `before` (Infinity: the whole stream). Returns their messages' bytes. */
+  forget(streamId: string, before: number): number {
     const state = this.#streams.get(streamId);
-    if (state === undefined) return;
-    for (const segment of state.segments) segment.forget(streamId, before);
+    if (state === undefined) return 0;
+    let bytes = 0;
+    for (const segment of state.segments) bytes += segment.forget(streamId, before);
     state.segments = state.segments.filter(({ runs }) => runs.has(streamId));
     if (before === Infinity) this.#streams.delete(streamId);
     this.#wantUpkeep();
+    return bytes;
   }
 
   /** The journal to append to: a new one when the present one is full or damaged. */

@@ -72,6 +72,8 @@ export class ProcessLogStore implements LogStore {
     return undefined;
   }
 
+  subscribe(): void {}
+
   streamIds(): Iterable<string> {
     return this.#deps.logs.streams.keys();
   }
