@@ -53,7 +53,7 @@ export async function writeContainerFiles(
   const folder = containerDirectory(directory, task.arn, name);
   const onHostNetwork = task.networkMode === "host";
   const [hosts, resolvers] = await Promise.all([
-    readMachineFile(disk, "/etc/hosts"),
+    onHostNetwork ? readMachineFile(disk, "/etc/hosts") : "",
     onHostNetwork ? readMachineFile(disk, "/etc/resolv.conf") : machineResolvers(disk),
     disk.makeDirectory(folder),
   ]);
