@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { systemClock } from "../lib/clock.ts";
 import { batches, type Command } from "./command.ts";
 import { createCommandRunner } from "./commands.ts";
-import { parseForwardDrops } from "./observe.ts";
+import { parseOtherTables } from "./observe.ts";
 import { findTools } from "./tools.ts";
 
 const ip = (line: string, namespace?: string): Command => ({
@@ -79,9 +79,9 @@ test("what is to be removed and is gone holds up nothing that comes after it", a
   });
 });
 
-test("parseForwardDrops() finds other tables' policies that drop what is forwarded", () => {
-  const chain = (table: string, hook: string, policy: string): unknown => ({
-    chain: { family: "ip", table, name: "FORWARD", hook, policy },
+test("parseOtherTables() finds policies that drop what is forwarded, and another system's endpoints", () => {
+  const chain = (table: string, hook: string, policy: string, name = "FORWARD"): unknown => ({
+    chain: { family: "ip", table, name, hook, policy },
   });
   const json = {
     nftables: [
@@ -90,7 +90,13 @@ test("parseForwardDrops() finds other tables' policies that drop what is forward
       chain("filter", "input", "drop"),
       chain("other", "forward", "accept"),
       chain("gantry_a1b2c3", "forward", "drop"),
+      chain("gantry_a1b2c3", "output", "accept", "endpoints"),
+      chain("gantry_d4e5f6_bridge", "prerouting", "accept", "guard"),
     ],
   };
-  assert.deepEqual(parseForwardDrops(json, "gantry_a1b2c3"), ["ip filter FORWARD"]);
+  const forwardDrops = ["ip filter FORWARD"];
+  assert.deepEqual(parseOtherTables(json, "gantry_a1b2c3"), { forwardDrops, endpoints: undefined });
+  const nftables = [...json.nftables, chain("gantry_d4e5f6", "output", "accept", "endpoints")];
+  assert.equal(parseOtherTables({ nftables }, "gantry_a1b2c3").endpoints, "gantry_d4e5f6");
+  assert.equal(parseOtherTables({ nftables }, "gantry_d4e5f6").endpoints, "gantry_a1b2c3");
 });

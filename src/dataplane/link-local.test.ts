@@ -9,6 +9,7 @@ import {
   callUdp,
   ip,
   NEIGHBOUR,
+  newSystemId,
   nsenter,
   TestHosts,
   unmetNeed,
@@ -31,6 +32,7 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
   let world: TestHosts;
   let host: string;
   let dataplane: NodeDataplane;
+  const firstId = newSystemId();
   /** Path and address of a task in the VPC, and of a container on the bridge. */
   let tasks: readonly { readonly path: string; readonly address: string }[];
 
@@ -38,6 +40,7 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
     world = new TestHosts();
     host = world.host.path;
     dataplane = world.start({
+      systemId: firstId,
       endpointPort: ENDPOINT_PORT,
       apiForward: { address: NEIGHBOUR, port: 4570 },
     });
@@ -98,5 +101,31 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
       assert.equal(await callUdp(path, "169.254.169.254", 53), world.host.address);
       assert.equal(await callInVain(path, "169.254.170.23"), "timeout");
     }
+  });
+
+  test("a second Gantry of the machine takes from the first nothing but what is its own", async () => {
+    const systemId = newSystemId();
+    // Where nobody listens.
+    const endpointPort = 40_003;
+    const vpc = { vpcId: "vpc-00000000000000002", cidr: "172.30.0.0/16" };
+    const eni = {
+      ...{ ...ENI, interfaceId: "eni-00000000000000005", vpcId: vpc.vpcId },
+      ...{ subnetCidr: "172.30.0.0/20", privateIpv4Address: "172.30.0.5" },
+    };
+    const network = { ...NO_NETWORK, vpcs: [vpc], interfaces: [eni] };
+    for (let start = 0; start < 2; start++) {
+      const second = world.start({ systemId, endpointPort });
+      await second.apply(network);
+      const path = await second.attach("c", eni.interfaceId, TIMEOUT_MS);
+      const { path: onBridge } = await second.attachBridge("d", []);
+      for (const own of [path, onBridge])
+        assert.match(await callInVain(own, "169.254.170.2"), /refused/);
+      assert.match(await call(host, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);
+      for (const task of tasks) assert.equal(await call(task.path, "169.254.170.2"), task.address);
+    }
+    // The first starts again and finds the second.
+    dataplane = world.start({ systemId: firstId, endpointPort: ENDPOINT_PORT });
+    await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [ENI] });
+    assert.match(await call(host, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);
   });
 });

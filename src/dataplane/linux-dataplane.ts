@@ -21,6 +21,7 @@ import {
 } from "./dataplane.ts";
 import { createHostPorts, type HostPorts } from "./host-ports.ts";
 import { readHostRoutes } from "./host-routes.ts";
+import { LINK_LOCAL_ADDRESS } from "./link-local.ts";
 import { isRouter, type Names, namesOf } from "./names.ts";
 import * as observe from "./observe.ts";
 import { Overlays, VXLAN_UDP_PORT } from "./overlay.ts";
@@ -102,6 +103,8 @@ class LinuxDataplane implements NodeDataplane {
   #mtuBytes = 0;
   /** Chains already warned of. */
   #firewallDrops = "";
+  /** The table of another system that came first: what it has is not taken from it. */
+  #endpointsTaken: string | undefined;
 
   constructor(options: DataplaneOptions) {
     this.#log = options.log;
@@ -237,7 +240,9 @@ class LinuxDataplane implements NodeDataplane {
     const possible = { ...network, vpcs: network.vpcs.filter((vpc) => !refusals.has(vpc.vpcId)) };
     this.#applied.retain(possible);
     const removals = plan.planRemovedInterfaces(this.#names, possible, this.#links);
-    const { commands, after } = plan.planNetwork(this.#names, possible, observed, this.#settings);
+    const hostFindsEndpoints = this.#endpointsTaken === undefined;
+    const settings = { ...this.#settings, hostFindsEndpoints };
+    const { commands, after } = plan.planNetwork(this.#names, possible, observed, settings);
     const offers = this.#planOffers(possible);
     this.#observed = undefined;
     await this.#runner.run([...removals, ...commands, ...offers]);
@@ -258,19 +263,25 @@ class LinuxDataplane implements NodeDataplane {
     this.#offered.clear();
     this.#mtuBytes = observed.mtuBytes;
     this.#overlays.forget();
-    await this.#warnOfFirewall();
+    this.#heedOthers(await observe.observeOtherTables(this.#runner, this.#names));
     return observed;
   }
 
   /** Says, once for each state, that somebody else's rules stand in the way. They are the host's own business. */
-  async #warnOfFirewall(): Promise<void> {
-    const drops = (await observe.observeForwardDrops(this.#runner, this.#names)).join(", ");
+  #heedOthers({ endpoints, forwardDrops }: observe.OtherTables): void {
+    const drops = forwardDrops.join(", ");
     if (drops !== "" && drops !== this.#firewallDrops)
       this.#log.warn(
         "the host's firewall drops what it forwards: tasks reach the outside only once it accepts Gantry's links",
         { chains: drops, links: `${this.#names.hostLinkPrefix}*` },
       );
     this.#firewallDrops = drops;
+    if (endpoints !== undefined && endpoints !== this.#endpointsTaken)
+      this.#log.warn(
+        `another Gantry of this machine has ${LINK_LOCAL_ADDRESS} of the host itself: tasks in network mode host find its endpoints there, not those of this one`,
+        { table: endpoints },
+      );
+    this.#endpointsTaken = endpoints;
   }
 
   /** VPCs that would take away what the host can reach. Those that stand already are not asked again. */

@@ -78,6 +78,11 @@ export function isRouter(names: Names, namespace: string): boolean {
   return namespace === names.bridgeNamespace || namespace.startsWith(names.vpcNamespacePrefix);
 }
 
+/** Whether a table is some system's {@link Names.table}. */
+export function isTable(name: string): boolean {
+  return /^gantry_[0-9a-f]{6}$/.test(name);
+}
+
 /** The last digits of an id are random: 8 hex digits tell a host's VPCs apart, 11 its interfaces. */
 function linkName(prefix: string, id: string): string {
   return prefix + id.slice(-(LINK_NAME_LENGTH_MAX - prefix.length));

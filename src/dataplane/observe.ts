@@ -3,9 +3,10 @@ import { readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type CommandRunner, NETNS_DIRECTORY } from "./commands.ts";
 import type { RouteJson } from "./host-routes.ts";
-import { INTERFACE_LINK_PREFIX, type Names, TASK_LINK } from "./names.ts";
+import { INTERFACE_LINK_PREFIX, isTable, type Names, TASK_LINK } from "./names.ts";
 import type { ObservedHost } from "./plan.ts";
 import type { NamespaceState, ObservedTask } from "./router-plan.ts";
+import { HOST_ENDPOINTS_CHAIN } from "./rules.ts";
 
 /** linux/magic.h: NSFS_MAGIC, the file system of mounted namespaces. */
 const NSFS_MAGIC = 0x6e736673;
@@ -100,21 +101,33 @@ export async function namespaceState(name: string): Promise<NamespaceState> {
   }
 }
 
-/** Tables whose policy drops what is forwarded, other than this system's. nftables only: the older iptables does not show. */
-export async function observeForwardDrops(
-  runner: CommandRunner,
-  names: Names,
-): Promise<readonly string[]> {
-  return parseForwardDrops(await runner.queryNft(["list", "chains"]), names.table);
+/** What other programs' tables mean for this system. nftables only: the older iptables does not show. */
+export interface OtherTables {
+  /** Chains whose policy drops what is forwarded. */
+  readonly forwardDrops: readonly string[];
+  /** The table of another system whose endpoints the host's own processes find. */
+  readonly endpoints: string | undefined;
 }
 
-/** {@link observeForwardDrops} of the JSON that `nft` printed. */
-export function parseForwardDrops(json: unknown, ownTable: string): readonly string[] {
-  return ((json as { nftables?: readonly { chain?: ChainJson }[] }).nftables ?? [])
+export async function observeOtherTables(
+  runner: CommandRunner,
+  names: Names,
+): Promise<OtherTables> {
+  return parseOtherTables(await runner.queryNft(["list", "chains"]), names.table);
+}
+
+/** {@link observeOtherTables} of the JSON that `nft` printed. */
+export function parseOtherTables(json: unknown, ownTable: string): OtherTables {
+  const chains = ((json as { nftables?: readonly { chain?: ChainJson }[] }).nftables ?? [])
     .flatMap(({ chain }) => (chain === undefined ? [] : [chain]))
-    .filter((chain) => chain.hook === "forward" && chain.policy === "drop")
-    .filter((chain) => chain.family !== "ip6" && chain.table !== ownTable)
-    .map((chain) => `${chain.family} ${chain.table} ${chain.name}`);
+    .filter((chain) => chain.family !== "ip6" && chain.table !== ownTable);
+  return {
+    forwardDrops: chains
+      .filter((chain) => chain.hook === "forward" && chain.policy === "drop")
+      .map((chain) => `${chain.family} ${chain.table} ${chain.name}`),
+    endpoints: chains.find(({ name, table }) => isTable(table) && name === HOST_ENDPOINTS_CHAIN)
+      ?.table,
+  };
 }
 
 /** What is below /run/netns with this prefix. */

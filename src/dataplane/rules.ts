@@ -10,9 +10,14 @@ import { hostAddressIn, type Router } from "./router-plan.ts";
 /** The bridge network's map from ports of the machine to ports of containers. */
 export const PORTS_MAP = "ports";
 
+/** In whose table this chain is, its endpoints are those of the host's own processes. */
+export const HOST_ENDPOINTS_CHAIN = "endpoints";
+
 /** What a machine's rules are made from besides its network. */
 export interface HostSettings {
   readonly endpoints: Endpoints;
+  /** Whether the host's own processes, and so tasks in network mode host, find the endpoints: of another system's otherwise. */
+  readonly hostFindsEndpoints?: boolean;
   /** By which address other machines reach this one; undefined: there are none. */
   readonly localAddress: string | undefined;
   /** UDP port of the overlays. */
@@ -23,7 +28,7 @@ export interface HostSettings {
 
 /**
  * The script of the host's namespace for VPCs: tasks go out under the host's address, nobody comes in, and the link-local
- * endpoints are where they should be, for the host's own processes too. Neither VPCs nor endpoints: no table.
+ * endpoints are where they should be, for the host's own processes too where they are this system's. Neither VPCs nor endpoints: no table.
  */
 export function hostRules(
   names: Names,
@@ -64,7 +69,9 @@ export function hostRules(
   return `${removeTable(names.table)}table ip ${names.table} {
 ${[
   ...ofTasks,
-  chain("output", "nat hook output priority -100", translations),
+  ...(translations.length > 0 && settings.hostFindsEndpoints !== false
+    ? [chain(HOST_ENDPOINTS_CHAIN, "nat hook output priority -100", translations)]
+    : []),
   chain("postrouting", "nat hook postrouting priority srcnat", [
     // A process of the host has taken the address of the way that leads to no such place.
     `ct original ip daddr ${LINK_LOCAL_ADDRESS} oifname != "lo" masquerade`,
