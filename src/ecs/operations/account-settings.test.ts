@@ -98,6 +98,6 @@ test("settings that cannot be", async (t) => {
     name: "InvalidParameterException",
   });
   await assert.rejects(api.call("ListAccountSettings", { maxResults: 11 }), {
-    message: "maxResults must be between 1 and 10.",
+    message: "maxResults must be between 1 and 10, not 11.",
   });
 });

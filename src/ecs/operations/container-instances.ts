@@ -97,7 +97,9 @@ function describeInstances(
   });
   return {
     containerInstances: found.flatMap(({ instance }) => (instance ? [show(instance)] : [])),
-    failures: found.flatMap(({ text, instance }) => (instance ? [] : [missing(cluster, text)])),
+    failures: found.flatMap(({ text, instance }) =>
+      instance ? [] : [missingInstance(cluster, text)],
+    ),
   };
 }
 
@@ -109,14 +111,20 @@ function healthOf(
   return telemetry.instances.present(key, clock.now());
 }
 
-function findInstance({ cache }: EcsDeps, cluster: Cluster, text: string): Instance | undefined {
+/** The container instance that an id or ARN names. */
+export function findInstance(
+  { cache }: EcsDeps,
+  cluster: Cluster,
+  text: string,
+): Instance | undefined {
   const id = idOf(cluster, "container-instance", text);
   return id === undefined
     ? undefined
     : (cache.get(instanceKey(cluster, cluster.name, id))?.value as Instance | undefined);
 }
 
-function missing(cluster: Cluster, text: string): Failure {
+/** The failure for a container instance that is not there. */
+export function missingInstance(cluster: Cluster, text: string): Failure {
   const arn = text.startsWith("arn:") ? text : instanceArn(cluster, cluster.name, text);
   return { arn, reason: "MISSING" };
 }
@@ -195,7 +203,7 @@ async function updateInstancesState(
   const failures: Failure[] = [];
   for (const text of input.containerInstances ?? []) {
     const instance = await setStatus(deps, cluster, text, status);
-    if (!instance) failures.push(missing(cluster, text));
+    if (!instance) failures.push(missingInstance(cluster, text));
     else if (instance.status !== status) {
       failures.push({ arn: instanceArn(cluster, cluster.name, instance.id), reason: "INACTIVE" });
     } else containerInstances.push(present(deps, instance, true));

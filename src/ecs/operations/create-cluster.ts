@@ -21,7 +21,7 @@ import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
 import { findTagViolation, normaliseTags } from "../model/tags.ts";
 import { effectiveSetting } from "./account-settings.ts";
 import { type ClusterCapacity, readClusterCapacity, useProviders } from "./cluster-capacity.ts";
-import { invalid } from "./invalid.ts";
+import { invalid, quoted } from "./invalid.ts";
 import { scopeOf } from "./resolve.ts";
 import { showCluster } from "./show-cluster.ts";
 
@@ -106,7 +106,9 @@ function sortedByName(settings: Cluster["settings"]): Cluster["settings"] {
 
 function checkCreateCluster(name: string, input: CreateClusterRequest): void {
   if (!isName(name)) {
-    throw invalid("Cluster name must be 1-255 letters, digits, hyphens and underscores.");
+    throw invalid(
+      `Invalid cluster name ${quoted(name)}: it has 1 to 255 letters, digits, hyphens and underscores.`,
+    );
   }
   const violation =
     findTagViolation(input.tags) ??

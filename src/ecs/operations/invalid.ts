@@ -1,3 +1,4 @@
+import { SHOWN_VALUE_LENGTH_MAX } from "../../door/limits.ts";
 import { ApiError } from "../../lib/errors.ts";
 
 /** The exception for a parameter that makes no sense. */
@@ -18,4 +19,9 @@ export function requireBatch(
 ): void {
   if (!elements?.length) throw invalid(`${name} cannot be empty.`);
   if (elements.length > max) throw invalid(`${name} cannot have more than ${max} elements`);
+}
+
+/** A caller's text as messages name it. */
+export function quoted(text: string): string {
+  return `'${text.slice(0, SHOWN_VALUE_LENGTH_MAX)}'`;
 }

@@ -71,7 +71,10 @@ export function pageInOrder<T>(
 function pageSizeOf(input: PageInput, max: number): number {
   const { maxResults = max } = input;
   if (Number.isInteger(maxResults) && maxResults >= 1 && maxResults <= max) return maxResults;
-  throw new ApiError("InvalidParameterException", `maxResults must be between 1 and ${max}.`);
+  throw new ApiError(
+    "InvalidParameterException",
+    `maxResults must be between 1 and ${max}, not ${maxResults}.`,
+  );
 }
 
 const TOKEN_PREFIX = "after:";

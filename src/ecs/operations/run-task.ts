@@ -12,19 +12,18 @@ import { ApiError } from "../../lib/errors.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import type { Placer } from "../control/placement.ts";
 import { findRunToken } from "../control/run-tokens.ts";
-import { instanceArn, taskArn } from "../model/arn.ts";
+import { taskArn } from "../model/arn.ts";
 import { distribute } from "../model/capacity-strategy.ts";
-import type { Cluster } from "../model/cluster.ts";
-import type { Instance } from "../model/instance.ts";
-import { instanceKey, type Scope, taskKey } from "../model/keys.ts";
+import { type Scope, taskKey } from "../model/keys.ts";
 import { isClientToken } from "../model/names.ts";
 import type { RunToken, Task } from "../model/task.ts";
 import { ON_INSTANCES, readCompute } from "./compute-choice.ts";
+import { findInstance, missingInstance } from "./container-instances.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
-import { clientFault, invalid } from "./invalid.ts";
+import { clientFault, invalid, quoted } from "./invalid.ts";
 import { readConstraints, readStrategies } from "./placement-choices.ts";
 import { presentTask } from "./present-task.ts";
-import { clusterNameOf, idOf, requireCluster, scopeOf, startedDefinition } from "./resolve.ts";
+import { clusterNameOf, requireCluster, scopeOf, startedDefinition } from "./resolve.ts";
 import { readTaskRequest } from "./task-request.ts";
 import { requireTaskRoles } from "./task-roles.ts";
 import { instanceOf } from "./tasks.ts";
@@ -98,10 +97,12 @@ async function runTask(
 
 function checkRunTask(input: RunTaskRequest, count: number): void {
   if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
-    throw invalid(`count must be between 1 and ${COUNT_MAX}.`);
+    throw invalid(`count must be between 1 and ${COUNT_MAX}, not ${count}.`);
   }
   if (input.clientToken && !isClientToken(input.clientToken)) {
-    throw invalid("clientToken has up to 64 printable ASCII characters.");
+    throw invalid(
+      `Invalid clientToken ${quoted(input.clientToken)}: it has up to 64 printable ASCII characters.`,
+    );
   }
 }
 
@@ -170,8 +171,11 @@ async function startTask(
   if (asked.length > COUNT_MAX) {
     throw invalid(`Container Instances cannot have more than ${COUNT_MAX} elements`);
   }
-  if ((input.startedBy ?? "").length > STARTED_BY_LENGTH_MAX) {
-    throw invalid(`startedBy has up to ${STARTED_BY_LENGTH_MAX} characters in StartTask.`);
+  const { startedBy = "" } = input;
+  if (startedBy.length > STARTED_BY_LENGTH_MAX) {
+    throw invalid(
+      `Invalid startedBy ${quoted(startedBy)}: it has up to ${STARTED_BY_LENGTH_MAX} characters in StartTask.`,
+    );
   }
   const { launchType } = ON_INSTANCES;
   const { spec, subnets } = readTaskRequest(deps.cache, cluster, input, launchType, call);
@@ -180,10 +184,10 @@ async function startTask(
   const tasks: Task[] = [];
   const failures: Failure[] = [];
   for (const text of asked) {
-    const id = idOf(cluster, "container-instance", text);
-    const failure = whyNotOn(deps, cluster, text, id);
-    if (failure || id === undefined) {
-      failures.push(failure ?? { arn: text, reason: "MISSING" });
+    const instance = findInstance(deps, cluster, text);
+    if (instance === undefined || instance.status === "INACTIVE") {
+      const reason = instance === undefined ? "MISSING" : "INACTIVE";
+      failures.push({ ...missingInstance(cluster, text), reason });
       continue;
     }
     const result = await placer.placeTasks({
@@ -191,7 +195,7 @@ async function startTask(
       count: 1,
       constraints,
       strategies: [],
-      instanceIds: [id],
+      instanceIds: [instance.id],
       ...(subnets && { subnets }),
     });
     if (result.outcome !== "placed") continue;
@@ -202,17 +206,4 @@ async function startTask(
     tasks: tasks.map((task) => presentTask(task, instanceOf(deps, task), task.tags)),
     failures,
   };
-}
-
-function whyNotOn(
-  { cache }: EcsDeps,
-  cluster: Cluster,
-  text: string,
-  id: string | undefined,
-): Failure | undefined {
-  const arn = text.startsWith("arn:") ? text : instanceArn(cluster, cluster.name, text);
-  if (id === undefined) return { arn, reason: "MISSING" };
-  const instance = cache.get(instanceKey(cluster, cluster.name, id))?.value as Instance | undefined;
-  if (!instance) return { arn, reason: "MISSING" };
-  return instance.status === "INACTIVE" ? { arn, reason: "INACTIVE" } : undefined;
 }

@@ -15,7 +15,7 @@ import {
 import type { LaunchType } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import type { SubnetChoice } from "../scheduler/snapshot.ts";
-import { clientFault, invalid } from "./invalid.ts";
+import { clientFault, invalid, quoted } from "./invalid.ts";
 import { findDefinition, scopeOf } from "./resolve.ts";
 import { readNetwork } from "./task-network.ts";
 import { readOverrides } from "./task-overrides.ts";
@@ -119,16 +119,18 @@ function readPlatformVersion(
 function readStartedBy({ startedBy }: TaskRequest): string | undefined {
   if (!startedBy) return undefined;
   if (isStartedBy(startedBy)) return startedBy;
-  throw invalid("startedBy has up to 128 letters, digits, hyphens, underscores and slashes.");
+  throw invalid(
+    `Invalid startedBy ${quoted(startedBy)}: it has up to 128 letters, digits, hyphens, underscores and slashes.`,
+  );
 }
 
 function readGroup({ group }: TaskRequest, { family }: TaskDefinition): string {
   if (!group) return `family:${family}`;
   if (group.length > GROUP_LENGTH_MAX) {
-    throw invalid(`A group's name has up to ${GROUP_LENGTH_MAX} characters.`);
+    throw invalid(`Invalid group ${quoted(group)}: it has up to ${GROUP_LENGTH_MAX} characters.`);
   }
   if (/^(family|service):/.test(group)) {
-    throw invalid("A group's name cannot begin with 'family:' or 'service:'.");
+    throw invalid(`Invalid group ${quoted(group)}: it cannot begin with 'family:' or 'service:'.`);
   }
   return group;
 }
