@@ -1,52 +1,50 @@
 /** The machine's side of `protocol/node-join.ts`: how it gets keys, and how it makes them new. */
-import { join } from "node:path";
+import type { Dial } from "../agent/agent-deps.ts";
 import type { Clock } from "../lib/clock.ts";
-import { messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
+import { UnavailableError } from "../lib/errors.ts";
 import type { Credentials } from "../lib/sigv4.ts";
 import { signRequest } from "../lib/sigv4.ts";
-import { dialWebSocket } from "../lib/websocket.ts";
 import {
-  ALREADY_JOINED,
   MACHINE_PARAMETER,
   NODE_JOIN_PATH,
   NODE_KEYS_PATH,
   type NodeKeysMessage,
 } from "../protocol/node-join.ts";
 import type { JoinToken } from "./join-token.ts";
-import { type Membership, writeMembership } from "./membership.ts";
+import type { Membership } from "./membership.ts";
 
 /** Chosen: a server that is busy answers within it. */
 const EXCHANGE_MS_MAX = 30_000;
 
-/** Joins by a token and writes the membership down. Throws SetupError with what to do. */
-export async function joinServer(
-  token: JoinToken,
-  { dataDirectory, ec2InstanceId, clock }: Machine,
-): Promise<Membership> {
-  const { endpoint, ca } = token;
-  const exchange = { endpoint, ca, path: NODE_JOIN_PATH, region: token.region, credentials: token };
-  return keysThrough(exchange, { dataDirectory, ec2InstanceId, clock }).catch((cause: unknown) => {
-    const cure = messageOf(cause).includes(String(ALREADY_JOINED))
-      ? `remove ${join(dataDirectory, "identity.json")} and try again`
-      : "a token is good for an hour: make a new one with 'gantry token' on the server's machine";
-    throw new SetupError(`cannot join ${endpoint}: ${messageOf(cause)}; ${cure}`, { cause });
-  });
+export interface Machine {
+  /** `i-…`, of 17 hexadecimal digits. */
+  readonly ec2InstanceId: string;
+  readonly clock: Clock;
+  readonly dial: Dial;
+  /** Resolves when the disk has it: the server then withdraws the older keys. */
+  readonly save: (membership: Membership) => Promise<void>;
 }
 
-/** Asks for new keys by the present ones and writes them down. Throws UnavailableError; the present ones then stay. */
-export function renewKeys(
+/** Joins by a token and saves the membership. Rejects with what the server said, or when `signal` aborts. */
+export function joinServer(
+  token: JoinToken,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<Membership> {
+  const { endpoint, ca, region } = token;
+  const exchange = { endpoint, ca, path: NODE_JOIN_PATH, region, credentials: token };
+  return keysThrough(exchange, machine, signal);
+}
+
+/** Asks for new keys by the present ones and saves them. Throws UnavailableError; the present ones then stay. */
+export async function renewKeys(
   { endpoint, ca, region, keys }: Membership,
   machine: Machine,
+  signal: AbortSignal,
 ): Promise<Membership> {
   const [credentials] = Object.values(keys);
   if (credentials === undefined) throw new UnavailableError("this machine has no key");
-  return keysThrough({ endpoint, ca, path: NODE_KEYS_PATH, region, credentials }, machine);
-}
-
-export interface Machine {
-  readonly dataDirectory: string;
-  readonly ec2InstanceId: string;
-  readonly clock: Clock;
+  return keysThrough({ endpoint, ca, path: NODE_KEYS_PATH, region, credentials }, machine, signal);
 }
 
 interface Exchange {
@@ -57,11 +55,69 @@ interface Exchange {
   readonly credentials: Credentials;
 }
 
-async function keysThrough(exchange: Exchange, machine: Machine): Promise<Membership> {
-  const { endpoint, ca, path, region } = exchange;
-  const { accessKeyId, secretAccessKey, sessionToken } = exchange.credentials;
+async function keysThrough(
+  exchange: Exchange,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<Membership> {
+  const overdue = new AbortController();
+  const callOff = machine.clock.after(EXCHANGE_MS_MAX, () =>
+    overdue.abort(new UnavailableError(`no keys in ${EXCHANGE_MS_MAX} ms`)),
+  );
+  try {
+    return await exchangeKeys(exchange, machine, AbortSignal.any([signal, overdue.signal]));
+  } finally {
+    callOff();
+  }
+}
+
+async function exchangeKeys(
+  exchange: Exchange,
+  machine: Machine,
+  limit: AbortSignal,
+): Promise<Membership> {
+  const { endpoint, ca } = exchange;
+  const { url, headers } = handshake(exchange, machine);
+  const socket = await machine.dial(url, headers, limit);
+  const { promise, resolve, reject } = Promise.withResolvers<Membership>();
+  let saving: Promise<Membership> | undefined;
+  // What is being written to the disk will be there, whether or not the server hears of it: those keys work, and are the ones to go on with.
+  const end = (error: unknown): void => {
+    if (saving === undefined) reject(error);
+    else saving.then(resolve, reject);
+  };
+  socket.onMessage((text) => {
+    const message = JSON.parse(text) as NodeKeysMessage;
+    if (message.type === "done") {
+      saving?.then(resolve, reject);
+      return;
+    }
+    const received: Membership = { endpoint, ...(ca !== undefined && { ca }), ...message.keys };
+    saving = machine.save(received).then(() => {
+      socket.send(JSON.stringify({ type: "saved" }));
+      return received;
+    });
+    saving.catch(reject);
+  });
+  socket.onClose((code, reason) =>
+    end(new UnavailableError(`the server closed the connection (${code} ${reason})`)),
+  );
+  const hangUp = (): void => {
+    socket.close(1001, "no answer in time");
+    end(limit.reason);
+  };
+  limit.addEventListener("abort", hangUp, { once: true });
+  if (limit.aborted) hangUp();
+  return promise.finally(() => limit.removeEventListener("abort", hangUp));
+}
+
+function handshake(
+  { endpoint, path, region, credentials }: Exchange,
+  { ec2InstanceId, clock }: Machine,
+): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const url = new URL(path, endpoint.replace(/^http/, "ws"));
-  url.searchParams.set(MACHINE_PARAMETER, machine.ec2InstanceId);
+  url.searchParams.set(MACHINE_PARAMETER, ec2InstanceId);
   const headers = signRequest({
     method: "GET",
     url,
@@ -72,26 +128,7 @@ async function keysThrough(exchange: Exchange, machine: Machine): Promise<Member
     },
     service: "ecs",
     region,
-    now: machine.clock.now(),
+    now: clock.now(),
   });
-  const limit = AbortSignal.timeout(EXCHANGE_MS_MAX);
-  const socket = await dialWebSocket(url.href, headers, limit, { ca });
-  const { promise, resolve, reject } = Promise.withResolvers<Membership>();
-  let membership: Membership | undefined;
-  socket.onMessage((text) => {
-    const message = JSON.parse(text) as NodeKeysMessage;
-    if (message.type === "done") return membership && resolve(membership);
-    const received: Membership = { endpoint, ...(ca !== undefined && { ca }), ...message.keys };
-    writeMembership(machine.dataDirectory, received).then(() => {
-      membership = received;
-      socket.send(JSON.stringify({ type: "saved" }));
-    }, reject);
-  });
-  socket.onClose((code, reason) => {
-    // On disk already: whether the server has noted it or not, these keys work.
-    if (membership !== undefined) return resolve(membership);
-    reject(new UnavailableError(`the server closed the connection (${code} ${reason})`));
-  });
-  limit.addEventListener("abort", () => socket.close(1001, "no answer in time"));
-  return promise;
+  return { url: url.href, headers };
 }

@@ -5,24 +5,22 @@ import { messageOf, SetupError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Supervisor } from "../lib/supervisor.ts";
+import { dialWebSocket } from "../lib/websocket.ts";
 import { startNetworkNode } from "../network-node.ts";
 import { type GantryNode, startNode } from "../node.ts";
+import { ALREADY_JOINED } from "../protocol/node-join.ts";
 import type { Invocation } from "./command.ts";
 import { type Identity, openDataDirectory } from "./data-directory.ts";
 import { aborted, enterForeground } from "./foreground.ts";
+import { FreshKeys } from "./fresh-keys.ts";
 import { refuseUnfitHost } from "./host-fitness.ts";
-import { joinServer, type Machine, renewKeys } from "./join.ts";
-import { parseJoinToken } from "./join-token.ts";
+import { joinServer, type Machine } from "./join.ts";
+import { type JoinToken, parseJoinToken } from "./join-token.ts";
 import { addressTowards } from "./machine-address.ts";
-import { type Membership, readMembership } from "./membership.ts";
+import { type Membership, readMembership, writeMembership } from "./membership.ts";
 import { announceProcess, findProcess, registriesOf } from "./process-file.ts";
 import { unit } from "./unit.ts";
 import { reportWhatStays } from "./what-stays.ts";
-
-/** Chosen: a machine's key that leaks is worth at most a day. */
-const RENEW_MS = 24 * 3_600_000;
-/** Chosen: between attempts while the server cannot be reached. */
-const RENEW_AGAIN_MS = 5 * 60_000;
 
 /** `gantry node`: this machine as capacity of a server elsewhere, until it is asked to stop. Containers outlive it. */
 export async function node({ settings, switches }: Invocation): Promise<number> {
@@ -32,13 +30,10 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   const isBesideAgent = settings.agent === "amazon-ecs-agent";
   await refuseUnfitHost(dataDirectory, isBesideAgent ? "network" : "containers");
   await refuseTaken(dataDirectory);
-  const joined = await membershipOf(settings);
+  const joined = await membershipOf(settings, stop);
   const { identity } = joined;
-  const keys = new FreshKeys(
-    joined.membership,
-    { dataDirectory, ...identity, clock: systemClock },
-    log,
-  );
+  const machine = machineOf(settings, identity, joined.membership.ca);
+  const keys = new FreshKeys(joined.membership, machine, log);
   await using loops = new Supervisor(log);
   await using running = await openNode(settings, identity, keys, log);
   // Whoever has been told the present keys counts on them: they are not replaced at once.
@@ -78,7 +73,8 @@ interface Joined {
 }
 
 /** What this data directory has joined; by the token, if it has not yet. Throws SetupError. */
-async function membershipOf({ dataDirectory, join: text }: Settings): Promise<Joined> {
+async function membershipOf(settings: Settings, stop: AbortSignal): Promise<Joined> {
+  const { dataDirectory, join: text } = settings;
   const present = await readMembership(dataDirectory);
   const token = text === undefined ? undefined : parseJoinToken(text);
   if (present !== undefined) {
@@ -96,8 +92,33 @@ async function membershipOf({ dataDirectory, join: text }: Settings): Promise<Jo
     );
   }
   const identity = await openDataDirectory(dataDirectory, systemRandom);
-  const machine = { dataDirectory, ec2InstanceId: identity.ec2InstanceId, clock: systemClock };
-  return { identity, membership: await joinServer(token, machine) };
+  const machine = machineOf(settings, identity, token.ca);
+  try {
+    return { identity, membership: await joinServer(token, machine, stop) };
+  } catch (error) {
+    throw cannotJoin(token, dataDirectory, error);
+  }
+}
+
+function cannotJoin({ endpoint }: JoinToken, dataDirectory: string, cause: unknown): SetupError {
+  const cure = messageOf(cause).includes(String(ALREADY_JOINED))
+    ? `remove ${join(dataDirectory, "identity.json")} and try again`
+    : "a token is good for an hour: make a new one with 'gantry token' on the server's machine";
+  return new SetupError(`cannot join ${endpoint}: ${messageOf(cause)}; ${cure}`, { cause });
+}
+
+/** `ca`: PEM of the authority that the server's certificate is of, if it is a private one. */
+function machineOf(
+  { dataDirectory }: Settings,
+  { ec2InstanceId }: Identity,
+  ca: string | undefined,
+): Machine {
+  return {
+    ec2InstanceId,
+    clock: systemClock,
+    dial: (url, headers, signal) => dialWebSocket(url, headers, signal, { ca }),
+    save: (membership) => writeMembership(dataDirectory, membership),
+  };
 }
 
 async function openNode(
@@ -135,51 +156,4 @@ async function openNode(
     metricsIntervalMs: settings.metricsIntervalMs,
     runtimes: settings.runtimes,
   });
-}
-
-/** The machine's keys, made new once a day. */
-class FreshKeys {
-  #membership: Membership;
-  #renewsAt: number;
-  readonly #machine: Machine;
-  readonly #log: Log;
-
-  constructor(membership: Membership, machine: Machine, log: Log) {
-    this.#membership = membership;
-    this.#renewsAt = machine.clock.now() + RENEW_MS;
-    this.#machine = machine;
-    this.#log = log;
-  }
-
-  /** Epoch milliseconds: until then the present keys stay. */
-  get renewsAt(): number {
-    return this.#renewsAt;
-  }
-
-  get membership(): Membership {
-    return this.#membership;
-  }
-
-  of(accountId: string): { accessKeyId: string; secretAccessKey: string } {
-    const key = this.#membership.keys[accountId];
-    if (key === undefined) throw new SetupError(`this machine has no key in account ${accountId}`);
-    return key;
-  }
-
-  /** Renews until `signal` aborts. While the server is away the present keys do. */
-  async run(signal: AbortSignal, first: "now" | "later"): Promise<void> {
-    const { clock } = this.#machine;
-    if (first === "later") await clock.sleep(RENEW_MS, signal);
-    while (!signal.aborted) {
-      let pauseMs = RENEW_MS;
-      try {
-        this.#membership = await renewKeys(this.#membership, this.#machine);
-      } catch (error) {
-        this.#log.warn("cannot renew this machine's keys yet", { error: messageOf(error) });
-        pauseMs = RENEW_AGAIN_MS;
-      }
-      this.#renewsAt = clock.now() + pauseMs;
-      await clock.sleep(pauseMs, signal);
-    }
-  }
 }

@@ -3,7 +3,7 @@
  * it does not know. A key that was offered works already; the older one works until the offer is confirmed.
  */
 import { UnavailableError } from "../lib/errors.ts";
-import type { Write } from "../store/store.ts";
+import type { Compare, Write } from "../store/store.ts";
 import { type AccessKeyDeps, buildKey } from "./access-keys.ts";
 import {
   ACCESS_KEYS_PREFIX,
@@ -58,11 +58,20 @@ export async function offerNextKeys(
   return keys;
 }
 
-/** The machine has written the offered keys down: they are its only ones from here on. Throws UnavailableError. */
+/**
+ * The machine has written the offered keys down: they are its only ones from here on. Throws UnavailableError, also when a later
+ * exchange has withdrawn them: a machine that lost its power can have gone further than the last word of its former process.
+ */
 export async function confirmKeys(deps: AccessKeyDeps, keys: readonly AccessKey[]): Promise<void> {
   const kept = new Set(keys.map(({ accessKeyId }) => accessKeyId));
   const older = presentKeys(deps, keys).filter(({ accessKeyId }) => !kept.has(accessKeyId));
-  await write(deps, [...keys.map(ownerOf), ...older.map(withoutRecord)]);
+  const areStillThere = keys.map(({ accessKeyId }) => {
+    const key = accessKeyKey(accessKeyId);
+    const record = deps.cache.get(key);
+    if (record === undefined) throw new UnavailableError("the offered keys have been withdrawn");
+    return { key, revision: record.revision };
+  });
+  await write(deps, [...keys.map(ownerOf), ...older.map(withoutRecord)], areStillThere);
 }
 
 /** All keys of the principals that `keys` belong to. */
@@ -98,9 +107,12 @@ function ownerOf({ principalArn, accessKeyId }: AccessKey): Write {
   return { key: keyOwnerKey(principalArn), value: { accessKeyId } satisfies KeyOwner };
 }
 
-/** Nobody else writes these records: there is nothing to compare. */
-async function write({ store, cache }: AccessKeyDeps, writes: readonly Write[]): Promise<void> {
-  const result = await store.txn([], writes);
+async function write(
+  { store, cache }: AccessKeyDeps,
+  writes: readonly Write[],
+  compares: readonly Compare[] = [],
+): Promise<void> {
+  const result = await store.txn(compares, writes);
   if (!result.ok) throw new UnavailableError("a machine's keys could not be stored");
   await cache.reached(result.revision);
 }

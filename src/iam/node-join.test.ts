@@ -97,6 +97,21 @@ test("an answer that is lost leaves both keys valid, and asking again piles noth
   assert.ok(server.find(next.keys[FLEET]?.accessKeyId ?? ""));
 });
 
+test("word of older keys that comes late takes the newer ones from nobody", async () => {
+  await using server = await openServer();
+  const first = (await server.exchange(NODE_JOIN_PATH, await server.joiner(), "saved")).keys;
+  const late = await server.open(NODE_KEYS_PATH, server.node(first), MACHINE);
+  const offer = JSON.parse(await late.received(0)) as NodeKeysMessage;
+  assert.ok(offer.type === "keys");
+  // The machine had them on its disk when its power went, and asks by them when it is back.
+  await server.clock.advance(1000);
+  const newest = (await server.exchange(NODE_KEYS_PATH, server.node(offer.keys), "saved")).keys;
+  late.deliver(JSON.stringify({ type: "saved" }));
+  assert.equal((await late.ended)[0], 1011);
+  for (const account of [ACCOUNT, FLEET])
+    assert.ok(server.find(newest.keys[account]?.accessKeyId ?? ""));
+});
+
 test("a machine renews no other machine's keys", async () => {
   await using server = await openServer();
   const { keys } = await server.exchange(NODE_JOIN_PATH, await server.joiner(), "saved");

@@ -54,10 +54,25 @@ export function nodeJoinRoutes(deps: NodeJoinDeps): readonly UpgradeRoute[] {
 
 /** Whoever has a machine's keys learns of the tasks placed on it, of any account: no other account lets machines in. */
 async function openToken(deps: NodeJoinDeps, { principal }: UpgradeCall): Promise<UpgradeDecision> {
-  const { accountId, minter, random } = deps;
+  const { accountId } = deps;
   if (principal.accountId !== accountId) {
     return refuse(403, `machines join account ${accountId}: only its own users are given tokens`);
   }
+  const token = await mintJoinToken(deps);
+  return {
+    accept: (socket) => {
+      socket.send(JSON.stringify(token));
+      socket.close(1000, "done");
+    },
+  };
+}
+
+/** Credentials that let machines join, for an hour. */
+export async function mintJoinToken({
+  accountId,
+  minter,
+  random,
+}: Pick<NodeJoinDeps, "accountId" | "minter" | "random">): Promise<JoinTokenMessage> {
   const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = await minter.mintSession({
     principal: {
       accountId,
@@ -66,13 +81,7 @@ async function openToken(deps: NodeJoinDeps, { principal }: UpgradeCall): Promis
     },
     durationSeconds: TOKEN_SECONDS,
   });
-  const token: JoinTokenMessage = { accessKeyId, secretAccessKey, sessionToken, expiresAt };
-  return {
-    accept: (socket) => {
-      socket.send(JSON.stringify(token));
-      socket.close(1000, "done");
-    },
-  };
+  return { accessKeyId, secretAccessKey, sessionToken, expiresAt };
 }
 
 function openJoin(deps: NodeJoinDeps, call: UpgradeCall): UpgradeDecision {

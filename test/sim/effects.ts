@@ -61,6 +61,17 @@ export class Effects {
     return result;
   }
 
+  /** Replaces a file, which happens whole or fails. Throws UnavailableError as the conditions have it. */
+  async replaceFile(what: string, effect: () => void): Promise<void> {
+    const { conditions, machine, random, trace } = this.#deps;
+    const fails = random.chance(conditions().failureChance);
+    await this.#pass();
+    if (fails) throw new UnavailableError(`${what}: no space left on device`);
+    trace.event(`${machine} ${what}`);
+    effect();
+    await this.#pass();
+  }
+
   /** `runtime` as this process has it. */
   over(runtime: FakeRuntime): Runtime {
     return {

@@ -2,6 +2,10 @@ import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import type { ApiFactory, Credentials } from "../../src/agent/agent-deps.ts";
 import { EndpointHub } from "../../src/agent/endpoints/hub.ts";
 import { removeStrayNetworks } from "../../src/agent/stray-networks.ts";
+import { FreshKeys } from "../../src/cli/fresh-keys.ts";
+import { joinServer } from "../../src/cli/join.ts";
+import type { JoinToken } from "../../src/cli/join-token.ts";
+import type { Membership } from "../../src/cli/membership.ts";
 import { runNodeFeed } from "../../src/dataplane/feed.ts";
 import { SERVICE_TABLE } from "../../src/door/service-table.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "../../src/ecs/model/keys.ts";
@@ -47,11 +51,12 @@ export interface MachineSize {
 export interface SimMachineDeps {
   /** `i-…`. */
   readonly id: string;
+  /** The machine of `gantry up`, which renews no keys: the server hands it some at each start. */
+  readonly isServers: boolean;
   /** Unique in this thread: names the databases in memory. */
   readonly diskName: string;
   readonly size: MachineSize;
   readonly scripts: Readonly<Record<string, FakeScript>>;
-  readonly keys: Readonly<Record<AgentLabel, Credentials>>;
   readonly door: () => Door | undefined;
   readonly records: SafetyChecker;
   /** Virtual time. */
@@ -73,6 +78,8 @@ export class SimMachine implements Disposable {
   readonly disk: MemoryDisk;
   readonly history: ContainerHistory;
   conditions: EngineConditions = GOOD_ENGINE;
+  /** On its disk; undefined until it has joined. */
+  membership: Membership | undefined;
   readonly #deps: SimMachineDeps;
   #process: NodeProcess | undefined;
 
@@ -90,6 +97,16 @@ export class SimMachine implements Disposable {
 
   get process(): NodeProcess | undefined {
     return this.#process;
+  }
+
+  /** As `gantry node --join` does first. */
+  async join(token: JoinToken): Promise<void> {
+    const { dial } = new Uplink(this.link, this.#deps.door);
+    const save = async (membership: Membership): Promise<void> => {
+      this.membership = membership;
+    };
+    const machine = { ec2InstanceId: this.id, clock: this.clock, dial, save };
+    await joinServer(token, machine, new AbortController().signal);
   }
 
   start(): void {
@@ -136,8 +153,9 @@ export class NodeProcess {
   readonly #loops: Supervisor;
 
   constructor(deps: SimMachineDeps, machine: SimMachine) {
-    const { id, keys, random, trace } = deps;
-    const { clock } = machine;
+    const { id, isServers, random, trace } = deps;
+    const { clock, membership } = machine;
+    if (membership === undefined) throw new Error(`${id} has not joined`);
     const log = deps.log.child(id);
     this.uplink = new Uplink(machine.link, deps.door);
     this.#loops = new Supervisor(log);
@@ -157,6 +175,19 @@ export class NodeProcess {
       },
       dead: this.#dead.signal,
     });
+    const keys = new FreshKeys(
+      membership,
+      {
+        ec2InstanceId: id,
+        clock,
+        dial: this.uplink.dial,
+        save: (received) =>
+          effects.replaceFile("write keys", () => {
+            machine.membership = received;
+          }),
+      },
+      log,
+    );
     const dataplane = createSimDataplane({
       kernel: machine.kernel,
       clock,
@@ -174,7 +205,7 @@ export class NodeProcess {
         dial: this.uplink.dial,
         disk: machine.disk,
         endpoints,
-        credentials: () => keys[label],
+        credentials: () => keys.of(accountId),
         directory: directoryOf(label),
         volumesDirectory: "/gantry/volumes",
         config: agentConfig(deps, { label, cluster, accountId }),
@@ -183,10 +214,11 @@ export class NodeProcess {
         log: log.child(label),
       }),
     );
-    const dial = feedDial(this.uplink, { id, key: keys.fargate, clock });
+    const dial = feedDial(this.uplink, { id, key: () => keys.of(FLEET_ACCOUNT_ID), clock });
     this.#loops.start("feed", (signal) =>
       runNodeFeed({ dial, dataplane, clock, random, log }, signal),
     );
+    if (!isServers) this.#loops.start("key renewal", (signal) => keys.run(signal, "now"));
     for (const agent of this.agents) this.#loops.start("agent", (signal) => agent.run(signal));
     const strays = { agents: this.agents, dataplane, clock, random, log };
     this.#loops.start("stray networks", (signal) => removeStrayNetworks(strays, signal));
@@ -212,7 +244,7 @@ function agentConfig(
     region: REGION,
     ec2InstanceId: id,
     instanceType: "gantry.sim",
-    privateIp: `10.0.0.${Number(id.slice("i-".length)) + 1}`,
+    privateIp: `10.0.0.${Number.parseInt(id.slice("i-".length), 16) + 1}`,
     architecture: "x64",
     reservedPorts: [22],
     runtime: "runc",
@@ -237,13 +269,13 @@ export function apiFactory(send: HttpSend, clock: Clock): ApiFactory {
 
 function feedDial(
   uplink: Uplink,
-  { id, key, clock }: { id: string; key: Credentials; clock: Clock },
+  { id, key, clock }: { id: string; key: () => Credentials; clock: Clock },
 ): Parameters<typeof runNodeFeed>[0]["dial"] {
   const url = new URL(NODE_FEED_PATH, ENDPOINT.replace(/^http/, "ws"));
   url.searchParams.set("ec2InstanceId", id);
   return (signal) => {
     const now = clock.now();
-    const request = { method: "GET", url, credentials: key, service: "ecs", region: REGION, now };
+    const request = { method: "GET", url, credentials: key(), service: "ecs", region: REGION, now };
     return uplink.dial(url.href, signRequest(request), signal);
   };
 }

@@ -7,11 +7,15 @@ import type { Instance } from "../../src/ecs/model/instance.ts";
 import { ecsKind, instanceKey, unconfirmedStopKey } from "../../src/ecs/model/keys.ts";
 import type { Task, UnconfirmedStop } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
+import { ACCESS_KEYS_PREFIX, type AccessKey } from "../../src/iam/model/access-key.ts";
 import type { Change } from "../../src/store/store.ts";
 import { findOversubscription } from "./host-check.ts";
 import { SecretHistory } from "./secret-check.ts";
 import type { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
+
+/** Of a machine in one account: the confirmed one, the one it uses, and the one that is offered. */
+const KEYS_MAX = 3;
 
 /** When a task may be deleted, and when it may be given up. */
 export interface Limits {
@@ -21,6 +25,8 @@ export interface Limits {
   readonly now: () => number;
   /** What no clock of a machine shows. */
   readonly virtualNow: () => number;
+  /** Ids of the keys that machines have on their disks. */
+  readonly heldKeys: () => readonly string[];
 }
 
 /**
@@ -120,6 +126,8 @@ export class SafetyChecker {
   }
 
   #check({ key, record }: Change, before: unknown): void {
+    if (key.startsWith(ACCESS_KEYS_PREFIX))
+      this.#checkKeys(record?.value as AccessKey | undefined, before as AccessKey | undefined);
     if (ecsKind(key) === "tasks") {
       this.#checkTask(before as Task | undefined, record?.value as Task | undefined);
     }
@@ -139,6 +147,19 @@ export class SafetyChecker {
       );
       if (!owner) throw new Violation("S5", `address ${key} is taken by no interface`);
     }
+  }
+
+  /** A machine is never left with keys that nobody knows, and asking again and again piles none up. */
+  #checkKeys(after: AccessKey | undefined, before: AccessKey | undefined): void {
+    if (before !== undefined && this.#limits.heldKeys().includes(before.accessKeyId)) {
+      if (after === undefined)
+        throw new Violation("S12", `${before.principalArn} has lost its key`);
+    }
+    if (after?.kind !== "node") return;
+    const count = [...this.#records]
+      .filter(([key]) => key.startsWith(ACCESS_KEYS_PREFIX))
+      .filter(([, value]) => (value as AccessKey).principalArn === after.principalArn).length;
+    if (count > KEYS_MAX) throw new Violation("S12", `${after.principalArn} has ${count} keys`);
   }
 
   #checkTask(before: Task | undefined, after: Task | undefined): void {

@@ -21,6 +21,8 @@ export class SecretHistory {
   /** ARNs that were scheduled for deletion at some time, and that were gone. */
   readonly #scheduled = new Set<string>();
   readonly #gone = new Set<string>();
+  /** ARNs that somebody has been given in an answer. */
+  readonly #told = new Set<string>();
   /** Keys of values that were on record at some time. */
   readonly #kept = new Set<string>();
 
@@ -42,6 +44,15 @@ export class SecretHistory {
   /** To be called before the request: it may take effect whether or not it is answered. */
   willForce(name: string): void {
     this.#forced.add(name);
+  }
+
+  /** An answer speaks of the secret: from now on nobody is told that it does not exist while it does. */
+  tell(arn: string): void {
+    this.#told.add(arn);
+  }
+
+  isTold(arn: string): boolean {
+    return this.#told.has(arn);
   }
 
   list(): readonly Secret[] {

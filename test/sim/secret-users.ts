@@ -41,6 +41,7 @@ export class SecretUsers {
     const SecretString = random.hex(8);
     const answer = await this.#call(operation, { ...input, ClientRequestToken, SecretString });
     const { ARN = "", VersionId = "" } = answer ?? {};
+    if (answer !== undefined) secrets.tell(ARN);
     if (answer === undefined || secrets.wasKept(ARN, VersionId)) return;
     throw new Violation("S8", `${operation} was answered and ${ARN} never had ${VersionId}`);
   }
@@ -50,6 +51,7 @@ export class SecretUsers {
     const isForced = random.chance(0.3);
     if (isForced) secrets.willForce(name);
     const before = secrets.list().find((secret) => secret.name === name);
+    const wasTold = before !== undefined && secrets.isTold(secretArn(before));
     const answer = await this.#call("DeleteSecret", {
       SecretId: name,
       ...(isForced
@@ -59,8 +61,10 @@ export class SecretUsers {
     const { ARN = "" } = answer ?? {};
     const how = isForced ? "at once" : "scheduled";
     if (answer === undefined || secrets.wasDeleted(ARN, how)) return;
-    // Secrets Manager: a deletion at once of what is not there is answered too, with a name for an ARN.
-    const wasAbsent = before === undefined || secrets.wasDeleted(secretArn(before), how);
+    // Secrets Manager: a deletion at once of what is not there is answered too, with a name for an ARN. What nobody has been
+    // told of yet may come after it.
+    const wasAbsent =
+      before === undefined || !wasTold || secrets.wasDeleted(secretArn(before), how);
     const isThere = secrets.list().some((secret) => secretArn(secret) === ARN);
     if (isForced && wasAbsent && !isThere) return;
     throw new Violation("S8", `DeleteSecret was answered and ${ARN} was never deleted ${how}`);

@@ -1,6 +1,9 @@
 import { type Change, Wake } from "../../src/agent/wake.ts";
+import type { JoinToken } from "../../src/cli/join-token.ts";
+import type { Membership } from "../../src/cli/membership.ts";
 import { createGateway } from "../../src/door/gateway.ts";
 import { type RawRequest, splitTarget } from "../../src/door/raw.ts";
+import type { UpgradeRoute } from "../../src/door/upgrade.ts";
 import { ensureDefaultVpc } from "../../src/ec2/default-vpc.ts";
 import { ec2Indexes } from "../../src/ec2/indexes.ts";
 import { createClusterReaper } from "../../src/ecs/control/cluster-reaper.ts";
@@ -17,12 +20,14 @@ import { createTaskDefinitionReaper } from "../../src/ecs/control/task-definitio
 import { createTaskReaper } from "../../src/ecs/control/task-reaper.ts";
 import { TelemetryBook } from "../../src/ecs/control/telemetry-book.ts";
 import type { InstanceLimits } from "../../src/ecs/model/instance-step.ts";
+import { FLEET_ACCOUNT_ID } from "../../src/ecs/model/keys.ts";
 import { ecsAgentOperations } from "../../src/ecs/operations/agent-table.ts";
 import { ecsService } from "../../src/ecs/operations/table.ts";
 import { createAccess } from "../../src/iam/access.ts";
 import { createNodeKey, ensureRootKey } from "../../src/iam/access-keys.ts";
 import { iamIndexes } from "../../src/iam/indexes.ts";
 import type { AccessKey } from "../../src/iam/model/access-key.ts";
+import { mintJoinToken, type NodeJoinDeps, nodeJoinRoutes } from "../../src/iam/node-join.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { Sealer } from "../../src/lib/sealer.ts";
 import { Supervisor } from "../../src/lib/supervisor.ts";
@@ -47,6 +52,7 @@ import type { Door } from "./uplink.ts";
 export const ACCOUNT_ID = "111111111111";
 export const REGION = "us-east-1";
 export const ENDPOINT = "http://server:4566";
+const SCOPE = { accountId: ACCOUNT_ID, region: REGION };
 export const ZONES: readonly string[] = ["a", "b"].map((letter) => `${REGION}${letter}`);
 
 /** It outlives the processes, as its file does. */
@@ -115,6 +121,8 @@ export class ServerProcess implements Door {
   readonly #gateway: ReturnType<typeof createGateway>;
   readonly #dispatcher: ReturnType<typeof createDispatcher>;
   readonly #nodeFeed: ReturnType<typeof createNodeFeed>;
+  readonly #joinDeps: NodeJoinDeps;
+  readonly #routes: readonly UpgradeRoute[];
   readonly #sockets = new Set<SocketEnd>();
   #serves = false;
 
@@ -138,6 +146,13 @@ export class ServerProcess implements Door {
     this.#loops.failed.catch(deps.onBroken);
     this.#dispatcher = createDispatcher({ ...this.#ecs, minter: sessions });
     this.#nodeFeed = createNodeFeed(this.#ecs);
+    const accountIds = [ACCOUNT_ID, FLEET_ACCOUNT_ID];
+    this.#joinDeps = { ...base, minter: sessions, ...SCOPE, accountIds };
+    this.#routes = [
+      ...this.#dispatcher.routes,
+      this.#nodeFeed.route,
+      ...nodeJoinRoutes(this.#joinDeps),
+    ];
     this.#gateway = createGateway({
       services: [
         ecsService(this.#ecs, ecsAgentOperations(this.#ecs)),
@@ -157,8 +172,7 @@ export class ServerProcess implements Door {
     const deps = this.#ecs;
     this.#loops.start("cache", (signal) => this.cache.run(signal));
     await this.cache.reached(0);
-    const scope = { accountId: ACCOUNT_ID, region: REGION };
-    await ensureDefaultVpc(deps, scope, {
+    await ensureDefaultVpc(deps, SCOPE, {
       cidr: undefined,
       chooseCidr: async () => "172.31.0.0/16",
       availabilityZones: ZONES,
@@ -191,8 +205,19 @@ export class ServerProcess implements Door {
     return ensureRootKey(this.#ecs, ACCOUNT_ID);
   }
 
-  nodeKey(accountId: string, ec2InstanceId: string): Promise<AccessKey> {
-    return createNodeKey(this.#ecs, { accountId, ec2InstanceId });
+  /** Of the server's own machine, as `gantry up` makes it. */
+  async membership(ec2InstanceId: string): Promise<Membership> {
+    const keys: Record<string, AccessKey> = {};
+    for (const accountId of [ACCOUNT_ID, FLEET_ACCOUNT_ID]) {
+      keys[accountId] = await createNodeKey(this.#ecs, { accountId, ec2InstanceId });
+    }
+    return { endpoint: ENDPOINT, ...SCOPE, keys };
+  }
+
+  /** For the other machines. */
+  async joinToken(): Promise<JoinToken> {
+    const credentials = await mintJoinToken(this.#joinDeps);
+    return { endpoint: ENDPOINT, region: REGION, ...credentials };
   }
 
   handle(raw: RawRequest): ReturnType<Door["handle"]> {
@@ -201,8 +226,7 @@ export class ServerProcess implements Door {
 
   async upgrade(raw: RawRequest): ReturnType<Door["upgrade"]> {
     const { path } = splitTarget(raw.target);
-    const routes = [...this.#dispatcher.routes, this.#nodeFeed.route];
-    const route = routes.find((candidate) => candidate.path === path);
+    const route = this.#routes.find((candidate) => candidate.path === path);
     if (route === undefined) return { status: 404, body: "" };
     const outcome = await this.#gateway.upgrade(raw, route);
     if (!outcome.ok) return { status: outcome.reply.status, body: String(outcome.reply.body) };

@@ -1,5 +1,4 @@
 import type { Subnet } from "../../src/ec2/model.ts";
-import { FLEET_ACCOUNT_ID } from "../../src/ecs/model/keys.ts";
 import { writeRole } from "../../src/iam/model/role.fixture.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import type { Log } from "../../src/lib/log.ts";
@@ -16,7 +15,7 @@ import { MemoryLogs } from "./memory-log-store.ts";
 import { LOG_GROUP } from "./output-check.ts";
 import { SafetyChecker } from "./safety.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { ACCOUNT_ID, SimServer, ZONES } from "./server.ts";
+import { SimServer, ZONES } from "./server.ts";
 import { createSimLog } from "./sim-log.ts";
 import { Trace } from "./trace.ts";
 
@@ -62,6 +61,10 @@ export class World implements AsyncDisposable {
       lossAfterMs,
       now,
       virtualNow: () => this.clock.now(),
+      heldKeys: () =>
+        this.machines.flatMap(({ membership }) =>
+          Object.values(membership?.keys ?? {}).map(({ accessKeyId }) => accessKeyId),
+        ),
     });
     this.server = new SimServer({
       store: this.store,
@@ -179,12 +182,14 @@ export class World implements AsyncDisposable {
 
   async #addMachine(index: number): Promise<SimMachine> {
     const random = this.random.fork(`machine ${index}`);
-    const id = `i-${index}`;
+    const id = `i-${index.toString(16).padStart(17, "0")}`;
+    const isServers = index === 0;
     const process = this.server.process;
     if (process === undefined) throw new Error("machines join a running server");
     const cores = random.pick([2, 4, 8]);
     const machine = new SimMachine({
       id,
+      isServers,
       diskName: `sim-${this.seed}-${id}`,
       size: {
         cpuUnits: cores * 1024,
@@ -192,10 +197,6 @@ export class World implements AsyncDisposable {
         availabilityZone: ZONES[index % ZONES.length] ?? "",
       },
       scripts: IMAGES,
-      keys: {
-        ec2: await process.nodeKey(ACCOUNT_ID, id),
-        fargate: await process.nodeKey(FLEET_ACCOUNT_ID, id),
-      },
       door: () => this.#door(),
       records: this.records,
       clock: this.clock,
@@ -205,6 +206,8 @@ export class World implements AsyncDisposable {
       onBroken: this.#break,
     });
     this.machines.push(machine);
+    if (isServers) machine.membership = await process.membership(id);
+    else await machine.join(await process.joinToken());
     return machine;
   }
 

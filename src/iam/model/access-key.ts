@@ -25,8 +25,9 @@ export function accessKeyKey(accessKeyId: string): string {
   return `${ACCESS_KEYS_PREFIX}${accessKeyId}`;
 }
 
+export const KEY_OWNERS_PREFIX = "/-/-/iam/key-owners/";
 export function keyOwnerKey(principalArn: string): string {
-  return `/-/-/iam/key-owners/${encodeURIComponent(principalArn)}`;
+  return `${KEY_OWNERS_PREFIX}${encodeURIComponent(principalArn)}`;
 }
 
 export function rootPrincipalArn(accountId: string): string {
