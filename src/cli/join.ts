@@ -103,8 +103,8 @@ async function exchangeKeys(
     end(new UnavailableError(`the server closed the connection (${code} ${reason})`)),
   );
   const hangUp = (): void => {
-    socket.close(1001, "no answer in time");
     end(limit.reason);
+    socket.close(1001, "the exchange is over");
   };
   limit.addEventListener("abort", hangUp, { once: true });
   if (limit.aborted) hangUp();
