@@ -128,4 +128,14 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
     await dataplane.apply({ ...NO_NETWORK, vpcs: [VPC], interfaces: [ENI] });
     assert.match(await call(host, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);
   });
+
+  test("what a Gantry left that is no more does not keep the next one from the endpoints", async () => {
+    await using other = new TestHosts();
+    const { path } = other.host;
+    await other.start({ endpointPort: 40_003 }).apply(NO_NETWORK);
+    assert.match(await callInVain(path, "169.254.170.2"), /refused/);
+    await other.start({ endpointPort: ENDPOINT_PORT }).apply(NO_NETWORK);
+    await other.serve(path, [ENDPOINT_PORT], "127.0.0.1");
+    assert.match(await call(path, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);
+  });
 });

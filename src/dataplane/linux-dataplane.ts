@@ -263,12 +263,12 @@ class LinuxDataplane implements NodeDataplane {
     this.#offered.clear();
     this.#mtuBytes = observed.mtuBytes;
     this.#overlays.forget();
-    this.#heedOthers(await observe.observeOtherTables(this.#runner, this.#names));
+    await this.#heedOthers(await observe.observeOtherTables(this.#runner, this.#names));
     return observed;
   }
 
   /** Says, once for each state, that somebody else's rules stand in the way. They are the host's own business. */
-  #heedOthers({ endpoints, forwardDrops }: observe.OtherTables): void {
+  async #heedOthers({ endpoints, forwardDrops }: observe.OtherTables): Promise<void> {
     const drops = forwardDrops.join(", ");
     if (drops !== "" && drops !== this.#firewallDrops)
       this.#log.warn(
@@ -276,12 +276,22 @@ class LinuxDataplane implements NodeDataplane {
         { chains: drops, links: `${this.#names.hostLinkPrefix}*` },
       );
     this.#firewallDrops = drops;
-    if (endpoints !== undefined && endpoints !== this.#endpointsTaken)
+    const taken =
+      endpoints !== undefined && (await this.#isServed(endpoints)) ? endpoints : undefined;
+    if (taken !== undefined && taken !== this.#endpointsTaken)
       this.#log.warn(
         `another Gantry of this machine has ${LINK_LOCAL_ADDRESS} of the host itself: tasks in network mode host find its endpoints there, not those of this one`,
-        { table: endpoints },
+        { table: taken },
       );
-    this.#endpointsTaken = endpoints;
+    this.#endpointsTaken = taken;
+  }
+
+  /** Whether anybody listens where the table leads: one that was never taken down leaves its table. */
+  async #isServed(table: string): Promise<boolean> {
+    const port = await observe.observeEndpointPort(this.#runner, table);
+    if (port === undefined || !(await this.#hostPorts.hold("tcp", port))) return port !== undefined;
+    this.#hostPorts.release("tcp", port);
+    return false;
   }
 
   /** VPCs that would take away what the host can reach. Those that stand already are not asked again. */

@@ -130,6 +130,18 @@ export function parseOtherTables(json: unknown, ownTable: string): OtherTables {
   };
 }
 
+/** The loopback port that the endpoints of another system's table lead to; undefined when there is none. */
+export async function observeEndpointPort(
+  runner: CommandRunner,
+  table: string,
+): Promise<number | undefined> {
+  const json = await runner.queryNft(["list", "chain", "ip", table, HOST_ENDPOINTS_CHAIN]);
+  const rules = ((json as { nftables?: readonly { rule?: RuleJson }[] }).nftables ?? []).flatMap(
+    ({ rule }) => rule?.expr ?? [],
+  );
+  return rules.find(({ dnat }) => dnat?.addr === "127.0.0.1")?.dnat?.port;
+}
+
 /** What is below /run/netns with this prefix. */
 export async function listNamespaces(prefix: string): Promise<ReadonlyMap<string, NamespaceState>> {
   const files = await readdir(NETNS_DIRECTORY).catch((error: NodeJS.ErrnoException) => {
@@ -154,6 +166,10 @@ export async function linkNames(
 interface LinkJson {
   readonly ifname: string;
   readonly mtu: number;
+}
+
+interface RuleJson {
+  readonly expr: readonly { readonly dnat?: { readonly addr: string; readonly port: number } }[];
 }
 
 interface ChainJson {
