@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Settings } from "../config.ts";
-import { lastingMain } from "../lib/own-files.ts";
+import { ownProgram } from "../lib/own-files.ts";
 import { SETTINGS } from "../settings.ts";
 
 /** The commands that are services. */
@@ -8,8 +8,8 @@ export type UnitCommand = "up" | "server" | "node";
 
 export interface UnitOptions {
   readonly command: UnitCommand;
-  /** What runs: Node and the program's first file. */
-  readonly program: readonly string[];
+  /** What runs: `bin/gantry`, by its whole path. */
+  readonly program: string;
   /** Flags that differ from their defaults. */
   readonly flags: readonly string[];
   readonly dataDirectory: string;
@@ -17,11 +17,7 @@ export interface UnitOptions {
 
 /** `gantry up --print-unit`, and of `server` and `node`: a unit file for the settings given now. */
 export function unit(command: UnitCommand, settings: Settings): number {
-  const program = [
-    process.execPath,
-    "--disable-warning=ExperimentalWarning",
-    fileURLToPath(lastingMain),
-  ];
+  const program = fileURLToPath(ownProgram);
   const { dataDirectory } = settings;
   process.stdout.write(
     unitText({ command, program, flags: flagsOf(command, settings), dataDirectory }),
@@ -35,7 +31,7 @@ export function unit(command: UnitCommand, settings: Settings): number {
  * containers' file systems with it. The control plane alone is confined as far as systemd can.
  */
 export function unitText({ command, program, flags, dataDirectory }: UnitOptions): string {
-  const line = [...program, command, ...flags].map(quote).join(" ");
+  const line = [program, command, ...flags].map(quote).join(" ");
   return `# gantry ${command} --print-unit > /etc/systemd/system/gantry.service && systemctl enable --now gantry
 [Unit]
 Description=Gantry: Amazon ECS on machines you own

@@ -12,8 +12,8 @@ const root = new URL(isBundled ? "./" : "../", import.meta.url);
 /** Whether this is the npm package, not a clone. */
 export const isPackage: boolean = isBundled && !existsSync(new URL("../src/main.ts", root));
 
-/** The program's first file for whoever runs it later by itself, when sources may be newer than what was built of them. */
-export const lastingMain: URL = new URL(isPackage ? "main.js" : "../src/main.ts", root);
+/** What starts the program as it is at that time, with the Node and the flags that it is meant for. */
+export const ownProgram: URL = new URL("../bin/gantry", root);
 
 /** A file that is no module, by its path below `src/`. */
 export function ownFile(path: string): URL {

@@ -91,12 +91,6 @@ test("what runs from a build goes on when the next one is made", async () => {
   assert.match(stdout, /:root"/, stderr);
 });
 
-test("a unit names the sources, which are never out of date", async () => {
-  await prepareBuild();
-  const { stdout } = await command(program, ["server", "--print-unit"]);
-  assert.match(stdout, /^ExecStart=.*\/src\/main\.ts server$/m);
-});
-
 test("a clone where nothing can be built runs its sources", async () => {
   rmSync(join(clone, "build"), { recursive: true, force: true });
   writeFileSync(join(clone, "build"), "");

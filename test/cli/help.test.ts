@@ -77,7 +77,7 @@ for (const name of ["up", "server"]) {
     });
     assert.equal(code, 0);
     const line = /^ExecStart=(.*)$/m.exec(stdout)?.[1] ?? "";
-    assert.match(line, new RegExp(`^/\\S+/node .*/main\\.ts ${name} `));
+    assert.match(line, new RegExp(`^/\\S+/bin/gantry ${name} `));
     assert.match(line, /--data-dir "\/srv\/my data\/100%%" --listen 0\.0\.0\.0:443/);
     assert.match(line, /--region eu-west-1/);
     assert.doesNotMatch(stdout, /a-secret/);

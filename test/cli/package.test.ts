@@ -66,7 +66,7 @@ describe("the npm package", () => {
     assert.match(stdout, /cluster\/packed/);
     assert.match((await gantry("status")).stdout, /clusters +1/);
     const unit = await gantry("up", "--print-unit");
-    assert.match(unit.stdout, /^ExecStart=.*\/dist\/main\.js up /m);
+    assert.match(unit.stdout, /^ExecStart=\/.*\/gantry\/bin\/gantry up /m);
   });
 
   test("gantry up runs a container from it", { skip }, async () => {
