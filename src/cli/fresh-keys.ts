@@ -7,7 +7,7 @@ import type { Membership } from "./membership.ts";
 /** Chosen: a machine's key that leaks is worth at most a day. */
 const RENEW_MS = 24 * 3_600_000;
 /** Chosen: between attempts while the server cannot be reached. */
-const RENEW_AGAIN_MS = 5 * 60_000;
+export const RENEW_AGAIN_MS: number = 5 * 60_000;
 
 /** The machine's keys, made new once a day. */
 export class FreshKeys {

@@ -119,7 +119,7 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
       const path = await second.attach("c", eni.interfaceId, TIMEOUT_MS);
       const { path: onBridge } = await second.attachBridge("d", []);
       for (const own of [path, onBridge])
-        assert.match(await callInVain(own, "169.254.170.2"), /refused|timeout/);
+        assert.equal(await call(own, "169.254.170.2"), "Connection refused");
       assert.match(await call(host, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);
       for (const task of tasks) assert.equal(await call(task.path, "169.254.170.2"), task.address);
     }
@@ -133,7 +133,7 @@ describe("the link-local endpoints", { skip: unmetNeed() }, () => {
     await using other = new TestHosts();
     const { path } = other.host;
     await other.start({ endpointPort: 40_003 }).apply(NO_NETWORK);
-    assert.match(await callInVain(path, "169.254.170.2"), /refused|timeout/);
+    assert.equal(await call(path, "169.254.170.2"), "Connection refused");
     await other.start({ endpointPort: ENDPOINT_PORT }).apply(NO_NETWORK);
     await other.serve(path, [ENDPOINT_PORT], "127.0.0.1");
     assert.match(await call(path, "169.254.170.2"), /^(10\.77\.0\.2|127\.0\.0\.1)$/);

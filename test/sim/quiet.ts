@@ -1,9 +1,17 @@
+import { RENEW_AGAIN_MS } from "../../src/cli/fresh-keys.ts";
 import type { Instance } from "../../src/ecs/model/instance.ts";
 import { ecsKind } from "../../src/ecs/model/keys.ts";
-import { ACCESS_KEYS_PREFIX, KEY_OWNERS_PREFIX } from "../../src/iam/model/access-key.ts";
+import {
+  ACCESS_KEYS_PREFIX,
+  type AccessKey,
+  KEY_OWNERS_PREFIX,
+} from "../../src/iam/model/access-key.ts";
 import type { Change } from "../../src/store/store.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
+
+/** One in the machine's account, one in the fleet's. */
+const KEYS_PER_RENEWAL = 2;
 
 /** Lets `ms` pass in a world that has settled. Throws Violation for a write or a start of a container (L4). */
 export async function watchQuiet(world: World, ms: number): Promise<void> {
@@ -13,9 +21,14 @@ export async function watchQuiet(world: World, ms: number): Promise<void> {
   const instances = new Map(
     world.records.list<Instance>("instances").map((instance) => [instance.id, instance]),
   );
+  let keysLeft = machines.length * KEYS_PER_RENEWAL * (1 + Math.ceil(ms / RENEW_AGAIN_MS));
   const watching = (async (): Promise<void> => {
     for await (const changes of store.watch("/", revision, over.signal)) {
-      for (const change of changes) check(change, instances);
+      for (const change of changes) {
+        if (isNewNodeKey(change) && keysLeft-- <= 0)
+          throw new Violation("L4", "keys are renewed again and again");
+        check(change, instances);
+      }
     }
   })();
   const startsBefore = countStarts(world);
@@ -40,9 +53,15 @@ function check({ key, record }: Change, instances: Map<string, Instance>): void 
     after !== undefined &&
     withoutConnection(before) === withoutConnection(after);
   const isReaped = record === undefined && REAPED.has(ecsKind(key) ?? "");
-  const isRenewal = key.startsWith(ACCESS_KEYS_PREFIX) || key.startsWith(KEY_OWNERS_PREFIX);
+  const isWithdrawal = record === undefined && key.startsWith(ACCESS_KEYS_PREFIX);
+  const isRenewal =
+    isWithdrawal || isNewNodeKey({ key, record }) || key.startsWith(KEY_OWNERS_PREFIX);
   if (!isReconnect && !isReaped && !isRenewal)
     throw new Violation("L4", `${key} is written though nothing happens`);
+}
+
+function isNewNodeKey({ key, record }: Pick<Change, "key" | "record">): boolean {
+  return key.startsWith(ACCESS_KEYS_PREFIX) && (record?.value as AccessKey)?.kind === "node";
 }
 
 const REAPED: ReadonlySet<string> = new Set(["tasks", "run-tokens", "instances", "clusters"]);

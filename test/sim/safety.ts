@@ -151,10 +151,9 @@ export class SafetyChecker {
 
   /** A machine is never left with keys that nobody knows, and asking again and again piles none up. */
   #checkKeys(after: AccessKey | undefined, before: AccessKey | undefined): void {
-    if (before !== undefined && this.#limits.heldKeys().includes(before.accessKeyId)) {
-      if (after === undefined)
-        throw new Violation("S12", `${before.principalArn} has lost its key`);
-    }
+    const isGone = before !== undefined && after === undefined;
+    if (isGone && this.#limits.heldKeys().includes(before.accessKeyId))
+      throw new Violation("S12", `${before.principalArn} has lost its key`);
     if (after?.kind !== "node") return;
     const count = [...this.#records]
       .filter(([key]) => key.startsWith(ACCESS_KEYS_PREFIX))
