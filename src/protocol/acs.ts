@@ -109,6 +109,13 @@ export interface PayloadTask {
     readonly containers: readonly string[];
     readonly content: { readonly encoding: "identity"; readonly value: string };
   }[];
+  readonly enableFaultInjection?: boolean;
+  /** App Mesh: the container that the traffic of the others is led through. */
+  readonly proxyConfiguration?: {
+    readonly type: string;
+    readonly containerName: string;
+    readonly properties: Readonly<Record<string, string>>;
+  };
   /**
    * What the task may write in all. An addition of ours: the published protocol has no member for it, and agents that do
    * not know it ignore it.
@@ -161,6 +168,7 @@ export interface PayloadContainer {
   readonly registryAuthentication?: RegistryAuthentication;
   readonly environmentFiles?: readonly unknown[];
   readonly firelensConfiguration?: unknown;
+  readonly credentialSpecs?: readonly string[];
   readonly restartPolicy?: RestartPolicy;
 }
 

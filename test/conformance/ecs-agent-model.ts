@@ -93,6 +93,7 @@ const CONTAINER: Struct = {
       useExecutionRole: "boolean",
     },
   },
+  credentialSpecs: ["string"],
   firelensConfiguration: { "type!": "string", options: { map: "string" } },
   restartPolicy: {
     "enabled!": "boolean",
@@ -149,6 +150,12 @@ const TASK: Struct = {
       "content!": { "encoding!": "string", "value!": "string" },
     },
   ],
+  enableFaultInjection: "boolean",
+  proxyConfiguration: {
+    "type!": "string",
+    "containerName!": "string",
+    "properties!": { map: "string" },
+  },
   // Gantry's own: this agent does not read it.
   ephemeralStorage: { "sizeInGiB!": "integer" },
 };

@@ -68,6 +68,7 @@ export function toPayloadContainer(
       environmentFiles: container.environmentFiles,
       registryAuthentication: registryAuthenticationOf(task, container, door),
       firelensConfiguration: container.firelensConfiguration,
+      credentialSpecs: container.credentialSpecs,
       restartPolicy: container.restartPolicy,
     }),
   };

@@ -97,7 +97,8 @@ function fromLinuxParameters(
           [`size=${size}m`, ...(mountOptions ?? [])].join(","),
         ]),
       ),
-    MemorySwappiness: linux.swappiness,
+    // ECS: where no swap is asked for, this is ignored.
+    MemorySwappiness: linux.maxSwap === undefined ? undefined : linux.swappiness,
     MemorySwap: linux.maxSwap === undefined ? undefined : ((memoryMiB ?? 0) + linux.maxSwap) * MIB,
   });
 }

@@ -149,6 +149,7 @@ const DOCKER: readonly [string, ContainerDefinition, object, object][] = [
     {},
     { MemorySwappiness: 10, MemorySwap: 134217728 },
   ],
+  ["no swappiness without swap", { memory: 64, linuxParameters: { swappiness: 10 } }, {}, {}],
   [
     "limits and kernel settings",
     {
@@ -256,6 +257,25 @@ test("the login for an image comes out of the secret it names, or of its ECR reg
     type: "ecr",
     ecrAuthData: { ...ecrAuthData, useExecutionRole: true },
   });
+});
+
+test("what a task asks of its agent beside containers goes with it", () => {
+  const proxyConfiguration = {
+    containerName: "envoy",
+    properties: [
+      { name: "IgnoredUID", value: "1337" },
+      { name: "AppPorts", value: "80" },
+    ],
+  };
+  const payload = payloadOf({}, {}, { enableFaultInjection: true, proxyConfiguration });
+  assert.equal(payload.enableFaultInjection, true);
+  assert.deepEqual(payload.proxyConfiguration, {
+    type: "APPMESH",
+    containerName: "envoy",
+    properties: { IgnoredUID: "1337", AppPorts: "80" },
+  });
+  const credentialSpecs = ["credentialspec:arn:aws:s3:::specs/web.json"];
+  assert.deepEqual(containerOf({ credentialSpecs }).credentialSpecs, credentialSpecs);
 });
 
 test("volumes without a source are made by the agent", () => {

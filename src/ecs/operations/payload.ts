@@ -1,4 +1,4 @@
-import type { Volume } from "@aws-sdk/client-ecs";
+import type { ProxyConfiguration, Volume } from "@aws-sdk/client-ecs";
 import { gatewayOf, internalDomain } from "../../ec2/model/addresses.ts";
 import type { NetworkInterface, Subnet } from "../../ec2/model.ts";
 import { formatAddress, parseCidr } from "../../lib/cidr.ts";
@@ -72,6 +72,9 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
       roleCredentials: source.roleCredentials,
       executionRoleCredentials: source.executionRoleCredentials,
       associations: associationsOf(task),
+      enableFaultInjection: document.enableFaultInjection || undefined,
+      proxyConfiguration:
+        document.proxyConfiguration && toPayloadProxy(document.proxyConfiguration),
       elasticNetworkInterfaces: source.network && [toElasticNetworkInterface(task, source.network)],
     }),
   };
@@ -87,6 +90,15 @@ function associationsOf({ containers }: Task): PayloadTask["associations"] {
     })),
   );
   return associations.length > 0 ? associations : undefined;
+}
+
+function toPayloadProxy({
+  containerName,
+  properties = [],
+  type = "APPMESH",
+}: ProxyConfiguration): NonNullable<PayloadTask["proxyConfiguration"]> {
+  const pairs = properties.map(({ name, value }) => [name ?? "", value ?? ""]);
+  return { type, containerName: containerName ?? "", properties: Object.fromEntries(pairs) };
 }
 
 /** All that an agent needs to end a task, be it that it knows the task or not (`ecs-agent-protocol` §0.11). */
