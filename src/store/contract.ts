@@ -321,6 +321,21 @@ function testReopening(fresh: Fresh): void {
     assert.deepEqual(await contents(store), before);
     assert.equal(await put(store, "/new", 1), before.revision + 1);
   });
+
+  it("opening again leaves out what was superseded long before, and what was deleted and made again since", async (t) => {
+    const fixture = await fresh(t);
+    // Rows of several pages: what a key had is met long after what it has.
+    for (let round = 0; round < 200; round++) {
+      const keys = ["/kept", "/deleted", "/remade", `/once/${round}`, `/${round % 2}`];
+      const isGone = (key: string): boolean =>
+        (key === "/deleted" && round >= 20) || (key === "/remade" && round > 20 && round < 180);
+      const write = keys.map((key) => ({ key, value: isGone(key) ? undefined : { round } }));
+      await fixture.store.txn([], write);
+    }
+    const before = await contents(fixture.store);
+    assert.equal(before.records.length, 204);
+    assert.deepEqual(await contents(await fixture.reopen()), before);
+  });
 }
 
 /** Writes one record and returns the revision. */

@@ -13,7 +13,7 @@ import type { Change, Compare, Revision, Store, StoreRecord, TxnResult, Write } 
 
 export interface JournaledStoreOptions {
   readonly journal: Journal;
-  /** The state to begin with, of different keys each: read at once, and while it comes in. Absent: none. */
+  /** The state to begin with, newest first: what comes again of a key is history. Read at once, and while it comes in. Absent: none. */
   readonly pages?: AsyncIterable<readonly StoreRecord[]>;
   readonly revision: Revision;
   /** Resolves when a first commit should begin: what is decided until then shares it. */
@@ -124,14 +124,25 @@ export class JournaledStore implements Store {
     const load = async (): Promise<void> => {
       for await (const page of pages) {
         if (this.#closed) return;
-        for (const record of page) this.#records.set(record.key, record);
-        for (const listener of listeners) listener(page);
+        const live = this.#enter(page);
+        for (const listener of listeners) listener(live);
       }
       this.#loading = undefined;
     };
     this.#loading = { listeners, done: load() };
     // Told to whoever asks for anything.
     this.#loading.done.catch(() => undefined);
+  }
+
+  /** Those of a page that are not history. */
+  #enter(page: readonly StoreRecord[]): readonly StoreRecord[] {
+    const live: StoreRecord[] = [];
+    for (const record of page) {
+      if (this.#records.has(record.key)) continue;
+      this.#records.set(record.key, record);
+      live.push(record);
+    }
+    return live;
   }
 
   #decide(compare: readonly Compare[], write: readonly WriteText[]): Promise<TxnResult> {

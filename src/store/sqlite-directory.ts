@@ -16,8 +16,8 @@ import { DatabaseSync } from "node:sqlite";
 import { messageOf, SetupError } from "../lib/errors.ts";
 import type { JournalRow } from "./journal.ts";
 import { DamagedError, Generation } from "./sqlite-generation.ts";
-import { LiveRows } from "./sqlite-load.ts";
-import type { LivePage } from "./sqlite-protocol.ts";
+import { JournalReader } from "./sqlite-load.ts";
+import type { RecordPage } from "./sqlite-protocol.ts";
 import { Rewrite } from "./sqlite-rewrite.ts";
 import type { Revision } from "./store.ts";
 
@@ -43,7 +43,7 @@ export class JournalDirectory {
   #number: number;
   #generation: Generation;
   #rows = 0;
-  #loading: LiveRows | undefined;
+  #loading: JournalReader | undefined;
   /** Whoever asks ahead asks on after the end. */
   #isLoaded = false;
   /** Id of the last row that was acknowledged. */
@@ -84,10 +84,10 @@ export class JournalDirectory {
     return this.#generation.path;
   }
 
-  /** Some records; undefined when that was all. Read them all before appending. */
-  loadPage(): LivePage | undefined {
+  /** Some records, newest first; undefined when that was all. Read them all before appending. */
+  loadPage(): RecordPage | undefined {
     if (this.#isLoaded) return undefined;
-    this.#loading ??= new LiveRows(this.#generation);
+    this.#loading ??= new JournalReader(this.#generation);
     try {
       const page = this.#loading.nextPage();
       this.#rows = this.#loading.rowsRead;

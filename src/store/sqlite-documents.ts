@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { messageOf, UnavailableError } from "../lib/errors.ts";
 import { JOURNAL_READ_TIMEOUT_MS } from "../lib/limits.ts";
 import { DocumentRecord, type DocumentSource } from "./document.ts";
-import type { LivePage } from "./sqlite-protocol.ts";
+import type { RecordPage } from "./sqlite-protocol.ts";
 import type { StoreRecord } from "./store.ts";
 
 /**
@@ -72,14 +72,14 @@ export class StoredPage implements DocumentSource {
   readonly #ids: Float64Array;
   #heads: { readonly bytes: Buffer; readonly ends: Uint32Array } | undefined;
 
-  constructor({ ids, heads, ends }: LivePage, reader: DocumentReader) {
+  constructor({ ids, heads, ends }: RecordPage, reader: DocumentReader) {
     this.#reader = reader;
     this.#ids = ids;
     this.#heads = { bytes: Buffer.from(heads.buffer), ends };
   }
 
   /** Not kept here: each record keeps its page, and must not keep the others by it. */
-  records({ keys, revisions }: LivePage): readonly StoreRecord[] {
+  records({ keys, revisions }: RecordPage): readonly StoreRecord[] {
     return keys.map((key, i) => new DocumentRecord(key, revisions[i] ?? 0, this, i));
   }
 

@@ -14,15 +14,16 @@ export type JournalReply =
   /** `revision`: of the last transaction. `path`: the file that the rows of the load are in. */
   | { readonly kind: "opened"; readonly revision: Revision; readonly path: string }
   /** No page: that was all. */
-  | { readonly kind: "loaded"; readonly page: LivePage | undefined }
+  | { readonly kind: "loaded"; readonly page: RecordPage | undefined }
   /** `setup`: a person has to act. Otherwise trying again may help. */
   | { readonly kind: "failed"; readonly message: string; readonly setup: boolean };
 
 /**
- * Some records, in no order, by column. Passing them between threads costs a copy of the keys: the rest is handed over. The
- * documents stay on disk, but for their beginnings: keeping them all was most of what opening a large store cost.
+ * Some records, newest first, and what they superseded, by column. Passing them between threads costs a copy of the keys: the
+ * rest is handed over. The documents stay on disk, but for their beginnings: keeping them all was most of what opening a large
+ * store cost.
  */
-export interface LivePage {
+export interface RecordPage {
   readonly keys: readonly string[];
   readonly revisions: Float64Array<ArrayBuffer>;
   /** Their rows. */

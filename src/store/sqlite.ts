@@ -5,7 +5,7 @@ import type { Log } from "../lib/log.ts";
 import type { Journal, JournalRow } from "./journal.ts";
 import { JournaledStore } from "./journaled-store.ts";
 import { DocumentReader, StoredPage } from "./sqlite-documents.ts";
-import type { JournalNotice, JournalReply, JournalRequest, LivePage } from "./sqlite-protocol.ts";
+import type { JournalNotice, JournalReply, JournalRequest, RecordPage } from "./sqlite-protocol.ts";
 import { spawnJournalThread } from "./sqlite-spawn.ts";
 import type { Revision, Store, StoreRecord } from "./store.ts";
 
@@ -42,7 +42,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 const PAGES_AHEAD = 3;
 
 async function* pagesOf(thread: JournalThread): AsyncGenerator<readonly StoreRecord[]> {
-  const coming: Promise<LivePage | undefined>[] = [];
+  const coming: Promise<RecordPage | undefined>[] = [];
   const ask = (): void => {
     const page = thread.load();
     page.catch(() => undefined);
@@ -103,7 +103,7 @@ class JournalThread implements Journal {
   }
 
   /** The next records, undefined when that was all. */
-  async load(): Promise<LivePage | undefined> {
+  async load(): Promise<RecordPage | undefined> {
     const reply = await this.ask({ kind: "load" });
     assert(reply.kind === "loaded", "the journal's thread sent another reply");
     return reply.page;
