@@ -10,11 +10,12 @@ import type { InstanceFacts } from "./agent/endpoints/instance-metadata.ts";
 import { openMetadataServer } from "./agent/endpoints/metadata-server.ts";
 import { writeAgentEnvironment } from "./cli/ecs-agent-environment.ts";
 import { aborted } from "./cli/foreground.ts";
+import { HomeNetwork } from "./dataplane/home-network.ts";
 import { createDataplane } from "./dataplane/linux-dataplane.ts";
 import { openPrivateDirectory } from "./lib/private-directory.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { type FeedOptions, followFeed, type GantryNode, type NodeOptions } from "./node.ts";
-import { NO_NETWORK, type NodeNetwork } from "./protocol/node-feed.ts";
+import type { NodeNetwork } from "./protocol/node-feed.ts";
 
 export type NetworkNodeOptions = Omit<FeedOptions, "dataplane"> &
   Pick<NodeOptions, "accountId" | "cluster" | "availabilityZone" | "address"> & {
@@ -49,12 +50,11 @@ export async function startNetworkNode(options: NetworkNodeOptions): Promise<Gan
     offersInterfaces: true,
   });
   starting.defer(() => dataplane.close());
-  let network: NodeNetwork = NO_NETWORK;
+  const network = new HomeNetwork(dataplane);
   const made = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   const apply = async (newest: NodeNetwork): Promise<void> => {
-    await dataplane.apply(newest);
-    network = newest;
+    await network.apply(newest);
     made.resolve();
   };
   const loops = starting.use(new Supervisor(log));
@@ -65,7 +65,7 @@ export async function startNetworkNode(options: NetworkNodeOptions): Promise<Gan
     // The agent asks where it is as soon as it starts, and ends when it hears nothing.
     await Promise.race([made.promise, aborted(signal)]);
     if (signal.aborted) return;
-    await using metadata = await openMetadata({ ...options, log }, () => network);
+    await using metadata = await openMetadata({ ...options, log }, network);
     await writeAgentEnvironment({
       ...options,
       directory: options.environmentDirectory,
@@ -93,10 +93,10 @@ export async function removeNetwork(
 
 function openMetadata(
   options: NetworkNodeOptions,
-  network: () => NodeNetwork,
+  network: HomeNetwork,
 ): ReturnType<typeof openMetadataServer> {
   return openMetadataServer({
-    facts: () => factsOf(options, network()),
+    facts: () => factsOf(options, network),
     token: tokenOf(options.identity),
     disk: machineDisk,
     portFile: join(options.directory, "metadata-port"),
@@ -104,7 +104,7 @@ function openMetadata(
   });
 }
 
-function factsOf(options: NetworkNodeOptions, network: NodeNetwork): InstanceFacts {
+function factsOf(options: NetworkNodeOptions, network: HomeNetwork): InstanceFacts {
   const { accountId, address, availabilityZone, clock, identity, keyFor, keysUntil } = options;
   return {
     ec2InstanceId: identity.ec2InstanceId,
@@ -115,21 +115,11 @@ function factsOf(options: NetworkNodeOptions, network: NodeNetwork): InstanceFac
     privateIp: address,
     macAddress: macAddressOf(address),
     architecture: arch() === "arm64" ? "arm64" : "x86_64",
-    home: homeIn(network, accountId, availabilityZone),
+    home: network.homeOf(accountId, availabilityZone),
     roleName: ROLE_NAME,
     credentials: keyFor(accountId),
     credentialsUntil: Math.min(clock.now() + KEYS_MS_MAX, keysUntil()),
   };
-}
-
-/** The account's default VPC with its subnet in the zone, or in any. */
-function homeIn(network: NodeNetwork, accountId: string, zone: string): InstanceFacts["home"] {
-  for (const { defaultOf, vpcId } of network.vpcs) {
-    if (defaultOf?.accountId !== accountId) continue;
-    const subnetId = defaultOf.subnetIds[zone] ?? Object.values(defaultOf.subnetIds)[0];
-    return subnetId === undefined ? undefined : { vpcId, subnetId };
-  }
-  return undefined;
 }
 
 function macAddressOf(address: string): string {

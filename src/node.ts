@@ -16,6 +16,7 @@ import type { Identity } from "./cli/data-directory.ts";
 import { GANTRY_VERSION } from "./cli/version.ts";
 import type { ImageSettings, RuntimeSettings } from "./config.ts";
 import { runNodeFeed } from "./dataplane/feed.ts";
+import { HomeNetwork } from "./dataplane/home-network.ts";
 import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane.ts";
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
 import { createAwsJsonClient, createHttpSend } from "./lib/aws-json-client.ts";
@@ -110,7 +111,8 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   starting.defer(() => dataplane.close());
 
   const awsEndpoint = apiForward && (await openAwsEndpoint({ ...options, log }));
-  const shared = { ...options, log, runtime, dataplane, endpoints, awsEndpoint };
+  const home = new HomeNetwork(dataplane);
+  const shared = { ...options, log, runtime, dataplane, home, endpoints, awsEndpoint };
   const agents = [
     openAgent(shared, {
       label: "ec2",
@@ -125,7 +127,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   ];
   const loops = starting.use(new Supervisor(log));
   loops.start("containerd", (signal) => containerd.run(signal));
-  loops.start("node feed", (signal) => followFeed(shared, signal));
+  loops.start("node feed", (signal) => followFeed({ ...shared, dataplane: home }, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));
   const strays = { ...shared, agents: agents.map(({ agent }) => agent) };
@@ -304,6 +306,7 @@ export type FeedOptions = Pick<
 interface Shared extends NodeOptions {
   readonly runtime: ContainerdRuntime;
   readonly dataplane: NodeDataplane;
+  readonly home: HomeNetwork;
   readonly endpoints: EndpointHub;
   readonly awsEndpoint: AgentConfig["awsEndpoint"];
 }
@@ -327,6 +330,7 @@ function openAgent(
     directory,
     volumesDirectory: join(shared.directory, "volumes"),
     credentials: () => shared.keyFor(accountId),
+    vpcId: () => shared.home.homeOf(accountId, shared.availabilityZone)?.vpcId,
     config: {
       cluster,
       region: shared.region,

@@ -55,6 +55,8 @@ export interface AgentDeps {
   readonly endpoints: EndpointHub;
   /** The node's own credentials. */
   readonly credentials: () => Credentials;
+  /** Where the machine is, as EC2 would say; undefined: nobody has said so yet. */
+  readonly vpcId?: () => string | undefined;
   readonly config: AgentConfig;
   /** Of this agent alone: its journal and its tasks' files. */
   readonly directory: string;
@@ -149,6 +151,7 @@ class AgentRun {
       ids: new EndpointIds(journal.endpointSecret(() => random.hex(ENDPOINT_SECRET_BYTES))),
       taskCredentials: (taskArn) => this.#roleCredentials.get(taskArn, "TaskApplication"),
       instanceArn: () => this.#instanceArn,
+      vpcId: () => deps.vpcId?.(),
       stats: (containerId) => this.#telemetry.latest(containerId),
       taskStorage: (taskArn) => deps.runtime.taskStorageUsage(storageKey(config, taskArn)),
       ecs: this.#ecs,

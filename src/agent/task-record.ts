@@ -97,6 +97,11 @@ export function networkModeOf({
   return networkMode ?? "bridge";
 }
 
+/** Whether the task is on capacity that nobody manages. */
+export function isFargate({ launchType }: AssignedTask): boolean {
+  return launchType === "FARGATE";
+}
+
 /** The payload's definition of a container that the record names. */
 export function definitionOf(record: TaskRecord, name: string): PayloadContainer | undefined {
   return record.task.containers.find((container) => container.name === name);

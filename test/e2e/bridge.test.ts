@@ -17,8 +17,8 @@ import { buildHelloImage } from "./images.ts";
 
 const skip = await skipReason();
 
-/** Fails unless the container finds itself at the metadata endpoint, and nothing where a cloud has the machine's. */
-const ASK_METADATA = `wget -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task" | grep -q "$TASK_FAMILY" || exit 3
+/** Fails unless the container finds itself and its machine's VPC at the metadata endpoint, and nothing where a cloud has the machine's. */
+const ASK_METADATA = `wget -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task" | grep "$TASK_FAMILY" | grep -q '"VPCID":"vpc-' || exit 3
 timeout 2 wget -q -O - http://169.254.169.254/ && exit 4
 exit 0`;
 

@@ -19,6 +19,8 @@ export interface EndpointAgent {
   readonly taskCredentials: (taskArn: string) => RoleCredentials | undefined;
   /** Undefined until the agent is registered. */
   readonly instanceArn: () => string | undefined;
+  /** Of the machine; undefined: not known yet. */
+  readonly vpcId: () => string | undefined;
   /** The latest two samples of a container; undefined when it does not run. */
   readonly stats: (containerId: string) => Promise<StatsPair | undefined>;
   /** How full a task's own disk is; undefined when it has none. */

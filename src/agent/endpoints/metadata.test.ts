@@ -79,6 +79,7 @@ const V4_TASK = {
   AvailabilityZone: "eu-west-1a",
   LaunchType: "EC2",
   Containers: [V4_CONTAINER],
+  VPCID: "vpc-1",
   Group: "family:hello",
   FaultInjectionEnabled: false,
 };
@@ -88,7 +89,13 @@ const V3_CONTAINER = {
   ...V3_BASE,
   Networks: [{ NetworkMode: "awsvpc", IPv4Addresses: [ADDRESS] }],
 };
-const { LaunchType: _type, Group: _group, FaultInjectionEnabled: _fault, ...V3_TOP } = V4_TASK;
+const {
+  LaunchType: _type,
+  VPCID: _vpc,
+  Group: _group,
+  FaultInjectionEnabled: _fault,
+  ...V3_TOP
+} = V4_TASK;
 const V3_TASK = { ...V3_TOP, Containers: [V3_CONTAINER] };
 
 /** Equal as text: members in this order, and no others. */
@@ -119,6 +126,26 @@ test("version 3 says less", async () => {
   const path = pathOf(world.variable("a1-web", "ECS_CONTAINER_METADATA_URI"));
   assertSame(await world.ask(path), V3_CONTAINER);
   assertSame(await world.ask(`${path}/task`), V3_TASK);
+});
+
+test("on capacity that nobody manages a task sees nothing of the machine, and containers have their own names", async () => {
+  await using world = await openEndpointRig();
+  const launchType = "FARGATE";
+  await world.run("a1", { ...AWSVPC, launchType, containers: [payloadContainer("web")] });
+  const path = pathOf(world.variable("a1-web", "ECS_CONTAINER_METADATA_URI_V4"));
+  const task = (await world.ask(`${path}/task`)).body as Record<string, unknown>;
+  const cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/default";
+  assert.deepEqual([task.Cluster, task.VPCID], [cluster, undefined]);
+  const label = "com.amazonaws.ecs.cluster";
+  const container = (await world.ask(path)).body as Record<string, Record<string, string>>;
+  const { DockerName, Labels, Limits, Snapshotter } = container;
+  assert.deepEqual(
+    [DockerName, Labels?.[label], Limits, Snapshotter],
+    ["web", cluster, { CPU: 2 }, "overlayfs"],
+  );
+  assert.equal(world.rig.runtime.containers.get("a1-web")?.labels[label], cluster);
+  const stats = (await world.ask(`${path}/stats`)).body as Record<string, unknown>;
+  assert.equal(stats.name, "web");
 });
 
 test("version 2 knows a task by its address", async () => {
@@ -259,6 +286,10 @@ test("stats are live, in Docker's form; a container that has stopped has none", 
   assert.deepEqual(stats.pids_stats, { current: 4 });
   assert.deepEqual(stats.network_rate_stats, { rx_bytes_per_sec: 2000, tx_bytes_per_sec: 0 });
   assert.equal(stats.id, "a1-web");
+  // The collectors of Datadog and OpenTelemetry know the operations by these names only.
+  const blocks = stats.blkio_stats as Record<string, { op: string; value: number }[]>;
+  const operations = blocks.io_service_bytes_recursive?.map(({ op }) => op);
+  assert.deepEqual([operations, blocks.io_queue_recursive], [["Read", "Write"], []]);
 
   runtime.exit("a1-side", 0);
   await passUntil(clock, () => !runtime.containers.has("a1-side"));

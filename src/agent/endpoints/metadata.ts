@@ -1,5 +1,6 @@
 import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
 import { containerIdOf } from "../container-spec.ts";
+import { isFargate } from "../task-record.ts";
 import { type Answer, json } from "./answer.ts";
 import type { EndpointTask } from "./hub.ts";
 import type { MetadataQuestion } from "./question.ts";
@@ -89,5 +90,7 @@ async function containerStats(
   const id = containerIdOf(arn, name);
   const pair = container.status === "RUNNING" ? await agent.stats(id) : undefined;
   if (pair === undefined) return version === 4 ? {} : null;
-  return statsDocument(id, dockerNameOf(record, name), pair, version);
+  const dockerName = dockerNameOf(record, name);
+  // Docker's begin with a slash.
+  return statsDocument(id, isFargate(record.task) ? name : `/${dockerName}`, pair, version);
 }

@@ -1,4 +1,5 @@
 import { ApiError, messageOf } from "../../lib/errors.ts";
+import { isFargate } from "../task-record.ts";
 import type { EndpointTask } from "./hub.ts";
 import type { TagDocuments } from "./task-document.ts";
 
@@ -8,8 +9,7 @@ const LOOKUP_MS_MAX = 4_000;
 /** The tags of a task and of its container instance, asked for in the node's name; and which could not be had. */
 export async function tagsOf(task: EndpointTask): Promise<TagDocuments> {
   // Capacity that nobody manages has no instance that a task could know of.
-  const isManaged = task.record.task.launchType === "FARGATE";
-  const instanceArn = isManaged ? undefined : task.agent.instanceArn();
+  const instanceArn = isFargate(task.record.task) ? undefined : task.agent.instanceArn();
   const [ofTask, ofInstance] = await Promise.all([
     lookUp(task, "TaskTags", task.arn),
     lookUp(task, "ContainerInstanceTags", instanceArn),

@@ -6,8 +6,14 @@ import { createHash } from "node:crypto";
 import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
-import { ecsLabels } from "../ecs-labels.ts";
-import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "../task-record.ts";
+import { ecsLabels, shownCluster } from "../ecs-labels.ts";
+import {
+  type ContainerRecord,
+  definitionOf,
+  isFargate,
+  shallRun,
+  type TaskRecord,
+} from "../task-record.ts";
 import { executionStoppedAt } from "../task-report.ts";
 import { volumeMounts } from "../volumes.ts";
 import type { EndpointTask } from "./hub.ts";
@@ -43,7 +49,7 @@ export function taskDocument(
   const assigned = record.task;
   const { cpu, memory } = assigned;
   return {
-    Cluster: clusterOf(task),
+    Cluster: shownCluster(assigned, task.agent.config.cluster),
     TaskARN: assigned.arn,
     Family: assigned.family,
     Revision: assigned.version,
@@ -59,6 +65,8 @@ export function taskDocument(
     LaunchType: version === 4 ? assigned.launchType : undefined,
     Containers: record.containers.map((container) => containerOf(task, container, version)),
     ...(version === 4 && {
+      // AWS: of a task on EC2, whatever its own network is.
+      VPCID: isFargate(assigned) ? undefined : task.agent.vpcId(),
       ServiceName: assigned.serviceName || undefined,
       Group: assigned.group || undefined,
       EphemeralStorageMetrics: storageMetrics(news.storage),
@@ -84,8 +92,12 @@ export function containerNamed(record: TaskRecord, dockerId: string): string | u
     ?.name;
 }
 
-/** A container's name as the ECS agent gives it to Docker: tools read family, revision and container out of it. */
+/**
+ * A container's name as the ECS agent gives it to Docker: tools read family, revision and container out of it. On FARGATE there is
+ * no Docker, and the name is the container's own.
+ */
 export function dockerNameOf({ task }: TaskRecord, name: string): string {
+  if (isFargate(task)) return name;
   const plain = name.replace(/[^A-Za-z0-9]/g, "");
   const suffix = createHash("sha256").update(`${task.arn}/${name}`).digest("hex").slice(0, 20);
   return `ecs-${task.family}-${task.version}-${plain}-${suffix}`;
@@ -118,7 +130,7 @@ function containerOf(
     ExitCode: exitCode,
     Limits: {
       CPU: Math.max(CPU_SHARES_MIN, definition?.cpu ?? 0),
-      Memory: definition?.memory ?? 0,
+      Memory: definition?.memory || (isFargate(record.task) ? undefined : 0),
     },
     // A container is made and started in one go.
     CreatedAt: timestamp(startedAt),
@@ -132,15 +144,11 @@ function containerOf(
     LogOptions: sorted(LogConfig?.Config ?? {}),
     ...(version === 4 && {
       ContainerARN: definition?.containerArn || undefined,
+      Snapshotter: isFargate(record.task) ? "overlayfs" : undefined,
       RestartCount:
         definition?.restartPolicy === undefined ? undefined : (container.restartCount ?? 0),
     }),
   };
-}
-
-/** On capacity that nobody manages the agent's own cluster is not the task's. */
-function clusterOf({ agent, record }: EndpointTask): string {
-  return record.task.launchType === "FARGATE" ? record.task.taskClusterArn : agent.config.cluster;
 }
 
 function knownStatusOf(record: TaskRecord): string {

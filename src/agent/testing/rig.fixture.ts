@@ -129,6 +129,7 @@ export class Rig implements AsyncDisposable {
       disk: machineDisk,
       endpoints: this.endpoints,
       credentials: () => ({ accessKeyId: "NODE", secretAccessKey: "secret" }),
+      vpcId: () => "vpc-1",
       config: TEST_CONFIG,
       directory: this.directory,
       volumesDirectory: join(this.directory, "volumes"),
