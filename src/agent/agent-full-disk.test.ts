@@ -1,6 +1,7 @@
 /** The machine's disk fills up, as any of its tasks can make it: nothing can be journalled for a while. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SmallDisk } from "../../test/small-disk.ts";
 import { RuntimeError } from "../runtime/runtime.ts";
 import { machineDisk } from "./disk.ts";
 import { Journal } from "./journal.ts";
@@ -104,4 +105,56 @@ test("an agent that starts on a full disk goes on when there is room", async () 
   RoomyJournal.isFull = false;
   await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
   assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 5);
+});
+
+/** Longer than until the journal takes its room. */
+const SETTLED_MS = 30_000;
+const STORAGE_OF_1_GIB = { ephemeralStorage: { sizeInGiB: 1 } };
+
+test("on a disk without any room left, tasks fail with that reason, and others stop as they are told", async (t) => {
+  using disk = SmallDisk.mount(32 << 20);
+  if (disk === undefined) return t.skip("needs the right to mount a tmpfs");
+  await using rig = await Rig.create();
+  const createTaskStorage = async (): Promise<never> => {
+    throw new RuntimeError("the task's disk: cp: No space left on device");
+  };
+  const runtime = { ...rig.runtime, createTaskStorage };
+  const { agent } = await rig.connect({ directory: `${disk.path}/agent`, runtime });
+  rig.server.assign(payloadTask("a1"));
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
+  await pass(rig.clock, SETTLED_MS);
+  disk.fill();
+  rig.server.assign(payloadTask("a2"));
+  rig.server.assign(payloadTask("a3", STORAGE_OF_1_GIB));
+  const ended = (): readonly string[] =>
+    rig.server.reports.filter(({ status }) => status === "STOPPED").map(({ task }) => task);
+  await passUntil(rig.clock, () => ended().length === 2);
+  rig.server.assign(payloadTask("a1", { desiredStatus: "STOPPED" }));
+  await passUntil(rig.clock, () => agent.tasks().length === 0);
+  const last = (id: string): (typeof rig.server.reports)[number] | undefined =>
+    rig.server.reports.findLast(({ task }) => task.endsWith(id));
+  assert.equal(
+    last("a2")?.containers.at(-1)?.reason,
+    "CannotCreateContainerError: no space left on device",
+  );
+  assert.equal(
+    last("a3")?.reason,
+    "ResourceInitializationError: failed to create the task's ephemeral storage: no space left on device",
+  );
+  assert.equal(last("a1")?.status, "STOPPED");
+  disk.relieve();
+  rig.server.assign(payloadTask("a4"));
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
+});
+
+test("an agent whose journal cannot even be opened goes on when there is room", async (t) => {
+  using disk = SmallDisk.mount(4 << 20);
+  if (disk === undefined) return t.skip("needs the right to mount a tmpfs");
+  await using rig = await Rig.create();
+  disk.fill();
+  rig.start({ directory: `${disk.path}/agent` });
+  await pass(rig.clock, FULL_MS);
+  assert.equal(rig.server.dialled.length, 0);
+  disk.relieve();
+  await passUntil(rig.clock, () => rig.server.dialled.length > 0);
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Dataplane } from "../dataplane/dataplane.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { isNoSpace } from "../lib/no-space.ts";
 import type { Random } from "../lib/random.ts";
 import { createSigner } from "../lib/sigv4.ts";
 import { Permits } from "../lib/turns.ts";
@@ -20,6 +21,7 @@ import type { Disk } from "./disk.ts";
 import { EndpointIds } from "./endpoints/container-ids.ts";
 import type { EndpointAgent, EndpointHub, EndpointTask } from "./endpoints/hub.ts";
 import type { Journal } from "./journal.ts";
+import { keepRoom } from "./journal-room.ts";
 import { discoverEndpoints, register } from "./registration.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { Reporter } from "./reporter.ts";
@@ -94,8 +96,8 @@ export function createAgent(deps: AgentDeps): Agent {
     },
     tasks: () => assignments?.list().map(({ record }) => record) ?? [],
     run: async (signal) => {
-      await deps.disk.makeDirectory(deps.directory, 0o700);
-      using journal = deps.disk.openJournal(join(deps.directory, "journal.sqlite"));
+      using journal = await openJournal(deps, signal);
+      if (journal === undefined) return;
       // Ends the tasks' loops too when the run ends for another reason than the abort.
       const over = new AbortController();
       const running = new AgentRun(deps, journal, AbortSignal.any([signal, over.signal]));
@@ -111,6 +113,23 @@ export function createAgent(deps: AgentDeps): Agent {
       }
     },
   };
+}
+
+/** Waits while there is no room for it; undefined when `signal` aborts. */
+async function openJournal(deps: AgentDeps, signal: AbortSignal): Promise<Journal | undefined> {
+  const { directory, disk } = deps;
+  const open = async (): Promise<Journal | Error> => {
+    try {
+      await disk.makeDirectory(directory, 0o700);
+      return disk.openJournal(join(directory, "journal.sqlite"));
+    } catch (error) {
+      if (isNoSpace(error) || !(error instanceof Error)) throw error;
+      return error;
+    }
+  };
+  const opened = await untilDone(deps, "cannot open the journal yet", open, signal);
+  if (opened instanceof Error) throw opened;
+  return opened;
 }
 
 interface RunEvents {
@@ -262,7 +281,8 @@ class AgentRun {
       },
       this.#signal,
     );
-    await Promise.all([acs, tcs, this.#telemetry.sample(this.#signal)]);
+    const room = keepRoom(this.#deps, this.#journal, this.#signal);
+    await Promise.all([acs, tcs, this.#telemetry.sample(this.#signal), room]);
   }
 
   /** Takes up what the journal knows as the runtime now has it, and removes what no assignment knows. */

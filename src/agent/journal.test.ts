@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SmallDisk } from "../../test/small-disk.ts";
 import { Journal } from "./journal.ts";
 import { newRecord } from "./task-record.ts";
 import { payloadTask } from "./testing/rig.fixture.ts";
@@ -52,3 +53,49 @@ test("a transaction that throws leaves nothing", () => {
   );
   assert.deepEqual(journal.tasks(), []);
 });
+
+test("with its room taken, a journal goes on while the disk is full, and opens there", (t) => {
+  using disk = SmallDisk.mount(24 << 20);
+  if (disk === undefined) return t.skip("needs the right to mount a tmpfs");
+  const path = join(disk.path, "journal.sqlite");
+  {
+    using journal = new Journal(path);
+    journal.takeRoom();
+    disk.fill();
+    for (const round of Array(20).keys()) writeRound(journal, round);
+  }
+  disk.fill();
+  using journal = new Journal(path);
+  journal.takeRoom();
+  assert.equal(journal.tasks().length, TASKS);
+  for (const round of Array(5).keys()) writeRound(journal, round);
+});
+
+test("a transaction for which there is no room says so, leaves nothing, and can be done again", (t) => {
+  using disk = SmallDisk.mount(4 << 20);
+  if (disk === undefined) return t.skip("needs the right to mount a tmpfs");
+  using journal = new Journal(join(disk.path, "journal.sqlite"));
+  disk.fill();
+  assert.throws(() => journal.takeRoom(), /database or disk is full/);
+  const receive = (): void =>
+    journal.transaction(() => {
+      for (const index of Array(TASKS).keys()) journal.putTask(newRecord(payloadTask(`a${index}`)));
+    });
+  assert.throws(receive, /database or disk is full/);
+  assert.deepEqual(journal.tasks(), []);
+  disk.relieve();
+  receive();
+  assert.equal(journal.tasks().length, TASKS);
+});
+
+const TASKS = 50;
+
+/** What an agent with many tasks writes in a while. */
+function writeRound(journal: Journal, round: number): void {
+  for (const index of Array(TASKS).keys()) {
+    const record = newRecord(payloadTask(`a${index}`));
+    const { arn } = record.task;
+    journal.putTask({ ...record, failure: "x".repeat(8_000 + round) });
+    journal.putOffset(arn, "web", round, "quick");
+  }
+}

@@ -4,7 +4,10 @@
  *
  * Two connections to one SQLite file: `durable` survives a loss of power (an fsync per commit), `quick` a crash of this
  * program only. What is written through `quick` is safe to lose: reports and log batches are then sent a second time, and known as such.
+ *
+ * A disk that any task can fill must not stop it: the files have room taken in advance, see {@link Journal.takeRoom}.
  */
+import { statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { ReportedState, TaskRecord } from "./task-record.ts";
 
@@ -16,7 +19,13 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS reports (arn TEXT PRIMARY KEY, reported TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS offsets (arn TEXT, container TEXT, offset INTEGER NOT NULL, PRIMARY KEY (arn, container)) STRICT;
   CREATE TABLE IF NOT EXISTS ended (arn TEXT PRIMARY KEY, endedAt INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS room (bytes BLOB) STRICT;
 `;
+/**
+ * Chosen: of each of the two files. SQLite begins its write-ahead log anew after 1000 pages of 4 KiB and one transaction; in the
+ * database it is the records of hundreds of tasks.
+ */
+const ROOM_BYTES = 5 * 2 ** 20;
 
 /** Who this agent is to the server, from its registration. */
 export interface Registration {
@@ -25,13 +34,37 @@ export interface Registration {
 }
 
 export class Journal implements Disposable {
+  readonly #path: string;
   readonly #durable: Connection;
   readonly #quick: Connection;
+  /**
+   * Whoever closes the last connection removes the write-ahead log and with it the room in it, but a reader may not: it is closed
+   * last. Undefined in memory.
+   */
+  readonly #keeper: DatabaseSync | undefined;
 
   /** Opens or creates the file at `path`. */
   constructor(path: string) {
-    this.#durable = new Connection(path, "FULL");
-    this.#quick = new Connection(path, "NORMAL");
+    using opening = new DisposableStack();
+    this.#path = path;
+    this.#durable = opening.use(new Connection(path, "FULL"));
+    this.#quick = opening.use(new Connection(path, "NORMAL"));
+    this.#keeper = this.#durable.hasLog ? openKeeper(path) : undefined;
+    opening.move();
+  }
+
+  /**
+   * Takes room on the disk in advance, unless half of it is there: pages that are free in the database, and blocks of the
+   * write-ahead log, which is written over and over. From then on the journal works on a full disk, also when it is opened there.
+   * Does nothing in memory. Throws while there is no room.
+   */
+  takeRoom(): void {
+    if (!this.#durable.hasLog) return;
+    const freeBytes = this.#quick.number("freelist_count") * this.#quick.number("page_size");
+    const logBytes = statSync(`${this.#path}-wal`).size;
+    if (freeBytes >= ROOM_BYTES / 2 && logBytes >= ROOM_BYTES) return;
+    this.#quick.run("INSERT INTO room VALUES (zeroblob(?))", ROOM_BYTES);
+    this.#quick.run("DELETE FROM room");
   }
 
   registration(): Registration | undefined {
@@ -126,14 +159,17 @@ export class Journal implements Disposable {
       this.#durable.run("COMMIT");
       return result;
     } catch (error) {
-      this.#durable.run("ROLLBACK");
+      // A full disk has rolled it back.
+      if (this.#durable.isInTransaction) this.#durable.run("ROLLBACK");
       throw error;
     }
   }
 
   [Symbol.dispose](): void {
+    if (this.#keeper !== undefined) this.#durable.checkpoint();
     this.#quick[Symbol.dispose]();
     this.#durable[Symbol.dispose]();
+    this.#keeper?.close();
   }
 
   #fact<T>(name: string): T | undefined {
@@ -147,6 +183,13 @@ export class Journal implements Disposable {
   }
 }
 
+function openKeeper(path: string): DatabaseSync {
+  const keeper = new DatabaseSync(path, { readOnly: true });
+  // It counts as a connection from its first look.
+  keeper.prepare("SELECT count(*) FROM facts").get();
+  return keeper;
+}
+
 /** One connection, which keeps each statement that it has compiled: there are some fifteen. */
 class Connection implements Disposable {
   readonly #database: DatabaseSync;
@@ -154,7 +197,26 @@ class Connection implements Disposable {
 
   constructor(path: string, synchronous: "FULL" | "NORMAL") {
     this.#database = new DatabaseSync(path);
-    this.#database.exec(`${SCHEMA} PRAGMA synchronous = ${synchronous};`);
+    try {
+      this.#database.exec(`${SCHEMA} PRAGMA synchronous = ${synchronous};`);
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+  }
+
+  /** A database in memory has no write-ahead log. */
+  get hasLog(): boolean {
+    return this.prepare("PRAGMA journal_mode").get()?.journal_mode === "wal";
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  /** Of a pragma. */
+  number(name: "freelist_count" | "page_size"): number {
+    return Number(this.prepare(`PRAGMA ${name}`).get()?.[name]);
   }
 
   prepare(sql: string): StatementSync {
@@ -167,6 +229,15 @@ class Connection implements Disposable {
 
   run(sql: string, ...parameters: readonly SQLInputValue[]): void {
     this.prepare(sql).run(...parameters);
+  }
+
+  /** Brings the database up to the log, as the last that closes would. What cannot be brought there stays in the log. */
+  checkpoint(): void {
+    try {
+      this.prepare("PRAGMA wal_checkpoint").all();
+    } catch {
+      // Read from the log by the next that opens.
+    }
   }
 
   [Symbol.dispose](): void {

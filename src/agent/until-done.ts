@@ -19,11 +19,14 @@ export async function untilDone<T>(
   work: () => Promise<T>,
   signal: AbortSignal,
 ): Promise<T | undefined> {
+  let said: string | undefined;
   for (let failures = 1; !signal.aborted; failures++) {
     try {
       return await work();
     } catch (error) {
-      log.warn(complaint, { error: messageOf(error) });
+      const reason = messageOf(error);
+      if (reason !== said) log.warn(complaint, { error: reason });
+      said = reason;
       await clock.sleep(backoffMs(BACKOFF, failures, random), signal);
     }
   }

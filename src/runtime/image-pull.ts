@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import { UnavailableError } from "../lib/errors.ts";
+import { isNoSpace } from "../lib/no-space.ts";
 import { Permits } from "../lib/turns.ts";
 import type { Descriptor } from "./containerd/messages.ts";
 import { detailsOf, isCode, Status } from "./containerd/status.ts";
@@ -102,7 +103,7 @@ async function asPullError<T>(
       throw new PullError(message, { failure, stage, retries, remedy }, { cause: error });
     }
     const message = detailsOf(error);
-    if (/no space left on device|disk quota exceeded/.test(message)) {
+    if (isNoSpace(error)) {
       const remedy = "remove images that are not needed: gantry image list, gantry image rm NAME";
       const facts = { failure: "noSpace", stage, retries: 0, remedy } as const;
       throw new PullError(`failed to register layer: ${message}`, facts, { cause: error });

@@ -6,8 +6,8 @@ import { layerMounts } from "./task-layers.ts";
 /** See `Runtime.start`. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
   const { containerd, exits, starts } = engine;
-  await exits.putStarted(id);
   try {
+    await exits.putStarted(id);
     await starts.use(() => containerd.tasks.start(id));
   } catch (error) {
     const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));

@@ -1,4 +1,5 @@
 import { messageOf } from "../../lib/errors.ts";
+import { isNoSpace } from "../../lib/no-space.ts";
 import {
   type ContainerNetwork,
   type ContainerSpec,
@@ -150,11 +151,17 @@ export async function containerDown(
   await runtime.remove(containerIdOf(task.arn, name));
 }
 
+/** Docker's and the kernel's words; whose path it was says nothing to the author of a task definition. */
+const NO_SPACE = "no space left on device";
+
 async function failAs<T>(errorName: string, container: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof RuntimeError)) throw error;
-    throw new TaskFailure(`${errorName}: ${messageOf(error)}`, container);
+    if (error instanceof RuntimeError) {
+      throw new TaskFailure(`${errorName}: ${messageOf(error)}`, container);
+    }
+    if (!isNoSpace(error)) throw error;
+    throw new TaskFailure(`${errorName}: ${NO_SPACE}`, container);
   }
 }
