@@ -43,6 +43,18 @@ test("PUT changes the task's protection in the name of its role", async () => {
   assert.equal(call?.credentials.sessionToken, TASK_ROLE.sessionToken);
 });
 
+test("members may be written in any case, as the ECS agent takes them", async () => {
+  await using world = await openTask();
+  world.rig.server.protection = {
+    protectedTasks: [{ taskArn: TASK_ARN, protectionEnabled: true }],
+    failures: [],
+  };
+  const body = JSON.stringify({ protectionEnabled: true, expiresInMinutes: 5 });
+  assert.equal((await world.ask(world.path, { method: "PUT", body })).status, 200);
+  const input = world.rig.server.calls.at(-1)?.input as Record<string, unknown>;
+  assert.deepEqual([input.protectionEnabled, input.expiresInMinutes], [true, 5]);
+});
+
 test("GET reads it; a failure of the API is answered as one", async () => {
   await using world = await openTask();
   world.rig.server.protection = {
@@ -69,6 +81,8 @@ test("an error of the API keeps its code and status", async () => {
   assert.deepEqual(await codeOf(denied), [400, TASK_ARN, "AccessDeniedException"]);
   const away = new UnavailableError("connect ECONNREFUSED");
   assert.deepEqual(await codeOf(away), [500, TASK_ARN, "ServerException"]);
+  const late = new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  assert.deepEqual(await codeOf(late), [504, TASK_ARN, "RequestCanceled"]);
 });
 
 test("a task without a role has no protection to change", async () => {

@@ -49,9 +49,17 @@ export async function answerTaskProtection(
     if (error instanceof ApiError) {
       return failure(error.status ?? 400, task.arn, error.code, error.message);
     }
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      return failure(504, task.arn, "RequestCanceled", "the API did not answer in time");
+    }
     return failure(500, task.arn, "ServerException", messageOf(error));
   }
 }
+
+/** Members of a change, by their names in small letters. */
+const MEMBERS = new Map(
+  ["ProtectionEnabled", "ExpiresInMinutes"].map((name) => [name.toLowerCase(), name]),
+);
 
 /** The API's input, or what is wrong with the body. */
 function parseChange(
@@ -66,9 +74,17 @@ function parseChange(
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     return "the body is not a JSON object";
   }
-  const { ProtectionEnabled, ExpiresInMinutes, ...rest } = given as Record<string, unknown>;
-  const [unknown] = Object.keys(rest);
+  const unknown = Object.keys(given).find((name) => !MEMBERS.has(name.toLowerCase()));
   if (unknown !== undefined) return `the body has an unknown member ${unknown}`;
+  // Go's decoder, which the ECS agent reads it with, makes no difference between cases.
+  const members = Object.entries(given).map(([name, value]) => [
+    MEMBERS.get(name.toLowerCase()),
+    value,
+  ]);
+  const { ProtectionEnabled, ExpiresInMinutes } = Object.fromEntries(members) as Record<
+    string,
+    unknown
+  >;
   if (typeof ProtectionEnabled !== "boolean") return "ProtectionEnabled must be true or false";
   if (ExpiresInMinutes === undefined || ExpiresInMinutes === null) {
     return { protectionEnabled: ProtectionEnabled };

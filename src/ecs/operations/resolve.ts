@@ -21,6 +21,7 @@ import {
 } from "../model/keys.ts";
 import { DEFAULT_CLUSTER, isName } from "../model/names.ts";
 import type { Family, TaskDefinition } from "../model/task-definition.ts";
+import { invalid } from "./invalid.ts";
 
 /** What callers may call things: a name, an id, or a full ARN, which has to be of their own account and region. */
 
@@ -70,7 +71,10 @@ export function providerNameOf(scope: Scope, text: string): string | undefined {
   return name !== undefined && isName(name) ? name : undefined;
 }
 
-/** The id of a task or container instance of this cluster, from an id or an ARN; undefined if it cannot be one of it. */
+/**
+ * The id of a task or container instance of this cluster, from an id or an ARN; undefined if it cannot be one of it. Throws, as
+ * ECS does, for an ARN of another of the account's clusters: mostly the caller forgot to name the cluster.
+ */
 export function idOf(
   cluster: Cluster,
   type: "task" | "container-instance",
@@ -78,7 +82,11 @@ export function idOf(
 ): string | undefined {
   if (!text.startsWith("arn:")) return isName(text) ? text : undefined;
   const [clusterName, id] = ownPath(cluster, type, text) ?? [];
-  return clusterName === cluster.name && id !== undefined && isName(id) ? id : undefined;
+  if (!isName(clusterName ?? "") || !isName(id ?? "")) return undefined;
+  if (clusterName === cluster.name) return id;
+  throw invalid(
+    `Invalid identifier: Identifier is for cluster ${clusterName}. Your cluster is ${cluster.name}`,
+  );
 }
 
 /** A definition as a caller names it: a family, perhaps with a revision. */

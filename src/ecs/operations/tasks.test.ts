@@ -76,10 +76,10 @@ test("DescribeTasks shows the interface, its address in every container, and MIS
       privateIpv4Address: "172.31.0.4",
     },
   });
-  const elsewhere = `arn:aws:ecs:us-east-1:111111111111:task/other/${id}`;
+  const foreign = `arn:aws:ecs:us-east-1:222222222222:task/demo/${id}`;
   const answer = await api.call("DescribeTasks", {
     cluster: "demo",
-    tasks: [id, "none", elsewhere],
+    tasks: [id, "none", foreign],
   });
   const [task] = answer.tasks ?? [];
   assert.equal(task?.connectivity, "CONNECTED");
@@ -97,8 +97,27 @@ test("DescribeTasks shows the interface, its address in every container, and MIS
   }
   assert.deepEqual(answer.failures, [
     { arn: "arn:aws:ecs:us-east-1:111111111111:task/demo/none", reason: "MISSING" },
-    { arn: elsewhere, reason: "MISSING" },
+    { arn: foreign, reason: "MISSING" },
   ]);
+});
+
+test("an ARN of another of the caller's clusters is refused, whatever is asked of it", async () => {
+  await using api = await openApi();
+  const arn = (type: string): string => `arn:aws:ecs:us-east-1:111111111111:${type}/other/1`;
+  const refused = {
+    name: "InvalidParameterException",
+    message: "Invalid identifier: Identifier is for cluster other. Your cluster is demo",
+  };
+  const cluster = "demo";
+  const [task, containerInstance] = [arn("task"), arn("container-instance")];
+  await assert.rejects(api.call("DescribeTasks", { cluster, tasks: [task] }), refused);
+  await assert.rejects(api.call("StopTask", { cluster, task }), refused);
+  await assert.rejects(api.call("ListTasks", { cluster, containerInstance }), refused);
+  const containerInstances = [containerInstance];
+  await assert.rejects(
+    api.call("DescribeContainerInstances", { cluster, containerInstances }),
+    refused,
+  );
 });
 
 test("DescribeTasks takes 1 to 100 tasks", async () => {
@@ -130,7 +149,10 @@ test("ListTasks finds by status, family, starter, instance and launch type", asy
   assert.deepEqual(await list({ family: "ec2" }), [mine]);
   assert.deepEqual(await list({ family: "ec" }), []);
   assert.deepEqual(await list({ containerInstance: "one" }), [mine]);
-  assert.deepEqual(await list({ containerInstance: "two" }), []);
+  await assert.rejects(list({ containerInstance: "two" }), {
+    name: "InvalidParameterException",
+    message: "Referenced container instance two not found.",
+  });
   assert.deepEqual(await list({ launchType: "FARGATE" }), []);
   await assert.rejects(list({ serviceName: "web" }), { name: "ServiceNotFoundException" });
   await assert.rejects(list({ startedBy: "me", family: "ec2" }), {

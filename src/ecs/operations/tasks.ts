@@ -90,7 +90,7 @@ export function instanceOf({ cache }: EcsDeps, { placement }: Task): Instance | 
 
 function listTasks({ cache }: EcsDeps, input: ListTasksRequest, call: Call): ListTasksResponse {
   const cluster = requireCluster(cache, scopeOf(call), input.cluster);
-  const conditions = conditionsOf(cluster, input);
+  const conditions = conditionsOf(cache, cluster, input);
   const { items, nextToken } = pageInOrder(
     (id) => idsAfter(cache, cluster, id, conditions),
     input,
@@ -127,7 +127,11 @@ function* idsAfter(
   }
 }
 
-function conditionsOf(cluster: Cluster, input: ListTasksRequest): Conditions {
+function conditionsOf(
+  cache: EcsDeps["cache"],
+  cluster: Cluster,
+  input: ListTasksRequest,
+): Conditions {
   const { containerInstance, daemonName, desiredStatus = "RUNNING", family } = input;
   const { launchType, serviceName, startedBy } = input;
   if (startedBy && (family || containerInstance || serviceName)) {
@@ -135,7 +139,7 @@ function conditionsOf(cluster: Cluster, input: ListTasksRequest): Conditions {
   }
   // There are no services yet, so none can be found.
   if (serviceName) throw new ApiError("ServiceNotFoundException", "Service not found.");
-  const instanceId = containerInstance && idOf(cluster, "container-instance", containerInstance);
+  const instanceId = containerInstance && requireInstance(cache, cluster, containerInstance);
   const group = daemonName && `daemon:${daemonName}`;
   const isOnInstance = (task: Partial<Task>): boolean =>
     task.launchType !== "FARGATE" && task.placement?.instance.id === instanceId;
@@ -157,6 +161,13 @@ function conditionsOf(cluster: Cluster, input: ListTasksRequest): Conditions {
       (!launchType || task.launchType === launchType) &&
       (!startedBy || task.startedBy === startedBy),
   };
+}
+
+/** The id of a container instance, which may be out of service. */
+function requireInstance(cache: EcsDeps["cache"], cluster: Cluster, text: string): string {
+  const id = idOf(cluster, "container-instance", text);
+  if (id !== undefined && cache.get(instanceKey(cluster, cluster.name, id))) return id;
+  throw invalid(`Referenced container instance ${text} not found.`);
 }
 
 async function stopTask(
