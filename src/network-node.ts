@@ -12,6 +12,7 @@ import { writeAgentEnvironment } from "./cli/ecs-agent-environment.ts";
 import { aborted } from "./cli/foreground.ts";
 import { HomeNetwork } from "./dataplane/home-network.ts";
 import { createDataplane } from "./dataplane/linux-dataplane.ts";
+import { zoneIdOf } from "./ec2/model/zones.ts";
 import { openPrivateDirectory } from "./lib/private-directory.ts";
 import { Supervisor } from "./lib/supervisor.ts";
 import { type FeedOptions, followFeed, type GantryNode, type NodeOptions } from "./node.ts";
@@ -111,6 +112,7 @@ function factsOf(options: NetworkNodeOptions, network: HomeNetwork): InstanceFac
     accountId,
     region: options.region,
     availabilityZone,
+    availabilityZoneId: zoneIdOf(availabilityZone),
     instanceType: INSTANCE_TYPE,
     privateIp: address,
     macAddress: macAddressOf(address),

@@ -13,6 +13,7 @@ const FACTS: InstanceFacts = {
   accountId: "000000000000",
   region: "eu-west-1",
   availabilityZone: "eu-west-1a",
+  availabilityZoneId: "euw1-az1",
   instanceType: "gantry.local",
   privateIp: "10.0.0.5",
   macAddress: MAC,
@@ -37,6 +38,7 @@ test("the ECS agent finds all that it asks for, and 404 for what only EC2 has", 
   assert.equal(get(`meta-data/network/interfaces/macs/${MAC}/subnet-id`), "subnet-1");
   assert.equal(get("meta-data/local-ipv4"), "10.0.0.5");
   assert.equal(get("meta-data/placement/region"), "eu-west-1");
+  assert.equal(get("meta-data/placement/availability-zone-id"), "euw1-az1");
   assert.equal(get("meta-data/iam/security-credentials/"), "gantry-node");
   assert.ok(get("dynamic/instance-identity/signature").length > 3);
   const document = JSON.parse(get("dynamic/instance-identity/document"));
@@ -50,7 +52,6 @@ test("the ECS agent finds all that it asks for, and 404 for what only EC2 has", 
     "meta-data/public-ipv4",
     "meta-data/spot/instance-action",
     "meta-data/autoscaling/target-lifecycle-state",
-    "meta-data/placement/availability-zone-id",
   ]) {
     assert.equal(get(path), "404", path);
   }
@@ -58,7 +59,11 @@ test("the ECS agent finds all that it asks for, and 404 for what only EC2 has", 
 
 test("directories list what is in them", () => {
   assert.equal(get("meta-data/network/interfaces/macs"), `${MAC}/`);
-  assert.deepEqual(get("meta-data/placement/").split("\n"), ["availability-zone", "region"]);
+  assert.deepEqual(get("meta-data/placement/").split("\n"), [
+    "availability-zone",
+    "availability-zone-id",
+    "region",
+  ]);
 });
 
 test("an agent waits while the VPC is not known: it would take the machine for one without", () => {

@@ -11,6 +11,7 @@ export interface InstanceFacts {
   readonly accountId: string;
   readonly region: string;
   readonly availabilityZone: string;
+  readonly availabilityZoneId: string;
   readonly instanceType: string;
   readonly privateIp: string;
   readonly macAddress: string;
@@ -99,6 +100,7 @@ function documentsOf(facts: InstanceFacts): ReadonlyMap<string, Answer> {
           [`${own}/vpc-id`, home.vpcId],
         ] as const)),
     ["placement/availability-zone", availabilityZone],
+    ["placement/availability-zone-id", facts.availabilityZoneId],
     ["placement/region", region],
   ];
   return new Map<string, Answer>([
