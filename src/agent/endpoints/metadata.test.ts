@@ -128,6 +128,15 @@ test("version 3 says less", async () => {
   assertSame(await world.ask(`${path}/task`), V3_TASK);
 });
 
+test("Docker's name keeps letters, digits and hyphens of the container's own", async () => {
+  await using world = await openEndpointRig();
+  await world.run("a1", { containers: [payloadContainer("log-router_1")] });
+  const [id = ""] = world.rig.runtime.containers.keys();
+  const path = pathOf(world.variable(id, "ECS_CONTAINER_METADATA_URI_V4"));
+  const { DockerName } = (await world.ask(path)).body as Record<string, string>;
+  assert.match(DockerName ?? "", /^ecs-hello-1-log-router1-[0-9a-f]{20}$/);
+});
+
 test("on capacity that nobody manages a task sees nothing of the machine, and containers have their own names", async () => {
   await using world = await openEndpointRig();
   const launchType = "FARGATE";

@@ -98,7 +98,7 @@ export function containerNamed(record: TaskRecord, dockerId: string): string | u
  */
 export function dockerNameOf({ task }: TaskRecord, name: string): string {
   if (isFargate(task)) return name;
-  const plain = name.replace(/[^A-Za-z0-9]/g, "");
+  const plain = name.replace(/[^A-Za-z0-9-]+/g, "");
   const suffix = createHash("sha256").update(`${task.arn}/${name}`).digest("hex").slice(0, 20);
   return `ecs-${task.family}-${task.version}-${plain}-${suffix}`;
 }
