@@ -9,6 +9,8 @@ import type { DockerConfig, DockerHostConfig } from "../../protocol/docker-confi
 import { defined } from "../model/defined.ts";
 
 const MIB = 2 ** 20;
+/** ECS's `max-buffer-size`. Docker's own is 1m. */
+const BUFFER_SIZE_DEFAULT = "10m";
 const NANOSECONDS_PER_SECOND = 1e9;
 
 /** A container definition with the task's overrides merged in, and what the task adds to it. */
@@ -129,11 +131,14 @@ function toLogConfig({
   const { "awslogs-stream-prefix": streamPrefix, ...options } = log.options ?? {};
   if (log.logDriver !== "awslogs") return { Type: log.logDriver, Config: options };
   const stream = streamPrefix && `${streamPrefix}/${container.name}/${taskId}`;
+  const mode = options.mode ?? logDriverMode;
   return {
     Type: log.logDriver,
     Config: {
-      ...(logDriverMode && { mode: logDriverMode }),
+      ...(mode && { mode }),
       ...(logEndpoint && { "awslogs-endpoint": logEndpoint }),
+      // An agent that is told where to send to has Docker's driver. Gantry's own keeps more than that.
+      ...(logEndpoint && mode === "non-blocking" && { "max-buffer-size": BUFFER_SIZE_DEFAULT }),
       ...options,
       ...(stream && { "awslogs-stream": stream }),
     },

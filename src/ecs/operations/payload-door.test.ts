@@ -53,6 +53,17 @@ test("its tasks and Docker's log driver find the AWS endpoint, unless the defini
   assert.deepEqual(endpointsIn(own), ["http://own", "http://logs"]);
 });
 
+test("Docker's log driver has ECS's buffer, ten times its own, where it does not block", () => {
+  const bufferOf = (options: Record<string, string>): unknown => {
+    const logConfiguration = { ...LOGS, options: { ...LOGS.options, ...options } };
+    const { dockerConfig } = told(DOOR, { logConfiguration });
+    return JSON.parse(dockerConfig.hostConfig).LogConfig.Config["max-buffer-size"];
+  };
+  assert.equal(bufferOf({ mode: "non-blocking" }), "10m");
+  assert.equal(bufferOf({ mode: "non-blocking", "max-buffer-size": "4m" }), "4m");
+  assert.equal(bufferOf({ mode: "blocking" }), undefined);
+});
+
 test("the machine's loopback is Docker's, and a container's only in the machine's network", () => {
   const of = (networkMode: Task["networkMode"]): unknown =>
     endpointsIn(told(LOOPBACK, {}, { networkMode }));
