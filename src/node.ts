@@ -127,6 +127,7 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   ];
   const loops = starting.use(new Supervisor(log));
   loops.start("containerd", (signal) => containerd.run(signal));
+  loops.start("containers' output", (signal) => runtime.keepOutputs(signal));
   loops.start("node feed", (signal) => followFeed({ ...shared, dataplane: home }, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));

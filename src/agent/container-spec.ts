@@ -99,6 +99,7 @@ export function containerSpec(
     terminal: config.Tty === true,
     stdinOpen: config.OpenStdin === true,
     outputPath: place.outputPath,
+    outputWaits: hostConfig.LogConfig?.Config?.mode === "blocking",
     taskStorage: place.taskStorage,
     labels: { ...config.Labels, ...ownLabels(task, container, image, place) },
   };

@@ -22,6 +22,7 @@ import { holdNamespaces, unmountShm } from "./hold-namespaces.ts";
 import { readHostFacts } from "./host-facts.ts";
 import { ImageAccounts } from "./image-accounts.ts";
 import { createImages } from "./images.ts";
+import { OutputKeeper } from "./output-keeper.ts";
 import { createOutputPipes } from "./output-pipes.ts";
 import { createRegistries } from "./registry/repository.ts";
 import { createTransport } from "./registry/transport.ts";
@@ -32,6 +33,8 @@ import { createTaskStorage } from "./task-storage.ts";
 
 export type { ContainerdRuntimeOptions } from "./engine.ts";
 export type ContainerdRuntime = Runtime & {
+  /** Sees to it that containers' output is kept after the disk was full, until `signal` aborts. */
+  keepOutputs(signal: AbortSignal): Promise<void>;
   /** Lets go of containerd, and of the control group when no task is left in it. */
   close(): Promise<void>;
 };
@@ -60,12 +63,17 @@ export async function createContainerdRuntime(
   await images.removeOrphans();
   const storage = createTaskStorage(join(stateDirectory, "storage"), clock);
   const cgroups = await findCgroupMounts();
+  const exits = await openExitRecords(exitsDirectory(stateDirectory));
+  const { log } = options;
+  const outputs = new OutputKeeper({ containerd, exits, directory: stateDirectory, clock, log });
   const engine: Engine = {
     options,
     containerd,
     images,
     accounts: new ImageAccounts(),
-    exits: await openExitRecords(exitsDirectory(stateDirectory)),
+    exits,
+    outputs,
+    streams: new Map(),
     cgroups,
     host: await readHostFacts(cgroups),
     turns: new KeyedTurns(),
@@ -99,6 +107,7 @@ export async function createContainerdRuntime(
     wait: (id, abort) => waitForExit(engine, id, abort),
     exec: (id, command, abort) => execInContainer(engine, id, command, abort),
     stats: (id) => readStats(engine, id),
+    keepOutputs: (abort) => outputs.run(abort),
     close: async () => {
       await removeCgroup(cgroups, options.cgroupParent);
       await storage.close();

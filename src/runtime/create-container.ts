@@ -1,5 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { UnavailableError } from "../lib/errors.ts";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { type Containerd, SNAPSHOTTER } from "./containerd/client.ts";
@@ -23,6 +22,7 @@ import {
 import { makeProcess } from "./make-process.ts";
 import { makeNamedPipe } from "./named-pipe.ts";
 import { buildOciSpec, type HolderPlace } from "./oci-spec.ts";
+import { makeOutput, outputsOf, readStreams } from "./output-streams.ts";
 import { type ContainerSpec, RuntimeError } from "./runtime.ts";
 import { runtimeOf } from "./runtime-choice.ts";
 import { createLayer, layerMounts, removeLayer } from "./task-layers.ts";
@@ -96,10 +96,10 @@ async function createLocked(
   const devices = await lookUpDevices(spec.devices);
   const holder = await findHolder(engine, spec);
   const oci = buildOciSpec({ container: spec, user, host, devices, holder, cgroupsPath });
-  const { outputPath, terminal, taskLimits, taskStorage } = spec;
+  const { outputPath, outputWaits, terminal, taskLimits, taskStorage } = spec;
   const stdinPath = spec.stdinOpen ? join(dirname(outputPath), `${spec.id}.stdin`) : undefined;
   const frame: ProcessFrame = {
-    ...{ outputPath, terminal, taskLimits, taskStorage, stdinPath, holder },
+    ...{ outputPath, outputWaits, terminal, taskLimits, taskStorage, stdinPath, holder },
     runtime: spec.runtime,
   };
   const record: Container = {
@@ -150,23 +150,16 @@ export async function createProcess(
   taskIds.set(id, taskId);
   const [group] = await Promise.all([
     createTaskCgroup(cgroups, taskCgroup(options, taskId), frame.taskLimits),
-    makeOutput(frame.outputPath),
+    makeOutput(frame),
   ]);
   if (stdinPath !== undefined) await makeNamedPipe(stdinPath);
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
-  await starts.use(() => makeProcess(engine, frame.runtime ?? "runc", process));
+  const pid = await starts.use(() => makeProcess(engine, frame.runtime ?? "runc", process));
+  const streams = terminal || pid === undefined ? undefined : await readStreams(pid);
+  if (streams !== undefined) engine.streams.set(id, streams);
   // Whoever is killed before this has made a process that is not started, and will be made anew.
   await group.limitCpu();
-}
-
-async function makeOutput(path: string): Promise<void> {
-  const file = await open(path, "a", 0o600).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
-    await mkdir(dirname(path), { recursive: true });
-    return open(path, "a", 0o600);
-  });
-  await file.close();
 }
 
 /** One volume after the other, and each for one container at a time: it is the first that fills it. */
@@ -206,15 +199,6 @@ async function prepareRootfs(
   if (taskStorage === undefined) return { parent, rootfs: mounts };
   await createLayer(taskStorage, spec.id, mounts);
   return { parent, rootfs: layerMounts(taskStorage, spec.id, mounts) };
-}
-
-/**
- * The shim appends both streams to the file itself, so that output is kept while nobody reads. Under one and the same
- * name (or a `file://` URL) it opens the file once and closes it with stdout: what stderr says afterwards would be lost.
- */
-function outputsOf({ outputPath, terminal }: ProcessFrame): { stdout: string; stderr: string } {
-  const otherName = `${dirname(outputPath)}/./${basename(outputPath)}`;
-  return { stdout: outputPath, stderr: terminal ? "" : otherName };
 }
 
 /** Whether the call made something that was not there. */
@@ -261,6 +245,7 @@ async function removeLocked(
     await tolerating([Status.NOT_FOUND], exited);
     await deleteTask(containerd, id);
   }
+  await engine.outputs.finish(id);
   const parent = taskId === undefined ? undefined : taskCgroup(options, taskId);
   if (parent !== undefined) await clearCgroup(cgroups, `${parent}/${id}`, options.clock);
   await containerd.snapshots.remove(id);
@@ -269,4 +254,5 @@ async function removeLocked(
   await exits.delete(id);
   await containerd.containers.delete(id);
   engine.taskIds.delete(id);
+  engine.streams.delete(id);
 }

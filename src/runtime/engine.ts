@@ -13,7 +13,9 @@ import type { ExitRecords } from "./exit-records.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { ImageAccounts } from "./image-accounts.ts";
 import type { Images } from "./images.ts";
+import type { OutputKeeper } from "./output-keeper.ts";
 import type { OutputPipes } from "./output-pipes.ts";
+import type { OutputStreams } from "./output-streams.ts";
 import { RuntimeError, type TaskLimits } from "./runtime.ts";
 
 export interface ContainerdRuntimeOptions {
@@ -54,6 +56,9 @@ export interface Engine {
   readonly starts: Permits;
   /** Of commands run in containers. */
   readonly pipes: OutputPipes;
+  readonly outputs: OutputKeeper;
+  /** Of containers that are made and do not run yet. */
+  readonly streams: Map<string, OutputStreams>;
   /** Container → task, so that reading a container's control group needs no call to containerd. */
   readonly taskIds: Map<string, string>;
   /** Containers being made or removed, of which containerd may show only parts. */
@@ -71,6 +76,8 @@ export const SIGKILL = 9;
 /** What a container's process is put into, kept with the container so that it can be made again. */
 export interface ProcessFrame {
   readonly outputPath: string;
+  /** See `ContainerSpec.outputWaits`. */
+  readonly outputWaits?: boolean | undefined;
   readonly terminal: boolean;
   /** See `ContainerSpec.runtime`. Undefined in one of a former version. */
   readonly runtime?: string | undefined;

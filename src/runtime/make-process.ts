@@ -22,17 +22,19 @@ const STATE_EXISTS = /container with (?:given )?id\b.* exists|container `[^`]*` 
 /** The shim for runc: what runc and its like know of containers, by containerd's namespace. */
 const STATE_ROOT = "/run/containerd/runc";
 
-/** Makes the process, without running it. `runtime` is a program, see {@link ContainerSpec.runtime}. */
+/**
+ * Makes the process, without running it, and returns its id as this machine sees it; undefined: it was there. `runtime` is a
+ * program, see {@link ContainerSpec.runtime}.
+ */
 export async function makeProcess(
   { containerd, options }: Engine,
   runtime: string,
   process: CreateTask,
-): Promise<void> {
+): Promise<number | undefined> {
   for (let tries = 1; ; tries++) {
     try {
       // One that was sent again after containerd's restart finds what it made the first time.
-      await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
-      return;
+      return await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
     } catch (error) {
       const place = { runtime, namespace: options.namespace, id: process.containerId };
       if (tries === TRIES_MAX || !(await clearLeftover(detailsOf(error), place))) throw error;

@@ -218,6 +218,8 @@ export interface ContainerSpec {
   readonly stdinOpen: boolean;
   /** Where the container's stdout and stderr go, byte for byte, also while no agent runs. */
   readonly outputPath: string;
+  /** While the disk is full the container waits with what it writes; else that is lost. */
+  readonly outputWaits?: boolean | undefined;
   /** Kept with the container; the agent finds its own again by them. */
   readonly labels: Readonly<Record<string, string>>;
 }

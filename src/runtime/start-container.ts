@@ -1,19 +1,32 @@
 import { createProcess } from "./create-container.ts";
 import { asRuntimeError, deleteTask, type Engine, frameOf, TASK_LABEL } from "./engine.ts";
+import { type OutputStreams, readStreams } from "./output-streams.ts";
 import { type ExitState, RuntimeError } from "./runtime.ts";
 import { layerMounts } from "./task-layers.ts";
 
 /** See `Runtime.start`. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
-  const { containerd, exits, starts } = engine;
+  const { containerd, exits, starts, streams } = engine;
   try {
-    await exits.putStarted(id);
+    await exits.putStarted(id, await streamsOf(engine, id));
+    streams.delete(id);
     await starts.use(() => containerd.tasks.start(id));
   } catch (error) {
     const status = (await containerd.tasks.get(id))?.status ?? (await exits.get(id));
     if (status === undefined) await exits.delete(id);
     if (status === undefined || status === "CREATED") throw asRuntimeError(error);
   }
+}
+
+/** Known but where a program before this one made the container. */
+async function streamsOf(
+  { containerd, streams }: Engine,
+  id: string,
+): Promise<OutputStreams | undefined> {
+  const known = streams.get(id);
+  if (known !== undefined) return known;
+  const process = await containerd.tasks.get(id);
+  return process?.status === "CREATED" ? readStreams(process.pid) : undefined;
 }
 
 /**

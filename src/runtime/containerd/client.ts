@@ -78,7 +78,8 @@ export interface Containerd {
     delete(id: string): Promise<void>;
   };
   readonly tasks: {
-    create(request: CreateTask): Promise<void>;
+    /** Returns the process id as this machine sees it. */
+    create(request: CreateTask): Promise<number>;
     /** Adds a process to a running container; the calls below that take an `execId` then mean it. */
     exec(request: ExecProcess): Promise<void>;
     /** Returns the process id as this machine sees it. */
@@ -258,9 +259,7 @@ function snapshotCalls({ unary, stream }: Connection): Containerd["snapshots"] {
 
 function taskCalls({ unary }: Connection): Containerd["tasks"] {
   return {
-    create: async (request) => {
-      await unary("Tasks.Create", request);
-    },
+    create: async (request) => (await unary<object, { pid: number }>("Tasks.Create", request)).pid,
     exec: async (request) => {
       await unary("Tasks.Exec", request);
     },
