@@ -8,12 +8,14 @@ import { passUntil } from "./testing/time.fixture.ts";
 test("what the runtime refuses is the container's reason", async () => {
   await using rig = await Rig.create({
     uncreatable: { createError: "no space" },
-    unstartable: { startError: "exec: not found" },
+    unstartable: { startError: "permission denied" },
+    // The engine makes the process before it starts it, Docker when it starts it.
+    processless: { processError: "exec: not found" },
     greedy: { runFor: 10, exitCode: 137, oomKilled: true },
   });
   await rig.connect();
   const reasons: unknown[] = [];
-  for (const image of ["uncreatable", "unstartable", "greedy"]) {
+  for (const image of ["uncreatable", "unstartable", "processless", "greedy"]) {
     rig.server.assign(payloadTask(image, { containers: [payloadContainer("web", { image })] }));
     await passUntil(
       rig.clock,
@@ -25,6 +27,7 @@ test("what the runtime refuses is the container's reason", async () => {
   }
   assert.deepEqual(reasons, [
     "CannotCreateContainerError: no space",
+    "CannotStartContainerError: permission denied",
     "CannotStartContainerError: exec: not found",
     OUT_OF_MEMORY_REASON,
   ]);

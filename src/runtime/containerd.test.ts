@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { busyboxImage } from "../../scripts/busybox-image.ts";
 import { eventually, readIfThere, useRealRuntime } from "../../test/images/real-runtime.ts";
 import { systemClock } from "../lib/clock.ts";
-import { type ContainerSpec, ImageError, RuntimeError } from "./runtime.ts";
+import { type ContainerSpec, ImageError, ProcessError, RuntimeError } from "./runtime.ts";
 
 const real = await useRealRuntime();
 const { skip } = real;
@@ -192,19 +192,30 @@ test("a terminal is one", { skip }, async () => {
   assert.equal(text, "yes\r\n");
 });
 
-test("create() says in a few words what cannot be", { skip }, async () => {
-  const cases: readonly [Partial<ContainerSpec>, RegExp][] = [
-    [{ args: ["nosuch"] }, /^exec: "nosuch": executable file not found in \$PATH$/],
-    [{ args: [] }, /^no command specified$/],
-    [{ image: "docker.io/library/none:1" }, /^no such image: docker.io\/library\/none:1$/],
-    [{ user: "ghost" }, /^unable to find user ghost/],
-    [{ capabilitiesAdded: ["NONSENSE"] }, /^unknown capability: NONSENSE$/],
-    [{ ulimits: [{ name: "wings", soft: 1, hard: 1 }] }, /^invalid ulimit type: wings$/],
-    [{ sysctls: { "kernel.hostname": "x" } }, /kernel\.hostname/],
+test("create() says in a few words what cannot be, and whether it is the process", {
+  skip,
+}, async () => {
+  const cases: readonly [Partial<ContainerSpec>, typeof RuntimeError, RegExp][] = [
+    [{ args: ["nosuch"] }, ProcessError, /^exec: "nosuch": executable file not found in \$PATH$/],
+    [{ user: "ghost" }, ProcessError, /^unable to find user ghost/],
+    [{ sysctls: { "kernel.hostname": "x" } }, ProcessError, /kernel\.hostname/],
+    [{ args: [] }, RuntimeError, /^no command specified$/],
+    [
+      { image: "docker.io/library/none:1" },
+      RuntimeError,
+      /^no such image: docker.io\/library\/none:1$/,
+    ],
+    [{ capabilitiesAdded: ["NONSENSE"] }, RuntimeError, /^unknown capability: NONSENSE$/],
+    [
+      { ulimits: [{ name: "wings", soft: 1, hard: 1 }] },
+      RuntimeError,
+      /^invalid ulimit type: wings$/,
+    ],
   ];
-  for (const [over, message] of cases) {
+  for (const [over, kind, message] of cases) {
     await assert.rejects(real.runtime.create(real.spec("bad-a", ["true"], over)), (error) => {
       assert.ok(error instanceof RuntimeError, String(error));
+      assert.equal(error.constructor, kind, error.message);
       assert.match(error.message, message);
       return true;
     });

@@ -23,7 +23,7 @@ import { makeProcess } from "./make-process.ts";
 import { makeNamedPipe } from "./named-pipe.ts";
 import { buildOciSpec, type HolderPlace } from "./oci-spec.ts";
 import { makeOutput, outputsOf, readStreams } from "./output-streams.ts";
-import { type ContainerSpec, RuntimeError } from "./runtime.ts";
+import { type ContainerSpec, ProcessError, RuntimeError } from "./runtime.ts";
 import { runtimeOf } from "./runtime-choice.ts";
 import { createLayer, layerMounts, removeLayer } from "./task-layers.ts";
 import { resolveUser } from "./users.ts";
@@ -91,9 +91,9 @@ async function createLocked(
   const { parent, rootfs } = prepared;
   await fillVolumes(engine, spec, rootfs);
   const { passwd, group } = await engine.accounts.of(parent, rootfs);
-  const user = resolveUser(spec.user, passwd, group);
+  const user = await ofProcess(() => resolveUser(spec.user, passwd, group));
   const cgroupsPath = `${taskCgroup(options, spec.taskId)}/${spec.id}`;
-  const devices = await lookUpDevices(spec.devices);
+  const devices = await ofProcess(() => lookUpDevices(spec.devices));
   const holder = await findHolder(engine, spec);
   const oci = buildOciSpec({ container: spec, user, host, devices, holder, cgroupsPath });
   const { outputPath, outputWaits, terminal, taskLimits, taskStorage } = spec;
@@ -113,8 +113,21 @@ async function createLocked(
   };
   if (!(await isNew(containerd.containers.create(record)))) return false;
   await network;
-  await createProcess(engine, { id: spec.id, taskId: spec.taskId, rootfs, frame });
+  const { id, taskId } = spec;
+  await ofProcess(() => createProcess(engine, { id, taskId, rootfs, frame }));
   return true;
+}
+
+/** What it throws is a failure of the process. Throws ProcessError, and UnavailableError as it is. */
+async function ofProcess<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = asRuntimeError(thrown);
+    throw error instanceof RuntimeError
+      ? new ProcessError(error.message, { cause: thrown })
+      : error;
+  }
 }
 
 /** Whose namespaces the container joins, by the process that keeps them. */

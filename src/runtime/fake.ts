@@ -10,6 +10,7 @@ import {
   type ExecCommand,
   type ExecResult,
   type ExitState,
+  ProcessError,
   type Runtime,
   RuntimeError,
 } from "./runtime.ts";
@@ -36,6 +37,7 @@ export interface FakeScript {
   /** The image is not here at first, but in a registry. Absent: it was loaded. */
   readonly pull?: FakePull;
   readonly createError?: string;
+  readonly processError?: string;
   readonly startError?: string;
   /** Of commands run in it; default 0; `"hangs"`: they never end. */
   readonly execExitCode?: number | "hangs";
@@ -195,6 +197,7 @@ function list({ containers, holders }: Engine): readonly ContainerState[] {
 function create({ containers, scripts }: Engine, spec: ContainerSpec): void {
   const script = scriptOf(spec, scripts);
   if (script.createError !== undefined) throw new RuntimeError(script.createError);
+  if (script.processError !== undefined) throw new ProcessError(script.processError);
   if (!containers.has(spec.id)) containers.set(spec.id, fresh(spec, script));
 }
 

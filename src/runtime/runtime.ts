@@ -40,7 +40,7 @@ export interface Runtime {
   taskStorageUsage(key: TaskStorageKey): Promise<TaskStorageUsage | undefined>;
   /**
    * Prepares the root file system and the process of a container, without running it. Its network namespace has to be there
-   * when `network` resolves. Throws RuntimeError, and what `network` rejects with, of the classes of `lib/errors`.
+   * when `network` resolves. Throws RuntimeError, ProcessError among them, and what `network` rejects with, of the classes of `lib/errors`.
    */
   create(spec: ContainerSpec, network?: Promise<void>): Promise<void>;
   /**
@@ -295,7 +295,12 @@ export interface ExitState {
 
 /** Something the engine refused; `message` goes behind `CannotCreateContainerError: ` or the like. */
 export class RuntimeError extends Error {
-  override readonly name = "RuntimeError";
+  override readonly name: string = "RuntimeError";
+}
+
+/** All is there but the process, which cannot be made so. Docker, and so ECS, notices when it starts the container. */
+export class ProcessError extends RuntimeError {
+  override readonly name = "ProcessError";
 }
 
 /** An archive that is no image, or one for another machine. The message says which. */

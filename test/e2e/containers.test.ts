@@ -158,12 +158,17 @@ describe("containers", { skip, concurrency: false }, () => {
       [
         "device",
         { linuxParameters: { devices: [{ hostPath: "/dev/nosuch" }] } },
-        /^CannotCreateContainerError: error gathering device information .*\/dev\/nosuch/,
+        /^CannotStartContainerError: error gathering device information .*\/dev\/nosuch/,
       ],
       [
         "user",
         { user: "nobody-here" },
-        /^CannotCreateContainerError: unable to find user nobody-here/,
+        /^CannotStartContainerError: unable to find user nobody-here/,
+      ],
+      [
+        "command",
+        { command: ["nosuch"], entryPoint: [] },
+        /^CannotStartContainerError: exec: "nosuch": executable file not found in \$PATH/,
       ],
       [
         "profile",

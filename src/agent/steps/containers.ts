@@ -5,6 +5,7 @@ import {
   type ContainerSpec,
   type ExitState,
   type Image,
+  ProcessError,
   type Runtime,
   RuntimeError,
 } from "../../runtime/runtime.ts";
@@ -159,7 +160,8 @@ async function failAs<T>(errorName: string, container: string, work: () => Promi
     return await work();
   } catch (error) {
     if (error instanceof RuntimeError) {
-      throw new TaskFailure(`${errorName}: ${messageOf(error)}`, container);
+      const name = error instanceof ProcessError ? "CannotStartContainerError" : errorName;
+      throw new TaskFailure(`${name}: ${messageOf(error)}`, container);
     }
     if (!isNoSpace(error)) throw error;
     throw new TaskFailure(`${errorName}: ${NO_SPACE}`, container);
