@@ -1,7 +1,4 @@
 import { lookup } from "node:dns/promises";
-import { once } from "node:events";
-import { statfs } from "node:fs/promises";
-import { connect } from "node:net";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "./agent/agent.ts";
@@ -21,7 +18,8 @@ import { createDataplane, type NodeDataplane } from "./dataplane/linux-dataplane
 import { FLEET_ACCOUNT_ID, FLEET_CLUSTER } from "./ecs/model/keys.ts";
 import { createAwsJsonClient, createHttpSend } from "./lib/aws-json-client.ts";
 import type { Clock } from "./lib/clock.ts";
-import { messageOf, SetupError, UnavailableError } from "./lib/errors.ts";
+import { type DiskWatch, readDiskRoom, watchDisk } from "./lib/disk-room.ts";
+import { messageOf, SetupError } from "./lib/errors.ts";
 import type { Log } from "./lib/log.ts";
 import { openPrivateDirectory } from "./lib/private-directory.ts";
 import type { Random } from "./lib/random.ts";
@@ -35,6 +33,7 @@ import { findExecutable } from "./runtime/executables.ts";
 import {
   containerdPaths,
   removeOutsideFiles,
+  requireListener,
   startContainerd,
 } from "./runtime/private-containerd.ts";
 import { runtimeProgram } from "./runtime/runtime-choice.ts";
@@ -84,6 +83,12 @@ export interface GantryNode extends AsyncDisposable {
 const RESERVED_PORTS = [22, 2375, 2376, 51_678, 51_679];
 /** containerd's namespace: this containerd is ours alone, so the name only has to be told. */
 const CONTAINERD_NAMESPACE = "gantry";
+/** The room is chosen: what a task takes is mostly more. */
+const NODE_DISK: Pick<DiskWatch, "consequence" | "leastBytes"> = {
+  consequence:
+    "tasks fail to start here, and what containers write may be lost; make room ('gantry image list', 'gantry image rm')",
+  leastBytes: () => 32 * 2 ** 20,
+};
 
 /** Starts engine, network and both agents of this machine. */
 export async function startNode(options: NodeOptions): Promise<GantryNode> {
@@ -128,6 +133,8 @@ export async function startNode(options: NodeOptions): Promise<GantryNode> {
   const loops = starting.use(new Supervisor(log));
   loops.start("containerd", (signal) => containerd.run(signal));
   loops.start("containers' output", (signal) => runtime.keepOutputs(signal));
+  const disk = { ...NODE_DISK, directory: options.directory, clock: options.clock, log };
+  loops.start("disk", (signal) => watchDisk(disk, signal));
   loops.start("node feed", (signal) => followFeed({ ...shared, dataplane: home }, signal));
   for (const { label, agent } of agents)
     loops.start(`${label} agent`, (signal) => agent.run(signal));
@@ -192,18 +199,6 @@ export async function connectRuntime(
   await requireListener(containerdPaths(join(place.directory, "containerd")).socket);
   const runtime = await openRuntime(place);
   return Object.assign(runtime, { [Symbol.asyncDispose]: () => runtime.close() });
-}
-
-/** Asks once: the engine's client would wait for one that is about to come. */
-async function requireListener(socketPath: string): Promise<void> {
-  const socket = connect(socketPath);
-  try {
-    await once(socket, "connect");
-  } catch (cause) {
-    throw new UnavailableError(`nothing listens at ${socketPath}`, { cause });
-  } finally {
-    socket.destroy();
-  }
 }
 
 /** Removes every container and network of a node that does not run. */
@@ -290,11 +285,7 @@ function startImageCleaner(
 ): void {
   const { cleanupAgeMs: minAgeMs, pullBehavior } = images;
   if (minAgeMs === undefined || pullBehavior === "prefer-cached") return;
-  const diskUse = async (): Promise<number> => {
-    const { bavail, bfree, blocks } = await statfs(directory);
-    const used = blocks - bfree;
-    return used / (used + bavail);
-  };
+  const diskUse = async (): Promise<number> => (await readDiskRoom(directory)).usedShare;
   const cleaner = { runtime, tasks, diskUse, minAgeMs, clock, log };
   loops.start("image cleaner", (signal) => runImageCleaner(cleaner, signal));
 }

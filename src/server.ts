@@ -28,6 +28,7 @@ import { iamIndexes } from "./iam/indexes.ts";
 import type { AccessKey } from "./iam/model/access-key.ts";
 import { nodeJoinRoutes } from "./iam/node-join.ts";
 import type { Clock } from "./lib/clock.ts";
+import { type DiskWatch, watchDisk } from "./lib/disk-room.ts";
 import type { Log } from "./lib/log.ts";
 import { openMasterKey } from "./lib/master-key.ts";
 import { openPrivateDirectory } from "./lib/private-directory.ts";
@@ -43,7 +44,15 @@ import { type Controller, runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { Sessions } from "./sts/session.ts";
+import { reserveBytesOf } from "./telemetry/disk-space.ts";
 import { openLogStore } from "./telemetry/segment-log-store.ts";
+
+/** Log events are the first that it has no room for. */
+const SERVER_DISK: Pick<DiskWatch, "consequence" | "leastBytes"> = {
+  consequence:
+    "log events are refused, and once nothing is left every change of the state; make room",
+  leastBytes: ({ totalBytes }) => reserveBytesOf(totalBytes),
+};
 
 export interface ServerOptions {
   readonly directory: string;
@@ -124,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const sealer = new Sealer(await openMasterKey(join(directory, "master.key"), random), random);
   for (const controller of controllersOf(deps, sealer, options))
     loops.start(controller.name, (signal) => runController(controller, deps, signal));
+  loops.start("disk", (signal) => watchDisk({ ...SERVER_DISK, directory, clock, log }, signal));
   loops.start("log reaper", (signal) => runLogReaper({ ...deps, logStore }, signal));
 
   const iam = createIam(deps, access.policiesOf);

@@ -7,6 +7,8 @@ import type { Journal } from "./journal.ts";
 const FIRST_MS = 10_000;
 /** Chosen: what is taken may be used by the records of tasks. */
 const AGAIN_MS = 3_600_000;
+/** Chosen: after one that failed. */
+const RETRY_MS = 60_000;
 
 /** Sees to it that the journal has its room on the disk, until `signal` aborts. */
 export async function keepRoom(
@@ -14,15 +16,17 @@ export async function keepRoom(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let pauseMs = FIRST_MS; !signal.aborted; pauseMs = AGAIN_MS) {
+  let pauseMs = FIRST_MS;
+  while (!signal.aborted) {
     await clock.sleep(pauseMs, signal);
     if (signal.aborted) return;
     try {
       journal.takeRoom();
+      pauseMs = AGAIN_MS;
     } catch (error) {
-      log.warn("cannot take room on the disk for the journal, which stops when the disk is full", {
-        error: messageOf(error),
-      });
+      const fields = { error: messageOf(error) };
+      if (pauseMs !== RETRY_MS) log.warn("no room for the journal on the disk yet", fields);
+      pauseMs = RETRY_MS;
     }
   }
 }

@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { messageOf, SetupError } from "../lib/errors.ts";
+import { messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import { findExecutable, SYSTEM_PATH } from "./executables.ts";
@@ -105,6 +106,18 @@ export async function startContainerd(options: Options): Promise<PrivateContaine
       await endProcess(options.clock, child.pid, () => hasExited(child));
     },
   };
+}
+
+/** Throws UnavailableError unless a containerd listens there now: its client would wait for one that is about to come. */
+export async function requireListener(socketPath: string): Promise<void> {
+  const socket = connect(socketPath);
+  try {
+    await once(socket, "connect");
+  } catch (cause) {
+    throw new UnavailableError(`nothing listens at ${socketPath}`, { cause });
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Where the containerd of `directory` keeps its files. */

@@ -5,6 +5,12 @@ import { NoSpaceError } from "./log-store.ts";
 const RESERVE_BYTES: number = 512 * 1024 * 1024;
 /** Chosen: of small file systems. */
 const RESERVE_SHARE = 0.05;
+
+/** What log events leave free of a disk of that size. */
+export function reserveBytesOf(totalBytes: number): number {
+  return Math.min(RESERVE_BYTES, Math.ceil(totalBytes * RESERVE_SHARE));
+}
+
 /** Chosen: so much may be written between two looks at the disk. */
 const LOOK_BYTES: number = 4 * 1024 * 1024;
 
@@ -23,8 +29,7 @@ export class DiskSpace {
     if (this.#bytesSinceLook < LOOK_BYTES) return;
     const { bavail, blocks, bsize } = await statfs(this.#directory);
     const freeBytes = bavail * bsize;
-    const reserveBytes = Math.min(RESERVE_BYTES, Math.ceil(blocks * bsize * RESERVE_SHARE));
-    if (freeBytes - bytes < reserveBytes) {
+    if (freeBytes - bytes < reserveBytesOf(blocks * bsize)) {
       // The next one looks again: somebody may make room.
       this.#bytesSinceLook = Number.POSITIVE_INFINITY;
       throw new NoSpaceError(freeBytes);
