@@ -162,6 +162,33 @@ test("a container whose dependency failed is given 143, as the ECS agent does", 
   await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
   const last = rig.server.reports.at(-1)?.containers.find((one) => one.containerName === "app");
   assert.equal(last?.exitCode, 143);
+  assert.match(last?.reason ?? "", /^CannotStartContainerError: dependency init of container app /);
+});
+
+test("START waits no longer for what has ended, also without a start; links and volumes need one", async () => {
+  await using rig = await Rig.create({ broken: { createError: "no space" } });
+  await rig.connect();
+  const side = payloadContainer("side", { image: "broken", essential: false });
+  const app = payloadContainer("app", {
+    dependsOn: [{ containerName: "side", condition: "START" }],
+  });
+  const linked = payloadContainer("app", {
+    volumesFrom: [{ sourceContainer: "side", readOnly: true }],
+  });
+  rig.server.assign(
+    payloadTask("a1", { containers: [app, side] }),
+    payloadTask("a2", { containers: [linked, side] }),
+  );
+  const last = (id: string) => rig.server.reportsOf(payloadTask(id).arn).at(-1);
+  await passUntil(rig.clock, () => last("a1") !== undefined && last("a2")?.status === "STOPPED");
+  assert.equal(last("a1")?.status, "RUNNING");
+  const reason = last("a2")?.containers.find(
+    ({ containerName }) => containerName === "app",
+  )?.reason;
+  assert.match(
+    reason ?? "",
+    /^CannotStartContainerError: dependency side of container app never ran/,
+  );
 });
 
 test("the manifest's stop is verified before it is carried out; an old manifest is not answered", async () => {

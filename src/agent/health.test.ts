@@ -98,7 +98,7 @@ test("a dependency that is UNHEALTHY may recover; its dependents wait for it unt
   assert.equal(web?.exitCode, 143);
   assert.equal(
     web?.reason,
-    "TaskDependencyError: dependency db of container web timed out before condition HEALTHY",
+    "CannotStartContainerError: dependency db of container web timed out before condition HEALTHY",
   );
 });
 
@@ -114,6 +114,6 @@ test("nobody waits for the health of a container that has no check", async () =>
   const news = rig.server.reports[0]?.containers ?? [];
   assert.match(
     news.find(({ containerName }) => containerName === "web")?.reason ?? "",
-    /^TaskDependencyError: .*db .*has no health check/,
+    /^CannotStartContainerError: .*db .*has no health check/,
   );
 });

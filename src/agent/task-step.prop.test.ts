@@ -133,8 +133,8 @@ function containerOf(record: TaskRecord, name: string): ContainerRecord {
 /** Whether a condition of `dependsOn` has come true: written down here a second time. */
 function hasCome(dependency: ContainerRecord, condition: (typeof CONDITIONS)[number]): boolean {
   const { exitCode, health, startedAt, status } = dependency;
+  if (condition === "START") return startedAt !== undefined || status === "STOPPED";
   if (startedAt === undefined) return false;
-  if (condition === "START") return true;
   if (condition === "HEALTHY") return status === "RUNNING" && health?.status === "HEALTHY";
   return status === "STOPPED" && (condition === "COMPLETE" || exitCode === 0);
 }

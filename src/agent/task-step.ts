@@ -1,5 +1,4 @@
-import type { PayloadContainer } from "../protocol/acs.ts";
-import { dependenciesOf } from "./dependencies.ts";
+import { type Dependency, dependenciesOf } from "./dependencies.ts";
 import { healthCheckOf } from "./health-check.ts";
 import { needsHolder } from "./shared-namespaces.ts";
 import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "./task-record.ts";
@@ -157,26 +156,29 @@ function dependencyGate(record: TaskRecord, name: string, now: number): Gate {
     if (dependency === undefined || isMet(dependency, condition)) continue;
     const never = whyNever(record, dependency, condition);
     if (never !== undefined) {
-      const reason = `TaskDependencyError: dependency ${containerName} of container ${name} ${never}`;
-      return { kind: "closed", reason };
+      return { kind: "closed", reason: dependencyReason(containerName, name, never) };
     }
     const timeoutAt = startTimeoutAt(record, dependency, condition);
     if (now >= timeoutAt) {
-      return {
-        kind: "closed",
-        reason: `TaskDependencyError: dependency ${containerName} of container ${name} timed out before condition ${condition}`,
-      };
+      const late = `timed out before condition ${condition}`;
+      return { kind: "closed", reason: dependencyReason(containerName, name, late) };
     }
     untilAt = Math.min(untilAt ?? Number.POSITIVE_INFINITY, timeoutAt);
   }
   return untilAt === undefined ? { kind: "open" } : { kind: "waiting", untilAt };
 }
 
-type Condition = NonNullable<PayloadContainer["dependsOn"]>[number]["condition"];
+/** ECS agent: its name for what never starts for want of a dependency. */
+function dependencyReason(dependency: string, container: string, fault: string): string {
+  return `CannotStartContainerError: dependency ${dependency} of container ${container} ${fault}`;
+}
 
-function isMet(dependency: ContainerRecord, condition: Condition): boolean {
+function isMet(dependency: ContainerRecord, condition: Dependency["condition"]): boolean {
   switch (condition) {
     case "START":
+      // ECS agent: whatever has ended, however, is past its start.
+      return dependency.startedAt !== undefined || dependency.status === "STOPPED";
+    case "CREATE":
       return dependency.startedAt !== undefined;
     case "COMPLETE":
       return dependency.status === "STOPPED" && dependency.startedAt !== undefined;
@@ -191,9 +193,11 @@ function isMet(dependency: ContainerRecord, condition: Condition): boolean {
 function whyNever(
   record: TaskRecord,
   dependency: ContainerRecord,
-  condition: Condition,
+  condition: Dependency["condition"],
 ): string | undefined {
-  if (dependency.status === "STOPPED") return `stopped without condition ${condition}`;
+  if (dependency.status === "STOPPED") {
+    return condition === "CREATE" ? "never ran" : `stopped without condition ${condition}`;
+  }
   if (condition !== "HEALTHY") return undefined;
   const definition = definitionOf(record, dependency.name);
   return healthCheckOf(definition) === undefined
@@ -201,14 +205,19 @@ function whyNever(
     : undefined;
 }
 
-/** ECS: a dependency's `startTimeout` counts from its start, for every condition but START. */
+/** ECS: a dependency's `startTimeout` counts from its start, for what comes after that. */
 function startTimeoutAt(
   record: TaskRecord,
   dependency: ContainerRecord,
-  condition: Condition,
+  condition: Dependency["condition"],
 ): number {
   const seconds = definitionOf(record, dependency.name)?.startTimeout;
-  if (condition === "START" || seconds === undefined || dependency.startedAt === undefined) {
+  if (
+    condition === "START" ||
+    condition === "CREATE" ||
+    seconds === undefined ||
+    dependency.startedAt === undefined
+  ) {
     return Number.POSITIVE_INFINITY;
   }
   return dependency.startedAt + seconds * 1000;

@@ -74,7 +74,7 @@ export class ContainerHistory {
     const { exitCode, reason = "" } = container;
     if (exit === undefined) {
       // ECS: what waited in vain for a dependency shows as ended by a signal.
-      const isMadeUp = exitCode !== undefined && !reason.startsWith("TaskDependencyError");
+      const isMadeUp = exitCode !== undefined && !reason.includes(": dependency ");
       return isMadeUp ? `${id} has exit code ${exitCode} and never ended` : undefined;
     }
     if (exitCode === undefined && this.#lost.has(id)) return undefined;
