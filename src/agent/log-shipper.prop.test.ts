@@ -171,6 +171,7 @@ test("the shipper of an ended container gives up in the end, sooner when it is r
   for (const [failure, patienceMs] of [
     [new UnavailableError("away"), 3_600_000],
     [new ApiError("AccessDeniedException", "no"), 300_000],
+    [new ApiError("InvalidSignatureException", "Signature not yet current"), 3_600_000],
   ] as const) {
     await using bench = await Bench.create();
     const { shipper, ended } = await bench.ship();

@@ -30,6 +30,11 @@ const RETRY_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 10_000 };
 const AFTER_END_MS = 3_600_000;
 /** Chosen: the same when the sink answers that it will not have it (no right, no group), which somebody may still mend. */
 const REFUSED_AFTER_END_MS = 300_000;
+/** No word about the output: the machine's clock is wrong, or its keys are about to be renewed. As if the sink were away. */
+const NOT_REFUSED: ReadonlySet<string> = new Set([
+  "InvalidSignatureException",
+  "UnrecognizedClientException",
+]);
 /** How much of the shipped prefix may stay on the disk. */
 const RELEASE_BYTES = 16 * 2 ** 20;
 /** Chosen: while the sink answers, a backlog up to this is only late, whatever may wait while it is away. */
@@ -150,7 +155,8 @@ export class LogShipper {
           log.error("the log service refused a batch of output, which is lost", fields);
           return { shipped: to };
         }
-        const patienceMs = error instanceof ApiError ? REFUSED_AFTER_END_MS : AFTER_END_MS;
+        const isRefused = error instanceof ApiError && !NOT_REFUSED.has(error.code);
+        const patienceMs = isRefused ? REFUSED_AFTER_END_MS : AFTER_END_MS;
         if (triedMs > patienceMs) {
           log.error("gave up shipping the output of an ended container", fields);
           return "over";

@@ -90,6 +90,13 @@ test("the sessions of a task end with it, that of the execution role some time l
   assert.ok(typeof find(60_000) === "object");
   await clock.advance(60_000);
   assert.equal(find(60_000), "expired");
+  await write({ key, value: { ...stopped, isUnconfirmed: true } });
+  assert.equal(find(0), "expired");
+  assert.ok(typeof find(60_000) === "object", "its machine has it yet to end");
+  await write({ key, value: { ...stopped, confirmedAt: clock.now() } });
+  assert.ok(typeof find(60_000) === "object");
+  await clock.advance(60_000);
+  assert.equal(find(60_000), "expired");
   await write({ key, value: undefined });
   assert.equal(find(600_000), "expired", "nobody remembers the task");
 });

@@ -1,6 +1,6 @@
 import type { FindIdentity, Identity } from "../door/authorize.ts";
 import type { Principal } from "../door/service.ts";
-import type { Task } from "../ecs/model/task.ts";
+import { doneAt, type Task } from "../ecs/model/task.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Cache } from "../store/cache.ts";
 import type { StoreRecord } from "../store/store.ts";
@@ -87,6 +87,9 @@ function hasEnded({ cache, clock }: IdentityDeps, { session }: Principal): boole
   if (session?.task === undefined) return false;
   const task = cache.get(session.task.key)?.value as Task | undefined;
   if (task === undefined) return true;
+  const { graceMs } = session.task;
   const { lastStatus, stoppedAt = 0 } = task;
-  return lastStatus === "STOPPED" && clock.now() >= stoppedAt + session.task.graceMs;
+  if (graceMs === 0) return lastStatus === "STOPPED" && clock.now() >= stoppedAt;
+  // A lost task's last output is shipped when its machine is back.
+  return clock.now() >= doneAt(task) + graceMs;
 }

@@ -60,6 +60,9 @@ export const ecsIndexes: IndexDefinitions = {
       /** {@link minuteOf} stoppedAt → the tasks that stopped in that minute. 0: it stands further behind in the document. */
       stoppedTasksByMinute: ({ lastStatus, stoppedAt = 0 }) =>
         lastStatus === "STOPPED" ? [minuteOf(stoppedAt)] : NOWHERE,
+      /** {@link minuteOf} confirmedAt → the lost tasks of which their machines confirmed the end in that minute. */
+      confirmedTasksByMinute: ({ confirmedAt }) =>
+        confirmedAt === undefined ? NOWHERE : [minuteOf(confirmedAt)],
       /** instanceKey → its tasks that are not STOPPED. */
       liveTasksByInstance: ({ lastStatus, placement }) =>
         lastStatus === "STOPPED" ? NOWHERE : [instanceKeyOf(placement)],
@@ -79,7 +82,7 @@ export const ecsIndexes: IndexDefinitions = {
         lastStatus === "PROVISIONING" || lastStatus === "DEPROVISIONING" ? ["all"] : NOWHERE,
     },
     {
-      mayFind: ["stoppedAt"],
+      mayFind: ["stoppedAt", "confirmedAt"],
       // Nearly all of a large store: where a stopped task stands is settled by its first two members.
       skim: { reads: ["lastStatus"], isEnough: ({ lastStatus }) => lastStatus === "STOPPED" },
       counts: {

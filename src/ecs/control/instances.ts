@@ -155,9 +155,9 @@ function liveTasksOn({ cache }: EcsDeps, key: string): readonly StoreRecord[] {
 
 function lost(task: Task, cause: StopCause, now: number): readonly Write[] {
   const ended = advance(abandoned(task, cause, now), { event: "interfaceReleased" }, now);
-  const write = { key: taskKey(task, task.clusterName, task.id), value: ended };
+  const key = taskKey(task, task.clusterName, task.id);
   // No agent has heard of it yet.
-  if (rankOf(task.lastStatus) < rankOf("PENDING")) return [write];
+  if (rankOf(task.lastStatus) < rankOf("PENDING")) return [{ key, value: ended }];
   const { accountId, region, clusterName, id, family, revision, placement, attachment } = task;
   const stop: UnconfirmedStop = {
     placement,
@@ -165,7 +165,10 @@ function lost(task: Task, cause: StopCause, now: number): readonly Write[] {
     ...(attachment && { attachment }),
     lostAt: now,
   };
-  return [write, { key: unconfirmedStopKey(task, clusterName, id), value: stop }];
+  return [
+    { key, value: { ...ended, isUnconfirmed: true } },
+    { key: unconfirmedStopKey(task, clusterName, id), value: stop },
+  ];
 }
 
 function abandoned(task: Task, { stopCode, reason }: StopCause, now: number): Task {

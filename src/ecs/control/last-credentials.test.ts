@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runController } from "../../store/controller.ts";
 import { requestStop } from "../model/request-stop.ts";
 import { buildTask } from "../model/task.fixture.ts";
 import type { Task } from "../model/task.ts";
 import { all, openAgentWorld } from "./agent-world.fixture.ts";
 import { writeTask } from "./control.fixture.ts";
+import { createInstancesController } from "./instances.ts";
+import { confirmStop, findUnconfirmedStop } from "./unconfirmed-stops.ts";
 
 const MINUTE_MS = 60_000;
 const ROLES = {
@@ -43,6 +46,29 @@ test("a new agent process gets the credentials of tasks that are ending, and the
     [stopping.id, "TaskExecution", ROLES.executionRoleArn],
     [recent.id, "TaskExecution", ROLES.executionRoleArn],
   ]);
+});
+
+test("a machine that was away for an hour gets the execution role's credentials of the tasks that were lost, and a new process also of what it has confirmed since", async () => {
+  await using world = await openAgentWorld({ agentConnected: false, disconnectedAt: 0 });
+  const task = buildTask({ lastStatus: "RUNNING", ...ROLES });
+  const limits = { lossAfterMs: MINUTE_MS, retentionMs: 24 * 60 * MINUTE_MS };
+  world.run((signal) => runController(createInstancesController(world, limits), world, signal));
+  await world.put(writeTask(task));
+  await world.clock.advance(60 * MINUTE_MS);
+  assert.equal(world.task(task).lastStatus, "STOPPED");
+  const sent = async (query: Record<string, string>): Promise<readonly string[]> => {
+    const agent = await world.connect(query);
+    return all(agent, "IAMRoleCredentialsMessage").map(({ roleType }) => roleType);
+  };
+  const sameProcess = { sendCredentials: "false" };
+  assert.deepEqual(await sent(sameProcess), ["TaskExecution"]);
+  const stop = findUnconfirmedStop(world, task);
+  assert.ok(stop);
+  await confirmStop(world, stop);
+  assert.deepEqual(await sent(sameProcess), []);
+  assert.deepEqual(await sent({}), ["TaskExecution"]);
+  await world.clock.advance(11 * MINUTE_MS);
+  assert.deepEqual(await sent({}), []);
 });
 
 test("an agent that merely reconnects has them already", async () => {

@@ -1,8 +1,8 @@
 import type { ServerMessage } from "../../protocol/acs.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import { clusterArn, taskArn } from "../model/arn.ts";
-import { instanceKey } from "../model/keys.ts";
-import type { Task } from "../model/task.ts";
+import { instanceKey, taskKey } from "../model/keys.ts";
+import { doneAt, type Task, type UnconfirmedStop } from "../model/task.ts";
 import type { EcsDeps } from "./deps.ts";
 import { minuteOf } from "./indexes.ts";
 import {
@@ -19,16 +19,21 @@ const MINUTE_MS = 60_000;
 /**
  * The credentials of tasks that are ending or have just ended on one instance, the latest first. A new agent process has none;
  * what is ending may still work under its role, and its last output is shipped under the execution role, also after its end.
- * An agent that has nothing left to do for a task ignores them.
+ * A process that was away for long has none that are good for tasks which were lost meanwhile. An agent that has nothing left to
+ * do for a task ignores them.
  */
 export async function lastCredentials(
   deps: EcsDeps & TaskCredentialsDeps,
   instance: string,
+  { isNewProcess }: { readonly isNewProcess: boolean },
 ): Promise<readonly ServerMessage[]> {
-  const tasks = [
-    ...deps.cache.lookup("liveTasksByInstance", instance),
-    ...stoppedLately(deps).filter((record) => isOn(record, instance)),
-  ]
+  const ending = isNewProcess
+    ? [
+        ...deps.cache.lookup("liveTasksByInstance", instance),
+        ...doneLately(deps).filter((record) => isOn(record, instance)),
+      ]
+    : [];
+  const tasks = [...ending, ...lostTasks(deps, instance)]
     .map(({ value }) => value as Task)
     .filter(({ desiredStatus }) => desiredStatus === "STOPPED")
     .toSorted((a, b) => (b.stoppingAt ?? 0) - (a.stoppingAt ?? 0))
@@ -56,15 +61,29 @@ export async function lastCredentials(
   return messages;
 }
 
-/** The tasks of all instances that stopped within the time for shipping. */
-function stoppedLately({ cache, clock }: EcsDeps): readonly StoreRecord[] {
+/** The tasks of all instances that their machines were done with within the time for shipping. */
+function doneLately({ cache, clock }: EcsDeps): readonly StoreRecord[] {
   const now = clock.now();
   const since = now - SHIPPING_MS_MAX;
   const minutes = new Set([minuteOf(0)]);
   for (let at = since; at < now + MINUTE_MS; at += MINUTE_MS) minutes.add(minuteOf(at));
-  return [...minutes]
-    .flatMap((minute) => cache.lookup("stoppedTasksByMinute", minute))
-    .filter(({ value }) => ((value as Task).stoppedAt ?? 0) >= since);
+  const records = [...minutes].flatMap((minute) => [
+    ...cache.lookup("stoppedTasksByMinute", minute),
+    ...cache.lookup("confirmedTasksByMinute", minute),
+  ]);
+  const isRecent = ({ value }: StoreRecord): boolean => {
+    const at = doneAt(value as Task);
+    return at >= since && Number.isFinite(at);
+  };
+  return [...new Set(records)].filter(isRecent);
+}
+
+/** The tasks of an instance that are STOPPED in the books, and maybe not on its machine. */
+function lostTasks({ cache }: EcsDeps, instance: string): readonly StoreRecord[] {
+  return cache.lookup("unconfirmedStopsByInstance", instance).flatMap(({ value }) => {
+    const stop = value as UnconfirmedStop;
+    return cache.get(taskKey(stop, stop.clusterName, stop.id)) ?? [];
+  });
 }
 
 function isOn({ value }: StoreRecord, key: string): boolean {

@@ -97,6 +97,19 @@ test("the last output of a task that has stopped is shipped for some minutes", a
   assert.ok(!may());
 });
 
+test("the last output of a task that was lost is shipped until some minutes after its machine has ended it", async () => {
+  const stoppedAt = Date.UTC(2025, 11, 31);
+  const lost = { lastStatus: "STOPPED", stoppedAt } as const;
+  const may = async (task: Partial<Task>): Promise<boolean> => {
+    await using world = await openMachines({ ...lost, ...task });
+    const mayNode = createNodeOwnership(world);
+    return mayNode(machine(MACHINE), "logs:PutLogEvents", stream("own", `app/web/${OWN_TASK}`));
+  };
+  assert.ok(await may({ isUnconfirmed: true }));
+  assert.ok(await may({ confirmedAt: Date.UTC(2025, 11, 31, 23, 55) }));
+  assert.ok(!(await may({ confirmedAt: Date.UTC(2025, 11, 31, 23, 45) })));
+});
+
 test("a machine's key of another account has nothing to do with the account's streams", async () => {
   await using world = await openMachines();
   const resource = stream("own", `app/web/${OWN_TASK}`);

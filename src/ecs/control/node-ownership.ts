@@ -9,7 +9,7 @@ import type { Cache } from "../../store/cache.ts";
 import { parseArn } from "../model/arn.ts";
 import type { Instance } from "../model/instance.ts";
 import { instanceKey, taskDefinitionKey, taskKey } from "../model/keys.ts";
-import type { Task } from "../model/task.ts";
+import { doneAt, type Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { SHIPPING_MS_MAX } from "./task-credentials.ts";
 
@@ -108,8 +108,8 @@ function tasksById(cache: Cache, host: string, id: string): readonly Task[] {
   });
 }
 
-function isShipping({ clock }: NodeOwnershipDeps, { lastStatus, stoppedAt = 0 }: Task): boolean {
-  return lastStatus !== "STOPPED" || clock.now() < stoppedAt + SHIPPING_MS_MAX;
+function isShipping({ clock }: NodeOwnershipDeps, task: Task): boolean {
+  return clock.now() < doneAt(task) + SHIPPING_MS_MAX;
 }
 
 /** A task that has an execution role ships its output under that role. */

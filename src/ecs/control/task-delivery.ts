@@ -79,7 +79,8 @@ export class TaskDelivery {
   readonly #credentialsSentAt = new Map<string, number>();
   readonly #credentials: FreshCredentials;
   #isManifestSent = false;
-  #owesLastCredentials: boolean;
+  readonly #isNewProcess: boolean;
+  #owesLastCredentials = true;
 
   constructor(deps: TaskDeliveryDeps, options: TaskDeliveryOptions) {
     const { key, instance, ledger, isNewProcess, send, door } = options;
@@ -95,7 +96,7 @@ export class TaskDelivery {
     this.#send = send;
     this.#door = door;
     if (isNewProcess) ledger.forgetProcess({ keepsTasks: door !== undefined });
-    this.#owesLastCredentials = isNewProcess;
+    this.#isNewProcess = isNewProcess;
   }
 
   /** Tells the agent all that it has not been told. Returns how many tasks could not be told: try again for them. */
@@ -310,7 +311,9 @@ export class TaskDelivery {
 
   async #sendLastCredentials(): Promise<void> {
     if (!this.#owesLastCredentials) return;
-    const messages = await lastCredentials(this.#deps, this.#key);
+    const messages = await lastCredentials(this.#deps, this.#key, {
+      isNewProcess: this.#isNewProcess,
+    });
     for (const message of messages) this.#send(message);
     this.#owesLastCredentials = false;
   }

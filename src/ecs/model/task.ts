@@ -65,6 +65,10 @@ export interface Task extends Scope {
   readonly stoppingAt?: number;
   readonly executionStoppedAt?: number;
   readonly stoppedAt?: number;
+  /** STOPPED in the books, and its machine has yet to confirm it: there is an {@link UnconfirmedStop}. */
+  readonly isUnconfirmed?: true;
+  /** When the machine of such a task has. */
+  readonly confirmedAt?: number;
 }
 
 export interface Placement {
@@ -179,4 +183,18 @@ export function isReported({ containers, lastStatus }: Task): boolean {
   const isHeardOf = ({ imageDigest, lastStatus, runtimeId }: Container): boolean =>
     lastStatus !== "PENDING" || imageDigest !== undefined || runtimeId !== undefined;
   return rankOf(lastStatus) >= rankOf("RUNNING") || containers.some(isHeardOf);
+}
+
+/**
+ * When a task's machine was done with it, but for its last output (epoch ms): of a task that was lost, when the machine was back and
+ * had ended it. Infinite until then.
+ */
+export function doneAt({
+  lastStatus,
+  stoppedAt = 0,
+  isUnconfirmed,
+  confirmedAt = 0,
+}: Task): number {
+  const isDone = lastStatus === "STOPPED" && !isUnconfirmed;
+  return isDone ? Math.max(stoppedAt, confirmedAt) : Number.POSITIVE_INFINITY;
 }
