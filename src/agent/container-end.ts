@@ -1,4 +1,5 @@
 /** What becomes of a container whose process has ended: stopped for good, or started again by its restart policy. Pure. */
+import type { PayloadContainer, RestartPolicy } from "../protocol/acs.ts";
 import type { ExitState } from "../runtime/runtime.ts";
 import { healthAtStart } from "./health-check.ts";
 import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from "./task-record.ts";
@@ -42,10 +43,17 @@ export function restarted(
   };
 }
 
+/** A container's restart policy; undefined where it has none, or one that is off. */
+export function restartPolicyOf(
+  definition: PayloadContainer | undefined,
+): RestartPolicy | undefined {
+  return definition?.restartPolicy?.enabled === true ? definition.restartPolicy : undefined;
+}
+
 /** ECS: a policy is on, the task shall run, the exit code is not one to ignore, and this run has lasted long enough. */
 function mayRestart(record: TaskRecord, container: ContainerRecord, exit: ExitState): boolean {
-  const policy = definitionOf(record, container.name)?.restartPolicy;
-  if (policy?.enabled !== true || !shallRun(record)) return false;
+  const policy = restartPolicyOf(definitionOf(record, container.name));
+  if (policy === undefined || !shallRun(record)) return false;
   if (policy.ignoredExitCodes?.includes(exit.exitCode)) return false;
   const runSince = container.restartedAt ?? container.startedAt ?? exit.exitedAt;
   const seconds = policy.restartAttemptPeriod ?? RESTART_ATTEMPT_SECONDS_DEFAULT;

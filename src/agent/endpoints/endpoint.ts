@@ -71,7 +71,7 @@ export class Endpoint {
 
 const METHODS: Readonly<Record<Question["kind"], readonly string[]>> = {
   credentials: ["GET"],
-  metadata: ["GET"],
+  metadata: ["GET", "HEAD"],
   protection: ["GET", "PUT"],
   fault: ["POST"],
 };

@@ -128,6 +128,22 @@ test("version 3 says less", async () => {
   assertSame(await world.ask(`${path}/task`), V3_TASK);
 });
 
+test("version 4 counts restarts where a policy is on", async () => {
+  await using world = await openEndpointRig();
+  const containers = [true, false].map((enabled) =>
+    payloadContainer(String(enabled), { restartPolicy: { enabled } }),
+  );
+  await world.run("a1", { containers });
+  const path = pathOf(world.variable("a1-true", "ECS_CONTAINER_METADATA_URI_V4"));
+  const { Containers } = (await world.ask(`${path}/task`)).body as {
+    Containers: { RestartCount?: number }[];
+  };
+  assert.deepEqual(
+    Containers.map(({ RestartCount }) => RestartCount),
+    [0, undefined],
+  );
+});
+
 test("Docker's name keeps letters, digits and hyphens of the container's own", async () => {
   await using world = await openEndpointRig();
   await world.run("a1", { containers: [payloadContainer("log-router_1")] });
@@ -175,6 +191,7 @@ test("unknown ids are 404 in version 4 and 400 in version 3, as JSON strings", a
   assert.equal((await world.ask("/")).status, 404);
   const path = pathOf(world.variable("a1-web", "ECS_CONTAINER_METADATA_URI_V4"));
   assert.equal((await world.ask(path, { method: "POST" })).status, 405);
+  assert.equal((await world.ask(path, { method: "HEAD" })).status, 200);
 });
 
 test("a container's id is another task's secret, and stays over restarts of the agent", async () => {
@@ -211,7 +228,7 @@ test("containers that wait for others have not begun", async () => {
     const task = body as { KnownStatus: string; Containers: { KnownStatus: string }[] };
     return [task.KnownStatus, ...task.Containers.map(({ KnownStatus }) => KnownStatus)];
   };
-  assert.deepEqual(await statuses(), ["NONE", "RUNNING", "NONE"]);
+  assert.deepEqual(await statuses(), ["NONE", "RUNNING", "PULLED"]);
 });
 
 test("tags are asked for in the node's name; what cannot be had is an error in the answer", async () => {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { TaskStorageUsage } from "../../runtime/task-storage.ts";
+import { restartPolicyOf } from "../container-end.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
 import { ecsLabels, shownCluster } from "../ecs-labels.ts";
@@ -126,7 +127,7 @@ function containerOf(
     Ports: portsOf(record, container, version),
     Labels: sorted(labels),
     DesiredStatus: status !== "STOPPED" && shallRun(record) ? "RUNNING" : "STOPPED",
-    KnownStatus: status === "PENDING" ? "NONE" : status,
+    KnownStatus: status === "PENDING" ? pendingStatus(record, container) : status,
     ExitCode: exitCode,
     Limits: {
       CPU: Math.max(CPU_SHARES_MIN, definition?.cpu ?? 0),
@@ -146,9 +147,18 @@ function containerOf(
       ContainerARN: definition?.containerArn || undefined,
       Snapshotter: isFargate(record.task) ? "overlayfs" : undefined,
       RestartCount:
-        definition?.restartPolicy === undefined ? undefined : (container.restartCount ?? 0),
+        restartPolicyOf(definition) === undefined ? undefined : (container.restartCount ?? 0),
     }),
   };
+}
+
+/** ECS agent: how far a container has come that is not made yet. Here all images of a task are pulled before any is made. */
+function pendingStatus(
+  { pullStartedAt, pullStoppedAt }: TaskRecord,
+  { imageDigest }: ContainerRecord,
+): "NONE" | "PULLED" {
+  const isPulling = pullStartedAt !== undefined && pullStoppedAt === undefined;
+  return imageDigest === undefined || isPulling ? "NONE" : "PULLED";
 }
 
 function knownStatusOf(record: TaskRecord): string {

@@ -7,6 +7,7 @@ import type {
   TelemetryMessage,
 } from "../../protocol/tcs.ts";
 import { TASKS_PER_MESSAGE_MAX, TELEMETRY_MESSAGE_BYTES_MAX } from "../../protocol/tcs.ts";
+import { restartPolicyOf } from "../container-end.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { definitionOf, networkModeOf, type TaskRecord } from "../task-record.ts";
 import type { Usage } from "./usage.ts";
@@ -98,7 +99,7 @@ function taskMetrics(
         containerName: name,
         ...(definition?.containerArn !== undefined && { containerArn: definition.containerArn }),
         ...usage,
-        ...(definition?.restartPolicy !== undefined && {
+        ...(restartPolicyOf(definition) !== undefined && {
           restartStatsSet: { restartCount: restartsOf(id, restartCount ?? 0) },
         }),
       },
