@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/lib/clock.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
 import type { FakeRuntime } from "../../src/runtime/fake.ts";
+import { PullError } from "../../src/runtime/pull.ts";
 import type { ContainerState, ExitState, Runtime } from "../../src/runtime/runtime.ts";
 import { RuntimeError } from "../../src/runtime/runtime.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -22,12 +23,17 @@ export const GOOD_ENGINE: EngineConditions = {
   refusalChance: 0,
 };
 
+const NO_SPACE = "no space left on device";
+const NO_SPACE_FACTS = { failure: "noSpace", stage: "content", retries: 0 } as const;
+
 export interface EffectsDeps {
   readonly machine: string;
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly conditions: () => EngineConditions;
+  /** Of the machine's disk. */
+  readonly hasRoom: () => boolean;
   /** Told after each container's start. */
   readonly onStarted: (id: string) => void;
   /** Aborts when the process dies: none of its commands takes effect any more. */
@@ -63,10 +69,10 @@ export class Effects {
 
   /** Replaces a file, which happens whole or fails. Throws UnavailableError as the conditions have it. */
   async replaceFile(what: string, effect: () => void): Promise<void> {
-    const { conditions, machine, random, trace } = this.#deps;
+    const { conditions, hasRoom, machine, random, trace } = this.#deps;
     const fails = random.chance(conditions().failureChance);
     await this.#pass();
-    if (fails) throw new UnavailableError(`${what}: no space left on device`);
+    if (fails || !hasRoom()) throw new UnavailableError(`${what}: no space left on device`);
     trace.event(`${machine} ${what}`);
     effect();
     await this.#pass();
@@ -79,15 +85,24 @@ export class Effects {
       version: () => this.command("version", () => runtime.version()),
       findImage: (reference) => this.command("find image", () => runtime.findImage(reference)),
       pullImage: (reference, options) =>
-        this.command(`pull ${reference}`, () => runtime.pullImage(reference, options)),
+        this.command(`pull ${reference}`, () => {
+          if (!this.#deps.hasRoom()) throw new PullError(NO_SPACE, NO_SPACE_FACTS);
+          return runtime.pullImage(reference, options);
+        }),
       createTaskStorage: (key, bytes) =>
-        this.command(`make disk ${key.taskId}`, () => runtime.createTaskStorage(key, bytes)),
+        this.command(`make disk ${key.taskId}`, () => {
+          this.#demandRoom();
+          return runtime.createTaskStorage(key, bytes);
+        }),
       removeTaskStorage: (key) =>
         this.command(`remove disk ${key.taskId}`, () => runtime.removeTaskStorage(key)),
       listTaskStorage: () => this.command("list disks", () => runtime.listTaskStorage()),
       create: (spec, network) =>
         this.command(`create ${spec.id}`, () => {
-          if (!runtime.containers.has(spec.id)) this.#refuse(`cannot create ${spec.id}`);
+          if (!runtime.containers.has(spec.id)) {
+            this.#refuse(`cannot create ${spec.id}`);
+            this.#demandRoom();
+          }
           return runtime.create(spec, network);
         }),
       start: (id) =>
@@ -124,6 +139,10 @@ export class Effects {
   #refuse(reason: string): void {
     const { conditions, random } = this.#deps;
     if (random.chance(conditions().refusalChance)) throw new RuntimeError(reason);
+  }
+
+  #demandRoom(): void {
+    if (!this.#deps.hasRoom()) throw new RuntimeError(NO_SPACE);
   }
 
   async #pass(): Promise<void> {

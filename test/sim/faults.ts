@@ -42,6 +42,7 @@ export class Faults {
     crashNode: (): Promise<void> => this.#onMachine((machine) => this.#crashNode(machine)),
     losePower: (): Promise<void> => this.#onMachine((machine) => this.#losePower(machine)),
     loseDirectory: (): Promise<void> => this.#onMachine((machine) => this.#loseDirectory(machine)),
+    fillDisk: (): Promise<void> => this.#onMachine((machine) => this.#fillDisk(machine)),
     restartServer: (): Promise<void> => this.#restartServer(),
     jumpClock: (): Promise<void> => this.#jumpClock(),
   };
@@ -97,6 +98,15 @@ export class Faults {
       await machine.crash();
       machine.loseDirectory(label);
     });
+  }
+
+  async #fillDisk({ disk, id }: SimMachine): Promise<void> {
+    const { random, say, sleep } = this.#deps;
+    const ms = random.chance(0.5) ? random.integer(100, 20_000) : random.integer(20_000, 300_000);
+    disk.room = random.chance(0.5) ? "journals" : "none";
+    say(`the disk of ${id} is full for ${ms} ms, with room for ${disk.room}`);
+    await sleep(ms);
+    disk.room = "enough";
   }
 
   async #away(machine: SimMachine, what: string, strike: () => Promise<void>): Promise<void> {
@@ -163,6 +173,7 @@ export function drawRates(random: SeededRandom): FaultRates {
     crashNode: rate([2, 8]),
     losePower: rate([3, 10]),
     loseDirectory: rate([5, 10]),
+    fillDisk: rate([2, 8]),
     restartServer: rate([2, 8]),
     jumpClock: rate([3, 10]),
   };

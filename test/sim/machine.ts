@@ -166,6 +166,7 @@ export class NodeProcess {
       random: random.fork("engine"),
       trace,
       conditions: () => machine.conditions,
+      hasRoom: () => machine.disk.room === "enough",
       onStarted: (containerId) => {
         try {
           machine.history.started(containerId);

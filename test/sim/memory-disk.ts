@@ -3,6 +3,9 @@ import { threadId } from "node:worker_threads";
 import type { Disk, Output } from "../../src/agent/disk.ts";
 import { Journal } from "../../src/agent/journal.ts";
 
+/** What a disk has left: enough; nothing but what the journals have taken in advance; not even that. */
+export type Room = "enough" | "journals" | "none";
+
 /**
  * A machine's disk in memory: what its processes write outlives them. The journal is the agent's own, over a SQLite
  * database in memory, of which this disk keeps a connection so that it stays when the agent is gone.
@@ -16,6 +19,7 @@ export class MemoryDisk implements Disk, Disposable {
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #journals = new Map<string, { readonly uri: string; readonly keeper: DatabaseSync }>();
   #journalCount = 0;
+  room: Room = "enough";
 
   /** `name`: no other disk of this thread may have it. */
   constructor(name: string) {
@@ -24,10 +28,22 @@ export class MemoryDisk implements Disk, Disposable {
 
   openJournal(path: string): Journal {
     const known = this.#journals.get(path);
-    if (known !== undefined) return new Journal(known.uri);
+    if (known !== undefined) return this.#journal(known.uri);
+    this.#demandRoom();
     const uri = `file:${this.#name}-${this.#journalCount++}?mode=memory&cache=shared`;
     this.#journals.set(path, { uri, keeper: new DatabaseSync(uri) });
-    return new Journal(uri);
+    return this.#journal(uri);
+  }
+
+  #journal(uri: string): Journal {
+    return new RoomyJournal(uri, () => this.room !== "none");
+  }
+
+  /** What is there takes no more of it. */
+  #demandRoom(): void {
+    if (this.room !== "enough") {
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    }
   }
 
   /** Forgets all below a directory, journals too. Their agents must be gone. */
@@ -54,6 +70,7 @@ export class MemoryDisk implements Disk, Disposable {
   }
 
   async makeDirectory(path: string): Promise<void> {
+    if (!this.#directories.has(path)) this.#demandRoom();
     this.#directories.add(path);
   }
 
@@ -66,6 +83,7 @@ export class MemoryDisk implements Disk, Disposable {
   }
 
   async writeText(path: string, text: string): Promise<void> {
+    this.#demandRoom();
     this.#files.set(path, text);
   }
 
@@ -77,6 +95,7 @@ export class MemoryDisk implements Disk, Disposable {
   }
 
   async openOutput(path: string): Promise<Output> {
+    if (!this.#files.has(path)) this.#demandRoom();
     const read = async (offset: number, lengthMax: number): Promise<Uint8Array> =>
       Buffer.from(this.#files.get(path) ?? "").subarray(offset, offset + lengthMax);
     this.#files.set(path, this.#files.get(path) ?? "");
@@ -110,3 +129,55 @@ export class MemoryDisk implements Disk, Disposable {
     for (const { keeper } of this.#journals.values()) keeper.close();
   }
 }
+
+/** A journal whose writes fail as SQLite's do while there is no room for it. */
+class RoomyJournal extends Journal {
+  readonly #hasRoom: () => boolean;
+
+  constructor(uri: string, hasRoom: () => boolean) {
+    super(uri);
+    this.#hasRoom = hasRoom;
+  }
+
+  override putRegistration(...args: Parameters<Journal["putRegistration"]>): void {
+    this.#demandRoom();
+    super.putRegistration(...args);
+  }
+
+  override putSequenceNumber(...args: Parameters<Journal["putSequenceNumber"]>): void {
+    this.#demandRoom();
+    super.putSequenceNumber(...args);
+  }
+
+  override putTask(...args: Parameters<Journal["putTask"]>): void {
+    this.#demandRoom();
+    super.putTask(...args);
+  }
+
+  override putReported(...args: Parameters<Journal["putReported"]>): void {
+    this.#demandRoom();
+    super.putReported(...args);
+  }
+
+  override putOffset(...args: Parameters<Journal["putOffset"]>): void {
+    this.#demandRoom();
+    super.putOffset(...args);
+  }
+
+  override forgetTask(...args: Parameters<Journal["forgetTask"]>): void {
+    this.#demandRoom();
+    super.forgetTask(...args);
+  }
+
+  override dropEnded(...args: Parameters<Journal["dropEnded"]>): void {
+    this.#demandRoom();
+    super.dropEnded(...args);
+  }
+
+  #demandRoom(): void {
+    if (this.#hasRoom()) return;
+    throw Object.assign(new Error("database or disk is full"), { errcode: SQLITE_FULL });
+  }
+}
+
+const SQLITE_FULL = 13;
