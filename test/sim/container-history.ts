@@ -36,9 +36,11 @@ export class ContainerHistory {
       throw new Violation("S9", `container ${id} is started again`);
     }
     this.#exits.delete(id);
-    void this.#runtime
-      .wait(id, new AbortController().signal)
-      .then((exit) => this.#exits.set(id, exit));
+    const startsBefore = this.#startsBefore;
+    void this.#runtime.wait(id, new AbortController().signal).then((exit) => {
+      // The script of a process that was gone with the power goes on to its end.
+      if (this.#startsBefore === startsBefore) this.#exits.set(id, exit);
+    });
     const task = this.#taskOf(id);
     if (!task || rankOf(task.lastStatus) < rankOf("DEPROVISIONING")) return;
     if (this.#wasAbandoned(task)) return;
