@@ -1,9 +1,16 @@
 import { type IndexDefinitions, indexesOf } from "../../store/cache-index.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import type { Instance } from "../model/instance.ts";
-import { clusterKey, instanceKey, taskDefinitionKey } from "../model/keys.ts";
+import {
+  clusterKey,
+  instanceKey,
+  revisionsPrefix,
+  type Scope,
+  taskDefinitionKey,
+} from "../model/keys.ts";
 import type { LaunchType, Task, UnconfirmedStop } from "../model/task.ts";
 import { countedAs } from "../model/task-counts.ts";
+import type { TaskDefinition } from "../model/task-definition.ts";
 
 const TASK_MEMBERS = [
   "lastStatus",
@@ -34,6 +41,15 @@ export function taskCountKey(
   as: "running" | "pending",
 ): string {
   return `${cluster} ${launchType} ${as}`;
+}
+
+/** The values of `revisionsByStatus`. */
+export function revisionsOf(
+  scope: Scope,
+  family: string,
+  status: TaskDefinition["status"],
+): string {
+  return `${revisionsPrefix(scope, family)}${status}`;
 }
 
 const INSTANCE_MEMBERS = [
@@ -96,6 +112,12 @@ export const ecsIndexes: IndexDefinitions = {
       },
     },
   ),
+  "ecs/task-definitions": indexesOf<TaskDefinition>()(["accountId", "region", "family", "status"], {
+    /** {@link revisionsOf} → the revisions of a family that are in a state. */
+    revisionsByStatus: (definition) => [
+      revisionsOf(definition, definition.family, definition.status),
+    ],
+  }),
   "ecs/unconfirmed-stops": indexesOf<UnconfirmedStop>()(["region", "placement"], {
     /** instanceKey → its tasks whose end it has not confirmed. */
     unconfirmedStopsByInstance: ({ placement }) => [instanceKeyOf(placement)],

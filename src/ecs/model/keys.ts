@@ -58,7 +58,7 @@ export function familiesPrefix(scope: Scope): string {
 export function familyKey(scope: Scope, family: string): string {
   return `${familiesPrefix(scope)}${family}`;
 }
-export function definitionsPrefix(scope: Scope): string {
+function definitionsPrefix(scope: Scope): string {
   return `${ecsPrefix(scope)}task-definitions/`;
 }
 /** All revisions of one family, oldest first. */
@@ -67,6 +67,10 @@ export function revisionsPrefix(scope: Scope, family: string): string {
 }
 export function taskDefinitionKey(scope: Scope, family: string, revision: number): string {
   return `${revisionsPrefix(scope, family)}${String(revision).padStart(7, "0")}`;
+}
+/** The number of the revision that a {@link taskDefinitionKey} names. */
+export function revisionOfKey(key: string): number {
+  return Number(key.slice(key.lastIndexOf("/") + 1));
 }
 /** All container instances of an account and region. */
 export function allInstancesPrefix(scope: Scope): string {

@@ -213,6 +213,41 @@ test("unknown and malformed definitions are refused in ECS's words", async () =>
   );
 });
 
+test("pages of definitions go on where they ended, in either order, whatever comes and goes between them", async () => {
+  await using api = await openApi();
+  const register = (family: string): Promise<unknown> =>
+    api.call("RegisterTaskDefinition", {
+      family,
+      containerDefinitions: [{ name: "a", image: "b", memory: 64 }],
+    });
+  // A hyphen comes before the slash of a key, and after the end of a name.
+  for (const family of ["a", "a-b", "a", "b", "a-b", "a"]) await register(family);
+  await api.call("DeregisterTaskDefinition", { taskDefinition: "a:2" });
+  const all = ["a:1", "a:3", "a-b:1", "a-b:2", "b:1"];
+  const page = async (input: { sort?: "DESC"; maxResults: number; nextToken?: string }) => {
+    const { taskDefinitionArns = [], nextToken } = await api.call("ListTaskDefinitions", input);
+    return { names: taskDefinitionArns.map((arn) => arn.split("/")[1]), nextToken };
+  };
+  for (const sort of [undefined, "DESC"] as const) {
+    const order = { maxResults: 2, ...(sort && { sort }) };
+    const expected = sort === "DESC" ? all.toReversed() : all;
+    const names: (string | undefined)[] = [];
+    let nextToken: string | undefined;
+    do {
+      const next = await page({ ...order, ...(nextToken && { nextToken }) });
+      names.push(...next.names);
+      nextToken = next.nextToken;
+    } while (nextToken !== undefined);
+    assert.deepEqual(names, expected);
+  }
+  const first = await page({ maxResults: 2 });
+  await api.call("DeregisterTaskDefinition", { taskDefinition: "a:3" });
+  await register("a");
+  assert.ok(first.nextToken);
+  const rest = await page({ maxResults: 9, nextToken: first.nextToken });
+  assert.deepEqual(rest.names, ["a:4", "a-b:1", "a-b:2", "b:1"]);
+});
+
 test("lists go by family and number, and know families by their revisions' states", async () => {
   await using api = await openApi();
   for (let count = 0; count < 11; count++) await registerEc2(api);

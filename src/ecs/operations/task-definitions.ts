@@ -14,12 +14,12 @@ import type { Call } from "../../door/service.ts";
 import { UnavailableError } from "../../lib/errors.ts";
 import { commit, updateRecord } from "../../store/commit.ts";
 import type { EcsDeps } from "../control/deps.ts";
+import { revisionsOf } from "../control/indexes.ts";
 import { taskDefinitionArn } from "../model/arn.ts";
 import {
-  definitionsPrefix,
   familiesPrefix,
   familyKey,
-  revisionsPrefix,
+  revisionOfKey,
   type Scope,
   taskDefinitionKey,
 } from "../model/keys.ts";
@@ -33,7 +33,7 @@ import { findDefinitionViolation } from "../model/task-definition-rules.ts";
 import { deleteTaskDefinitions } from "./delete-task-definitions.ts";
 import type { EcsOperations } from "./ecs-operations.ts";
 import { clientFault, invalid } from "./invalid.ts";
-import { pageOf } from "./page.ts";
+import { pageInOrder, pageOf } from "./page.ts";
 import { presentTaskDefinition } from "./present.ts";
 import {
   definitionNameOf,
@@ -194,20 +194,16 @@ async function deregisterTaskDefinition(
 }
 
 function listTaskDefinitions(
-  { cache }: EcsDeps,
+  deps: EcsDeps,
   input: ListTaskDefinitionsRequest,
   call: Call,
 ): ListTaskDefinitionsResponse {
   const scope = scopeOf(call);
-  const { familyPrefix, status = "ACTIVE", sort = "ASC" } = input;
-  // ECS calls it a prefix, and takes it as the whole name.
-  const prefix = familyPrefix ? revisionsPrefix(scope, familyPrefix) : definitionsPrefix(scope);
-  // A list of all that was ever registered parses nothing but the names.
-  const definitions = cache
-    .list(prefix)
-    .map((record) => record.members(["family", "revision", "status"]) as NamedRevision)
-    .filter((definition) => definition.status === status);
-  const { items, nextToken } = pageOf(definitions, input, { keyOf: sortKey, order: sort });
+  const { items, nextToken } = pageInOrder(
+    (after) => revisionsAfter(deps, scope, input, after),
+    input,
+    { keyOf: sortKey },
+  );
   return {
     taskDefinitionArns: items.map(({ family, revision }) =>
       taskDefinitionArn(scope, family, revision),
@@ -216,11 +212,42 @@ function listTaskDefinitions(
   };
 }
 
-type NamedRevision = Pick<TaskDefinition, "family" | "revision" | "status">;
+type NamedRevision = Pick<TaskDefinition, "family" | "revision">;
 
 /** Families by name, revisions by number: a space comes before every character that a family's name can have. */
 function sortKey({ family, revision }: NamedRevision): string {
   return `${family} ${String(revision).padStart(7, "0")}`;
+}
+
+/** Those behind a {@link sortKey}, in the asked order. Of a list of all that was ever registered nothing is read but the keys. */
+function* revisionsAfter(
+  { cache }: EcsDeps,
+  scope: Scope,
+  { familyPrefix, status = "ACTIVE", sort = "ASC" }: ListTaskDefinitionsRequest,
+  after: string,
+): Generator<NamedRevision> {
+  const inOrder = <T>(items: readonly T[]): readonly T[] =>
+    sort === "DESC" ? items.toReversed() : items;
+  const isBehind = (name: string, other: string): boolean =>
+    other === "" || (sort === "DESC" ? name < other : name > other);
+  const [family = ""] = after.split(" ");
+  // ECS calls it a prefix, and takes it as the whole name.
+  const families = familyPrefix ? [familyPrefix] : inOrder(familyNames(cache, scope));
+  for (const name of families) {
+    if (name !== family && !isBehind(name, family)) continue;
+    for (const { key } of inOrder(
+      cache.lookup("revisionsByStatus", revisionsOf(scope, name, status)),
+    )) {
+      const found = { family: name, revision: revisionOfKey(key) };
+      if (isBehind(sortKey(found), after)) yield found;
+    }
+  }
+}
+
+/** In order. */
+function familyNames(cache: EcsDeps["cache"], scope: Scope, prefix = ""): readonly string[] {
+  const families = familiesPrefix(scope);
+  return cache.list(families + prefix).map(({ key }) => key.slice(families.length));
 }
 
 function listFamilies(
@@ -230,13 +257,10 @@ function listFamilies(
 ): ListTaskDefinitionFamiliesResponse {
   const scope = scopeOf(call);
   const { familyPrefix = "", status = "ALL" } = input;
-  const names = cache
-    .list(familiesPrefix(scope) + familyPrefix)
-    .map(({ value }) => (value as Family).name)
-    .filter((name) => {
-      const found = familyStatus(cache, scope, name);
-      return found !== undefined && (status === "ALL" || found === status);
-    });
+  const names = familyNames(cache, scope, familyPrefix).filter((name) => {
+    const found = familyStatus(cache, scope, name);
+    return found !== undefined && (status === "ALL" || found === status);
+  });
   const { items, nextToken } = pageOf(names, input, { keyOf: (name) => name });
   return { families: [...items], ...(nextToken !== undefined && { nextToken }) };
 }
@@ -247,8 +271,8 @@ function familyStatus(
   scope: Scope,
   family: string,
 ): "ACTIVE" | "INACTIVE" | undefined {
-  const revisions = cache.list(revisionsPrefix(scope, family));
-  if (revisions.length === 0) return undefined;
-  const isActive = revisions.some((record) => record.members(["status"]).status === "ACTIVE");
-  return isActive ? "ACTIVE" : "INACTIVE";
+  const has = (status: TaskDefinition["status"]): boolean =>
+    cache.lookup("revisionsByStatus", revisionsOf(scope, family, status)).length > 0;
+  if (has("ACTIVE")) return "ACTIVE";
+  return has("INACTIVE") || has("DELETE_IN_PROGRESS") ? "INACTIVE" : undefined;
 }
