@@ -30,6 +30,12 @@ const IDENTITY_ATTRIBUTES: readonly (readonly [keyof IdentityDocument, attribute
   ["imageId", "ecs.ami-id"],
 ];
 
+/** Where a machine on EC2 is. Agents that make interfaces for their tasks say it themselves, as attributes. */
+export interface EC2Home {
+  readonly vpcId: string;
+  readonly subnetId: string;
+}
+
 /** A resource as the API has it. */
 interface GivenResource {
   readonly name?: string | undefined;
@@ -96,10 +102,12 @@ export function mergeAttributes(
   before: readonly Attribute[],
   given: readonly GivenAttribute[],
   document: IdentityDocument,
+  home: EC2Home | undefined,
 ): readonly Attribute[] {
-  const said: Attribute[] = given.flatMap(({ name, value }) =>
+  const words: Attribute[] = given.flatMap(({ name, value }) =>
     name === undefined ? [] : [value ? { name, value } : { name }],
   );
+  const said = [...words, ...homeAttributes(words, home)];
   const ours: Attribute[] = IDENTITY_ATTRIBUTES.flatMap(([member, name]) => {
     const value = document[member];
     return value === undefined ? [] : [{ name, value }];
@@ -108,6 +116,14 @@ export function mergeAttributes(
   const names = new Set(newest.map(({ name }) => name));
   const kept = before.filter(({ name }) => !names.has(name) && !isCapability(name));
   return [...kept, ...said.filter(({ name }) => !ours.some((our) => our.name === name)), ...ours];
+}
+
+function homeAttributes(said: readonly Attribute[], home: EC2Home | undefined): Attribute[] {
+  if (home === undefined || said.some(({ name }) => name === "ecs.vpc-id")) return [];
+  return [
+    { name: "ecs.vpc-id", value: home.vpcId },
+    { name: "ecs.subnet-id", value: home.subnetId },
+  ];
 }
 
 function isCapability(name: string): boolean {

@@ -1,8 +1,10 @@
 import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs";
 import type { Call } from "../../door/service.ts";
+import { type Subnet, subnetsPrefix } from "../../ec2/model.ts";
 import { machineOf } from "../../iam/model/access-key.ts";
 import { readAddress } from "../../lib/cidr.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
+import type { Cache } from "../../store/cache.ts";
 import { commit } from "../../store/commit.ts";
 import type { StoreRecord, Write } from "../../store/store.ts";
 import type { EcsDeps } from "../control/deps.ts";
@@ -13,6 +15,7 @@ import { attributeOf, type HostResources, type Instance, retire } from "../model
 import { clusterKey, instanceKey, type Scope } from "../model/keys.ts";
 import { isClientToken } from "../model/names.ts";
 import {
+  type EC2Home,
   type IdentityDocument,
   mergeAttributes,
   parseIdentityDocument,
@@ -194,7 +197,12 @@ async function renew(
     status: before.status === "INACTIVE" ? "ACTIVE" : before.status,
     ...privateAddressOf(document),
     registered: resources,
-    attributes: mergeAttributes(before.attributes, input.attributes ?? [], document),
+    attributes: mergeAttributes(
+      before.attributes,
+      input.attributes ?? [],
+      document,
+      defaultHome(deps.cache, registration),
+    ),
     versionInfo: { ...before.versionInfo, ...defined(input.versionInfo ?? {}) },
   };
   const isWritten = await commit(
@@ -239,6 +247,17 @@ function privateAddressOf({ privateIp }: IdentityDocument): { privateIpAddress?:
     : {};
 }
 
+/** Machines of ours are in no VPC: they seem to be where AWS launches what names none. */
+function defaultHome(cache: Cache, { scope, document }: Registration): EC2Home | undefined {
+  return cache
+    .list(subnetsPrefix(scope))
+    .map(({ value }) => value as Subnet)
+    .find(
+      ({ availabilityZone, isDefault }) =>
+        isDefault && availabilityZone === document.availabilityZone,
+    );
+}
+
 async function create(
   deps: EcsDeps,
   plan: { registration: Registration; cluster: Cluster; forgotten: readonly StoreRecord[] },
@@ -258,7 +277,12 @@ async function create(
     // What indexes read stands first.
     registration: made,
     registered: resources,
-    attributes: mergeAttributes([], input.attributes ?? [], document),
+    attributes: mergeAttributes(
+      [],
+      input.attributes ?? [],
+      document,
+      defaultHome(deps.cache, registration),
+    ),
     versionInfo: defined(input.versionInfo ?? {}),
     registeredAt: now,
     tags: normaliseTags(input.tags),

@@ -13,6 +13,7 @@ import {
   type World,
   writeCluster,
   writeDefinition,
+  writeNetwork,
   writeTask,
 } from "../control/control.fixture.ts";
 import { createInstancesController } from "../control/instances.ts";
@@ -53,6 +54,24 @@ test("an agent gets back its ARN and every attribute it sent, with those of its 
     { name: "ecs.availability-zone", value: "us-east-1a" },
     { name: "ecs.instance-type", value: "m5.large" },
   ]);
+});
+
+test("a machine on EC2 is in its zone's default subnet, unless its agent knows better", async () => {
+  await using world = await openRegion();
+  await world.put(...writeNetwork());
+  const homeOf = async (input?: Partial<RegistrationInput>): Promise<unknown> => {
+    const { attributes } = (await register(world, input)).containerInstance ?? {};
+    const named = (wanted: string): unknown => attributes?.find(({ name }) => name === wanted);
+    return [named("ecs.vpc-id"), named("ecs.subnet-id")];
+  };
+  const attributes = [
+    { name: "ecs.vpc-id", value: "vpc-1" },
+    { name: "ecs.subnet-id", value: "subnet-1" },
+  ];
+  assert.deepEqual(await homeOf(), attributes);
+  const other = attributes.map(({ name, value }) => ({ name, value: `${value}0` }));
+  assert.deepEqual(await homeOf({ attributes: other }), other);
+  assert.deepEqual(await homeOf({ instanceIdentityDocument: "" }), [undefined, undefined]);
 });
 
 test("an agent that knows its ARN keeps it, and what it says anew replaces what it said", async () => {
