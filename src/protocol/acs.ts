@@ -109,6 +109,11 @@ export interface PayloadTask {
     readonly containers: readonly string[];
     readonly content: { readonly encoding: "identity"; readonly value: string };
   }[];
+  /** Volumes of S3 Files. The agent refuses properties without a value. */
+  readonly attachments?: readonly {
+    readonly attachmentType: "s3files";
+    readonly attachmentProperties: readonly { readonly name: string; readonly value: string }[];
+  }[];
   readonly enableFaultInjection?: boolean;
   /** App Mesh: the container that the traffic of the others is led through. */
   readonly proxyConfiguration?: {
@@ -227,7 +232,8 @@ export interface PayloadMountPoint {
 
 export interface PayloadVolume {
   readonly name: string;
-  readonly type: string;
+  /** Absent: there is an attachment for it. */
+  readonly type?: string;
   readonly host?: { readonly sourcePath: string };
   readonly dockerVolumeConfiguration?: {
     readonly scope?: string | undefined;

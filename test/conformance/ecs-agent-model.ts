@@ -142,6 +142,13 @@ const TASK: Struct = {
   roleCredentials: CREDENTIALS,
   executionRoleCredentials: CREDENTIALS,
   elasticNetworkInterfaces: [NETWORK_INTERFACE],
+  attachments: [
+    {
+      attachmentArn: "string",
+      "attachmentType!": "string",
+      "attachmentProperties!": [{ "name!": "string", "value!": "string" }],
+    },
+  ],
   associations: [
     {
       "name!": "string",

@@ -78,6 +78,12 @@ const DEFINITION: RegisterTaskDefinitionCommandInput = {
       dockerVolumeConfiguration: { scope: "shared", autoprovision: true, driver: "local" },
     },
     { name: "cache", dockerVolumeConfiguration: { driver: "local" } },
+    {
+      name: "bucket",
+      s3filesVolumeConfiguration: {
+        fileSystemArn: "arn:aws:s3files:us-east-1:111111111111:file-system/fs-1",
+      },
+    },
   ],
   containerDefinitions: [
     WEB,
@@ -143,6 +149,16 @@ test("a task with nearly all members is one that the agent takes, and its roles 
         name: "cache",
         type: "docker",
         dockerVolumeConfiguration: { scope: "task", driver: "local" },
+      },
+      { name: "bucket" },
+    ]);
+    assert.deepEqual(task.attachments, [
+      {
+        attachmentType: "s3files",
+        attachmentProperties: [
+          { name: "volumeId", value: "fs-1" },
+          { name: "volumeName", value: "bucket" },
+        ],
       },
     ]);
     const ids = ["roleCredentials", "executionRoleCredentials"].map(

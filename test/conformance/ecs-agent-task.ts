@@ -36,7 +36,10 @@ export function checkTask(task: Json, path: string): void {
       assert.ok(CONDITIONS.includes(String(condition)), `${path} depends by ${condition}`);
     }
   }
-  for (const { dockerVolumeConfiguration: docker, name } of listOf(task.volumes)) {
+  for (const { dockerVolumeConfiguration: docker, name, type } of listOf(task.volumes)) {
+    // What has no type is the machine's directory, but for what is attached.
+    const isAttached = JSON.stringify(task.attachments ?? []).includes(JSON.stringify(name));
+    assert.ok(type !== undefined || isAttached, `${path}: ${name}`);
     if (docker === undefined) continue;
     // `agent/api/task/task.go`: whatever is not "task" is a shared volume, which without autoprovision must be there.
     assert.ok(["shared", "task"].includes(String((docker as Json).scope)), `${path}: ${name}`);

@@ -278,14 +278,6 @@ test("what a task asks of its agent beside containers goes with it", () => {
   assert.deepEqual(containerOf({ credentialSpecs }).credentialSpecs, credentialSpecs);
 });
 
-test("volumes without a source are made by the agent", () => {
-  const volumes = [{ name: "a" }, { name: "b", host: { sourcePath: "/b" } }];
-  assert.deepEqual(payloadOf({}, {}, { volumes }).volumes, [
-    { name: "a", type: "host", host: { sourcePath: "" } },
-    { name: "b", type: "host", host: { sourcePath: "/b" } },
-  ]);
-});
-
 test("an awsvpc task carries its network interface", () => {
   const task = buildTask({
     networkMode: "awsvpc",

@@ -1,18 +1,14 @@
-import type { ProxyConfiguration, Volume } from "@aws-sdk/client-ecs";
+import type { ProxyConfiguration } from "@aws-sdk/client-ecs";
 import { gatewayOf, internalDomain } from "../../ec2/model/addresses.ts";
 import type { NetworkInterface, Subnet } from "../../ec2/model.ts";
 import { formatAddress, parseCidr } from "../../lib/cidr.ts";
-import type {
-  ElasticNetworkInterface,
-  PayloadTask,
-  PayloadVolume,
-  RoleCredentials,
-} from "../../protocol/acs.ts";
+import type { ElasticNetworkInterface, PayloadTask, RoleCredentials } from "../../protocol/acs.ts";
 import { attachmentArn, clusterArn, taskArn } from "../model/arn.ts";
 import { defined } from "../model/defined.ts";
 import type { Task } from "../model/task.ts";
 import type { TaskDefinition } from "../model/task-definition.ts";
 import { toPayloadContainer } from "./payload-container.ts";
+import { attachmentsOf, toPayloadVolume } from "./payload-volumes.ts";
 
 /** All that a payload is made of. */
 export interface PayloadSource {
@@ -72,6 +68,7 @@ export function toPayloadTask(source: PayloadSource): PayloadTask {
       roleCredentials: source.roleCredentials,
       executionRoleCredentials: source.executionRoleCredentials,
       associations: associationsOf(task),
+      attachments: attachmentsOf(document.volumes ?? []),
       enableFaultInjection: document.enableFaultInjection || undefined,
       proxyConfiguration:
         document.proxyConfiguration && toPayloadProxy(document.proxyConfiguration),
@@ -115,29 +112,6 @@ export function toStopPayload(
     containers: [],
     volumes: [],
   };
-}
-
-/** Kinds of volumes that no agent of ours mounts: it refuses them by these names. */
-const FOREIGN_VOLUMES = [
-  ["fsxWindowsFileServerVolumeConfiguration", "fsxWindowsFileServer"],
-  ["s3filesVolumeConfiguration", "s3files"],
-  ["configuredAtLaunch", "ebs"],
-] as const;
-
-/** Without a source path the agent makes a volume that lives as long as the task. */
-function toPayloadVolume(volume: Volume): PayloadVolume {
-  const name = volume.name ?? "";
-  if (volume.efsVolumeConfiguration) {
-    return { name, type: "efs", efsVolumeConfiguration: volume.efsVolumeConfiguration };
-  }
-  if (volume.dockerVolumeConfiguration) {
-    // ECS: a volume is its task's unless it says otherwise. AWS's agent takes one that says nothing for a shared one.
-    const dockerVolumeConfiguration = { scope: "task", ...volume.dockerVolumeConfiguration };
-    return { name, type: "docker", dockerVolumeConfiguration };
-  }
-  const foreign = FOREIGN_VOLUMES.find(([member]) => volume[member] !== undefined);
-  if (foreign !== undefined) return { name, type: foreign[1] };
-  return { name, type: "host", host: { sourcePath: volume.host?.sourcePath ?? "" } };
 }
 
 function toElasticNetworkInterface(
