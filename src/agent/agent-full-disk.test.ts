@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SmallDisk } from "../../test/small-disk.ts";
 import { RuntimeError } from "../runtime/runtime.ts";
-import { machineDisk } from "./disk.ts";
+import { type Disk, machineDisk, type Output } from "./disk.ts";
 import { Journal } from "./journal.ts";
 import { awslogs, checked, payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
@@ -34,7 +34,7 @@ class RoomyJournal extends Journal {
 }
 
 function demandRoom(): void {
-  if (RoomyJournal.isFull) throw new Error("database or disk is full");
+  if (RoomyJournal.isFull) throw new Error("no space left on device");
 }
 
 const FULL_MS = 120_000;
@@ -89,6 +89,33 @@ test("a container that cannot be made is told of when there is room again", asyn
     rig.server.reports.at(-1)?.containers.at(-1)?.reason,
     "CannotCreateContainerError: no space left on device",
   );
+});
+
+test("a container that has started and could not be written down has not failed for want of room", async () => {
+  await using rig = await Rig.create();
+  let hasRoom = true;
+  const disk = {
+    ...machineDisk,
+    openJournal: (path: string) => new RoomyJournal(path),
+    openOutput: async (...args: Parameters<Disk["openOutput"]>): Promise<Output> => {
+      // The journal alone has found room again.
+      RoomyJournal.isFull = false;
+      if (!hasRoom) throw new Error("no space left on device");
+      return machineDisk.openOutput(...args);
+    },
+  };
+  const start = async (id: string): Promise<void> => {
+    await rig.runtime.start(id);
+    RoomyJournal.isFull = true;
+    hasRoom = false;
+  };
+  await rig.connect({ disk, runtime: { ...rig.runtime, start } });
+  rig.server.assign(payloadTask("a1"));
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
+  hasRoom = true;
+  rig.runtime.exit("a1-web", 5);
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
+  assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 5);
 });
 
 test("an agent that starts on a full disk goes on when there is room", async () => {

@@ -147,10 +147,8 @@ export class TaskController {
       // It comes again with the step.
       log.debug("cannot write down a failure yet", { error: messageOf(cause) });
     }
-    if (trouble.failures === 1) {
-      const fields = { task: this.#entry.arn, step: step.kind, error: messageOf(error) };
-      log.warn("a step of a task failed and is tried again", fields);
-    }
+    const fields = { task: this.#entry.arn, step: step.kind, error: messageOf(error) };
+    if (trouble.failures === 1) log.warn("a step of a task failed and is tried again", fields);
     const waitUntil = clock.now() + backoffMs(RETRY_BACKOFF, trouble.failures, random);
     await waitForChange(clock, this.#entry.changed(), waitUntil, signal);
   }
@@ -162,15 +160,21 @@ export class TaskController {
     failingSince: number,
     signal: AbortSignal,
   ): Promise<TaskFailure | undefined> {
+    const failure = this.#claimedFailure(error, step, failingSince);
+    const { container } = failure ?? {};
+    if (container === undefined || !this.#unsure.has(container)) return failure;
+    // A start that had no answer, or that could not be written down: where the container runs, nothing has failed.
+    const isKnown = await this.#isFoundOut(container, signal);
+    return isKnown && this.#isStillToStart(container) ? failure : undefined;
+  }
+
+  #claimedFailure(error: unknown, step: ActiveStep, failingSince: number): TaskFailure | undefined {
     if (error instanceof TaskFailure) return error;
     if (step.kind === "containerUp" || step.kind === "restart") this.#unsure.add(step.name);
     const limit = UP_LIMITS[step.kind];
     if (limit === undefined || this.#deps.clock.now() - failingSince < limit.ms) return undefined;
     const container = "name" in step ? step.name : undefined;
-    const isKnown = container === undefined || (await this.#isFoundOut(container, signal));
-    // It may run: then nothing has failed.
-    const mayRun = !isKnown || (container !== undefined && !this.#isStillToStart(container));
-    return mayRun ? undefined : new TaskFailure(`${limit.error}: ${messageOf(error)}`, container);
+    return new TaskFailure(`${limit.error}: ${messageOf(error)}`, container);
   }
 
   #fail({ container, message }: TaskFailure): void {

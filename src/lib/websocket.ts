@@ -9,7 +9,7 @@ const SERVER_MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 /** Chosen. Servers explain a refusal in a line. */
 const REFUSAL_BYTES_MAX = 64 * 1024;
 /** The ECS agent's own. */
-const HANDSHAKE_MS_MAX = 30_000;
+export const HANDSHAKE_MS_MAX = 30_000;
 /** RFC 6455: a close frame's payload has 125 bytes, two of which are the code. */
 const CLOSE_REASON_BYTES_MAX = 123;
 

@@ -3,7 +3,7 @@ import type { Change } from "../../src/agent/wake.ts";
 import type { RawReply, RawRequest } from "../../src/door/raw.ts";
 import type { HttpSend } from "../../src/lib/aws-json-client.ts";
 import { UnavailableError } from "../../src/lib/errors.ts";
-import { HandshakeRefusedError } from "../../src/lib/websocket.ts";
+import { HANDSHAKE_MS_MAX, HandshakeRefusedError } from "../../src/lib/websocket.ts";
 import type { Link } from "./link.ts";
 import { SocketEnd } from "./socket-end.ts";
 
@@ -54,7 +54,16 @@ export class Uplink {
 
   readonly dial: Dial = async (url, headers, signal) => {
     signal.throwIfAborted();
-    return orAborted(this.#connect(rawRequest("GET", new URL(url), headers), signal), signal);
+    const late = new AbortController();
+    const callOff = this.#link.clock.after(HANDSHAKE_MS_MAX, () =>
+      late.abort(new UnavailableError("Opening handshake has timed out")),
+    );
+    const over = AbortSignal.any([signal, late.signal]);
+    try {
+      return await orAborted(this.#connect(rawRequest("GET", new URL(url), headers), over), over);
+    } finally {
+      callOff();
+    }
   };
 
   /** Open connections. */
