@@ -1,9 +1,10 @@
 /** What dies under the runtime (containerd, the agent, a shim) takes no container or exit code with it. */
 import assert from "node:assert/strict";
-import { globSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { eventually, useRealRuntime } from "../../test/images/real-runtime.ts";
 
 const SIGKILL = 9;
@@ -28,6 +29,36 @@ test("a container outlives the death of containerd, and its exit code reaches wh
   await writeFile(join(source, "go"), "");
   assert.equal((await waiting).exitCode, 9);
   await real.runtime.remove("lives-a");
+});
+
+test("what a containerd had begun that was killed is begun again, and no shim of it stays", {
+  skip,
+}, async () => {
+  const bundles = join(real.directory, "containerd/state/io.containerd.runtime.v2.task", real.name);
+  const pidFile = join(real.directory, "containerd/containerd.pid");
+  // The first has a shim of its own, the second that of its sibling, and the third is not tried again.
+  for (const id of ["begun-a", "begun-b", "given-a"]) {
+    const pid = await readFile(pidFile, "utf8");
+    const spec = real.spec(id, ["sleep", "1000"]);
+    const making = real.runtime.create(spec).catch(() => undefined);
+    // Its shim is there, and is asked next.
+    while (!existsSync(join(bundles, id, "address"))) await setImmediate();
+    process.kill(Number(pid), "SIGKILL");
+    await making;
+    if (id === "given-a") continue;
+    // As its agent does, whatever became of the first attempt.
+    await real.runtime.create(spec);
+    await real.runtime.start(id);
+  }
+  await real.runtime.remove("given-a");
+  assert.equal(real.shims().length, 1);
+  const states = (await real.runtime.list()).map(({ id, status }) => [id, status]);
+  assert.deepEqual(states, [
+    ["begun-a", "running"],
+    ["begun-b", "running"],
+  ]);
+  for (const id of ["begun-a", "begun-b"]) await real.runtime.remove(id);
+  await eventually("no shim is left", () => real.shims().length === 0);
 });
 
 test("a new runtime finds what ran and what ended while there was none", { skip }, async () => {

@@ -3,7 +3,7 @@ import { UnavailableError } from "../lib/errors.ts";
 import { clearCgroup, createTaskCgroup, removeCgroup } from "./cgroups.ts";
 import { type Containerd, SNAPSHOTTER } from "./containerd/client.ts";
 import type { Container, Mount } from "./containerd/messages.ts";
-import { isCode, Status, tolerating } from "./containerd/status.ts";
+import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import { copyUp } from "./copy-up.ts";
 import { lookUpDevices } from "./device-mappings.ts";
 import {
@@ -169,7 +169,7 @@ export async function createProcess(
   const stdin = stdinPath === undefined ? {} : { stdin: stdinPath };
   const process = { containerId: id, rootfs, ...stdin, ...outputsOf(frame), terminal };
   const pid = await starts.use(() => makeProcess(engine, frame.runtime ?? "runc", process));
-  const streams = terminal || pid === undefined ? undefined : await readStreams(pid);
+  const streams = terminal ? undefined : await readStreams(pid);
   if (streams !== undefined) engine.streams.set(id, streams);
   // Whoever is killed before this has made a process that is not started, and will be made anew.
   await group.limitCpu();
@@ -257,6 +257,11 @@ async function removeLocked(
     const exited = containerd.tasks.wait(id, { deadlineMs: KILL_MS_MAX });
     await tolerating([Status.NOT_FOUND], exited);
     await deleteTask(containerd, id);
+  } else {
+    // A shim in which a killed containerd has made nothing yet is known to the next one all the same, and ends by this.
+    await deleteTask(containerd, id).catch((error: unknown) =>
+      options.log.debug("no shim to end", { id, error: detailsOf(error) }),
+    );
   }
   await engine.outputs.finish(id);
   const parent = taskId === undefined ? undefined : taskCgroup(options, taskId);

@@ -7,8 +7,8 @@ import { rm, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { util } from "../lib/builtins.ts";
 import type { CreateTask } from "./containerd/client.ts";
-import { detailsOf, Status, tolerating } from "./containerd/status.ts";
-import type { Engine } from "./engine.ts";
+import { detailsOf, isCode, Status } from "./containerd/status.ts";
+import { deleteTask, type Engine } from "./engine.ts";
 import { SYSTEM_PATH } from "./executables.ts";
 import { runtimeProgram } from "./runtime-choice.ts";
 import { isMounted } from "./task-storage.ts";
@@ -23,19 +23,26 @@ const STATE_EXISTS = /container with (?:given )?id\b.* exists|container `[^`]*` 
 const STATE_ROOT = "/run/containerd/runc";
 
 /**
- * Makes the process, without running it, and returns its id as this machine sees it; undefined: it was there. `runtime` is a
- * program, see {@link ContainerSpec.runtime}.
+ * Makes the process, without running it, and returns its id as this machine sees it. `runtime` is a program, see
+ * {@link ContainerSpec.runtime}.
  */
 export async function makeProcess(
   { containerd, options }: Engine,
   runtime: string,
   process: CreateTask,
-): Promise<number | undefined> {
+): Promise<number> {
   for (let tries = 1; ; tries++) {
     try {
-      // One that was sent again after containerd's restart finds what it made the first time.
-      return await tolerating([Status.ALREADY_EXISTS], containerd.tasks.create(process));
+      return await containerd.tasks.create(process);
     } catch (error) {
+      if (isCode(error, Status.ALREADY_EXISTS)) {
+        // One that was sent again after containerd's restart finds what it made the first time, or only a shim with nothing in it.
+        const made = await containerd.tasks.get(process.containerId);
+        if (made !== undefined) return made.pid;
+        if (tries === TRIES_MAX) throw error;
+        await deleteTask(containerd, process.containerId);
+        continue;
+      }
       const place = { runtime, namespace: options.namespace, id: process.containerId };
       if (tries === TRIES_MAX || !(await clearLeftover(detailsOf(error), place))) throw error;
       options.log.warn("removed what a killed program left of a container", {
