@@ -12,6 +12,8 @@ interface Tier {
   readonly files?: readonly string[];
   /** `none`: all files in one process, fast; for code that shares nothing and starts nothing. */
   readonly isolation?: "none" | "process";
+  /** Runs only where it is asked for. */
+  readonly isByName?: true;
 }
 
 const UNIT_FILES = ["src", "scripts", "test/bench", "test/images"].map(
@@ -31,6 +33,13 @@ const TIERS: readonly Tier[] = [
     isolation: "process",
   },
   { name: "e2e", what: "real containers", files: ["test/e2e/**/*.test.ts"], isolation: "process" },
+  {
+    name: "chaos",
+    what: "real machines in trouble",
+    files: ["test/chaos/*.test.ts"],
+    isolation: "process",
+    isByName: true,
+  },
 ];
 
 /** Chosen: more than this is no hiccup of the machine. */
@@ -53,7 +62,7 @@ if (unknown.length > 0) {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const tier of TIERS) {
-  if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
+  if (wanted.length > 0 ? !wanted.includes(tier.name) : tier.isByName) continue;
   console.log(`\n== ${tier.name}: ${tier.what}`);
   const startedAt = performance.now();
   const outcome =
@@ -84,7 +93,8 @@ async function runFiles(tier: Tier): Promise<Outcome> {
   const named = new Set(files.map((file) => resolve(file)));
   const mayRepeat =
     failing.length <= UNSTEADY_FILES_MAX && failing.every((file) => named.has(file));
-  if (failing.length === 0 || !mayRepeat) return first;
+  // Chaos draws anew each time: what passes then says nothing of what failed.
+  if (failing.length === 0 || !mayRepeat || tier.isByName) return first;
   // Real containers and networks on a machine that may stop for a minute: once more, and said aloud.
   console.log(`   once more, by themselves: ${failing.join(" ")}`);
   const { failing: again, failed } = await runOnce(tier, failing, 1);
@@ -96,14 +106,14 @@ async function runFiles(tier: Tier): Promise<Outcome> {
 async function runOnce(
   tier: Tier,
   files: readonly string[],
-  concurrency = tier.name === "e2e" ? 1 : 2,
+  concurrency = tier.name === "e2e" || tier.name === "chaos" ? 1 : 2,
 ): Promise<Outcome & { readonly failing: readonly string[] }> {
   const { code, output } = await run(process.execPath, [
     "--disable-warning=ExperimentalWarning",
     "--test",
     `--test-isolation=${tier.isolation ?? "process"}`,
     `--test-concurrency=${concurrency}`,
-    `--test-timeout=${tier.name === "sim" ? 900_000 : 300_000}`,
+    `--test-timeout=${tier.name === "sim" || tier.name === "chaos" ? 900_000 : 300_000}`,
     "--test-reporter=./scripts/test-reporter.ts",
     "--test-reporter-destination=stdout",
     ...files,

@@ -16,7 +16,7 @@ import { FreshKeys } from "./fresh-keys.ts";
 import { refuseUnfitHost } from "./host-fitness.ts";
 import { joinServer, type Machine } from "./join.ts";
 import { type JoinToken, parseJoinToken } from "./join-token.ts";
-import { addressTowards } from "./machine-address.ts";
+import { addressOnceReachable } from "./machine-address.ts";
 import { type Membership, readMembership, writeMembership } from "./membership.ts";
 import { announceProcess, findProcess, registriesOf } from "./process-file.ts";
 import { unit } from "./unit.ts";
@@ -35,7 +35,7 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   const machine = machineOf(settings, identity, joined.membership.ca);
   const keys = new FreshKeys(joined.membership, machine, log);
   await using loops = new Supervisor(log);
-  await using running = await openNode(settings, identity, keys, log);
+  await using running = await openNode(settings, identity, keys, log, stop);
   // Whoever has been told the present keys counts on them: they are not replaced at once.
   loops.start("key renewal", (signal) => keys.run(signal, isBesideAgent ? "later" : "now"));
   const { endpoint } = keys.membership;
@@ -126,6 +126,7 @@ async function openNode(
   identity: Identity,
   keys: FreshKeys,
   log: Log,
+  stop: AbortSignal,
 ): Promise<GantryNode> {
   const { endpoint, ca, accountId, region } = keys.membership;
   const shared = {
@@ -136,21 +137,22 @@ async function openNode(
     region,
     cluster: settings.cluster,
     availabilityZone: settings.zone ?? `${region}a`,
-    address: settings.advertise ?? (await addressTowards(endpoint)),
     keyFor: (account: string) => keys.of(account),
     clock: systemClock,
     random: systemRandom,
     log,
   };
+  const address = settings.advertise ?? (await addressOnceReachable(endpoint, shared, stop));
   if (settings.agent === "amazon-ecs-agent") {
     const keysUntil = (): number => keys.renewsAt;
     const { dataDirectory } = settings;
     const directory = join(dataDirectory, "network");
     const environmentDirectory = dataDirectory;
-    return startNetworkNode({ ...shared, directory, environmentDirectory, keysUntil });
+    return startNetworkNode({ ...shared, address, directory, environmentDirectory, keysUntil });
   }
   return startNode({
     ...shared,
+    address,
     directory: join(settings.dataDirectory, "node"),
     images: settings.images,
     metricsIntervalMs: settings.metricsIntervalMs,

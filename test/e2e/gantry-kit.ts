@@ -39,6 +39,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+interface ClientSettings {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Failures are the tests' to see. */
+  readonly maxAttempts: 1;
+  readonly disableHostPrefix: true;
+  readonly requestHandler?: { readonly httpsAgent: { readonly ca: Buffer } };
+}
+
 /** Runs a command to its end, with Gantry's variables for `directory`. Never rejects for an exit code. */
 export async function command(
   program: string,
@@ -105,6 +115,21 @@ export class GantryKit {
     return { ...client, endpoint: client.endpoint.replace("127.0.0.1", this.#reachedAt) };
   }
 
+  /** What makes a client of the SDK one of this system. */
+  get clientSettings(): ClientSettings {
+    const { endpoint, region, accessKeyId, secretAccessKey, authorityPath } = this.client;
+    return {
+      endpoint,
+      region,
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+      disableHostPrefix: true,
+      ...(authorityPath !== undefined && {
+        requestHandler: { httpsAgent: { ca: readFileSync(authorityPath) } },
+      }),
+    };
+  }
+
   get output(): string {
     return this.#output;
   }
@@ -133,6 +158,23 @@ export class GantryKit {
   }
 
   async #run(readiness: RegExp, words: readonly string[]): Promise<void> {
+    this.launch(words);
+    await until(`gantry ${words[0]} is ready`, () => {
+      const ended = this.ended;
+      if (ended !== undefined) throw new Error(`gantry ${words[0]} ended ${ended}`);
+      return readiness.test(this.#output);
+    });
+  }
+
+  /** How the process that was started last ended without being asked to; undefined while it runs, and when it was. */
+  get ended(): string | undefined {
+    const { exitCode, signalCode } = this.#process ?? {};
+    const how = exitCode ?? signalCode ?? undefined;
+    return how === undefined ? undefined : `with ${how}:\n${this.#output}`;
+  }
+
+  /** Starts `gantry <words>` and waits for nothing. */
+  launch(words: readonly string[]): void {
     this.#output = "";
     const child = spawn(this.#program, [...this.#before, ...words], {
       env: { ...process.env, PATH, ...this.environment },
@@ -144,22 +186,11 @@ export class GantryKit {
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
-    await until(`gantry ${words[0]} is ready`, () => {
-      if (child.exitCode !== null) throw new Error(`gantry ${words[0]} ended:\n${this.#output}`);
-      return readiness.test(this.#output);
-    });
   }
 
   #connect(): void {
     this.#disconnect();
-    const { endpoint, region, accessKeyId, secretAccessKey } = this.client;
-    const settings = {
-      endpoint,
-      region,
-      credentials: { accessKeyId, secretAccessKey },
-      maxAttempts: 1,
-      disableHostPrefix: true,
-    };
+    const settings = this.clientSettings;
     this.#ecs = new ECSClient(settings);
     this.#iam = new IAMClient(settings);
     this.#logs = new CloudWatchLogsClient(settings);

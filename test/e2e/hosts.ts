@@ -37,6 +37,11 @@ export async function openHosts(count: number): Promise<Hosts> {
   }
 }
 
+/** Pulls the cable of host `number` (from 1) out of the switch, or puts it back. Its own interface only sees that there is no carrier. */
+export async function setCable({ wire }: Hosts, number: number, to: "up" | "down"): Promise<void> {
+  await inside(wire, "ip", "link", "set", `port${number}`, to);
+}
+
 /** The address of the test's own host, once it is on the wire of hosts. */
 export const OWN_ADDRESS = "10.77.0.254";
 
