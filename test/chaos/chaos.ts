@@ -41,9 +41,10 @@ export async function runChaos({ seed, durationMs, say }: ChaosOptions): Promise
     ]);
     note("everything is healed");
     const mayBeLost = faults.some(isLongCut);
-    await checkAtRest(users.tasks, machines, mayBeLost);
+    const { givenUpCount } = await checkAtRest(users.tasks, machines, mayBeLost);
     machines.requireAlive();
-    note(`${users.tasks.length} tasks, ${faults.length} faults: all is well`);
+    const count = `${users.tasks.length} tasks, ${givenUpCount} of them given up`;
+    note(`${count}, ${faults.length} faults: all is well`);
   } catch (cause) {
     const report = [`seed ${seed}: ${cause}`, ...happened, machines.tails()].join("\n");
     throw new Error(report, { cause });
