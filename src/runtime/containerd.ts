@@ -46,13 +46,14 @@ export async function createContainerdRuntime(
   const { clock, stateDirectory, registries = {} } = options;
   const containerd = createContainerdClient(options);
   await containerd.createNamespace(options.namespace);
+  const transport = createTransport(registries.proxyEnv);
   const images = createImages({
     containerd,
     clock,
     spoolDirectory: join(stateDirectory, "spool"),
     registries: {
       open: createRegistries({
-        transport: createTransport(registries.proxyEnv),
+        transport,
         insecure: registries.insecure ?? [],
         clock,
         random: options.random ?? systemRandom,
@@ -111,6 +112,7 @@ export async function createContainerdRuntime(
     close: async () => {
       await removeCgroup(cgroups, options.cgroupParent);
       await storage.close();
+      transport.close();
       containerd.close();
     },
   };

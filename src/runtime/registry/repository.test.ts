@@ -1,5 +1,6 @@
 /** The registry client against a registry that misbehaves in every way known. Pauses take no time. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterEach, before, beforeEach, test } from "node:test";
 import { FakeRegistry, refuse } from "../../../test/images/fake-registry.ts";
@@ -373,4 +374,14 @@ test("an abort ends a download that hangs", async () => {
   await assert.rejects(async () => {
     for await (const _chunk of blob);
   }, /^Error: enough$/);
+});
+
+test("an answer that nobody reads to its end keeps no connection beyond the close", async () => {
+  const transport = createTransport();
+  const { digest } = image.blobs.find(({ bytes }) => bytes.length > 300_000) ?? image.root;
+  const url = new URL(`http://${registry.host}/v2/team/app/blobs/${digest}`);
+  const { body } = await transport.send({ method: "GET", url, headers: {} }, never);
+  const broken = once(body, "end");
+  transport.close();
+  await assert.rejects(broken, { code: "ECONNRESET" });
 });

@@ -24,6 +24,8 @@ export interface RegistryResponse {
 export interface Transport {
   /** Sends one request, following redirects. Throws RegistryError when there is no answer, or the reason of `signal`. */
   send(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
+  /** Ends all connections: one with an answer that nobody has read to its end would keep this program from ending. */
+  close(): void;
 }
 
 /** Chosen. A connection on which nothing comes for so long is given up; a download then goes on over a new one. */
@@ -82,6 +84,9 @@ export function createTransport(proxyEnv: NodeJS.ProcessEnv = {}): Transport {
         }
         current = redirected(current, location);
       }
+    },
+    close: () => {
+      for (const agent of [plain, unverified, verified]) agent?.destroy();
     },
   };
 }
