@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ApiError, SetupError, UnavailableError } from "../lib/errors.ts";
+import { createLog } from "../lib/log.ts";
 import { payloadTask, Rig, TEST_CONFIG } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
 
@@ -77,10 +78,13 @@ test("reports survive a server that is away, and an agent's restart meanwhile", 
   rig.server.assign(payloadTask("a1"));
   await pass(rig.clock, 60_000);
   await first.stop();
-  const second = rig.start();
+  const troubles: string[] = [];
+  const write = (line: string): number => troubles.push(line);
+  const second = rig.start({ log: createLog({ clock: rig.clock, level: "error", write }) });
   await pass(rig.clock, 60_000);
   rig.server.fail = () => undefined;
   await passUntil(rig.clock, () => second.agent.tasks().length === 0);
+  assert.deepEqual(troubles, [], "output that is shipped and removed is missed by nobody");
   assert.deepEqual(
     rig.server.reports.map(({ status }) => status),
     ["RUNNING", "STOPPED"],

@@ -41,7 +41,8 @@ export class Attendance {
    */
   begin(name: string, signal: AbortSignal): void {
     const { startedAt, status, restartAfter } = this.#container(name);
-    if (startedAt !== undefined) this.#logs.follow(name, signal);
+    const isTaskOver = this.#entry.record.stoppedAt !== undefined;
+    if (startedAt !== undefined) this.#logs.follow(name, signal, isTaskOver);
     if (status !== "RUNNING" || restartAfter !== undefined || this.#attended.has(name)) return;
     this.#attended.add(name);
     void this.#attend(name, signal);

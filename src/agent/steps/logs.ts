@@ -90,16 +90,20 @@ export class TaskLogs {
     return destination;
   }
 
-  /** Follows a container's file from where it was left, until `end(name)`. Does nothing when it is followed already. */
-  follow(name: string, signal: AbortSignal): void {
+  /**
+   * Follows a container's file from where it was left, until `end(name)`. Does nothing when it is followed already.
+   * `mayBeGone`: the task has stopped, so an agent before us may have shipped all of it and removed the file.
+   */
+  follow(name: string, signal: AbortSignal, mayBeGone: boolean): void {
     if (this.#followers.has(name)) return;
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    const done = this.#followFile(name, ended, signal).catch((error: unknown) =>
+    const done = this.#followFile(name, ended, signal).catch((error: unknown) => {
+      if (mayBeGone && (error as NodeJS.ErrnoException).code === "ENOENT") return;
       this.#deps.log.error("cannot follow a container's output", {
         container: containerIdOf(this.#task.arn, name),
         error: messageOf(error),
-      }),
-    );
+      });
+    });
     this.#followers.set(name, { end, done });
   }
 
