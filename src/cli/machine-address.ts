@@ -35,18 +35,19 @@ export async function addressTowards(endpoint: string): Promise<string> {
   }
 }
 
-/** The same, once there is a way: a machine that starts may be ready before its network. Rejects when `stop` aborts. */
+/** The same, once there is a way: a machine that starts may be ready before its network. Undefined when `stop` aborts before. */
 export async function addressOnceReachable(
   endpoint: string,
   deps: { readonly clock: Clock; readonly random: Random; readonly log: Log },
   stop: AbortSignal,
-): Promise<string> {
-  for (let failures = 1; ; failures++) {
+): Promise<string | undefined> {
+  for (let failures = 1; !stop.aborted; failures++) {
     try {
       return await addressTowards(endpoint);
     } catch (error) {
-      deps.log.warn(messageOf(error));
+      if (failures === 1) deps.log.warn(messageOf(error));
       await deps.clock.sleep(backoffMs(BACKOFF, failures, deps.random), stop);
     }
   }
+  return undefined;
 }

@@ -36,6 +36,7 @@ export async function node({ settings, switches }: Invocation): Promise<number> 
   const keys = new FreshKeys(joined.membership, machine, log);
   await using loops = new Supervisor(log);
   await using running = await openNode(settings, identity, keys, log, stop);
+  if (running === undefined) return 0;
   // Whoever has been told the present keys counts on them: they are not replaced at once.
   loops.start("key renewal", (signal) => keys.run(signal, isBesideAgent ? "later" : "now"));
   const { endpoint } = keys.membership;
@@ -127,7 +128,7 @@ async function openNode(
   keys: FreshKeys,
   log: Log,
   stop: AbortSignal,
-): Promise<GantryNode> {
+): Promise<GantryNode | undefined> {
   const { endpoint, ca, accountId, region } = keys.membership;
   const shared = {
     identity,
@@ -143,6 +144,7 @@ async function openNode(
     log,
   };
   const address = settings.advertise ?? (await addressOnceReachable(endpoint, shared, stop));
+  if (address === undefined) return undefined;
   if (settings.agent === "amazon-ecs-agent") {
     const keysUntil = (): number => keys.renewsAt;
     const { dataDirectory } = settings;
