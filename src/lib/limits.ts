@@ -30,7 +30,7 @@ export const JOURNAL_REWRITE_SLICE_ROWS = 256;
 /** Chosen. Nothing should lock the journal against reading; what does all the same may hold the event loop up this long. */
 export const JOURNAL_READ_TIMEOUT_MS = 1000;
 
-/** Chosen by measurement: rows per message while the journal is read at start. More do not stay in the processor's cache. */
+/** Chosen. Rows per message while the journal is read at start: from 128 to 1,024 take the same time (measured). */
 export const JOURNAL_LOAD_ROWS = 256;
 
 /** Chosen. A work queue with more distinct keys is fed by something that never stops. */

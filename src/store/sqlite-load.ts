@@ -4,7 +4,7 @@ import { HEAD_BYTES, type RecordPage } from "./sqlite-protocol.ts";
 
 /**
  * Reads the records out of a journal, backwards: the first met of a key is the live one, the others are history. Who takes them
- * has to keep them by key anyway, and leaves out what it already has: a second table of all keys cost a seventh of opening.
+ * has to keep them by key anyway, and leaves out what it already has: that spares a second table of all keys.
  */
 export class JournalReader {
   readonly #generation: Generation;
