@@ -39,7 +39,7 @@ import { logsIndexes } from "./logs/indexes.ts";
 import { runLogReaper } from "./logs/reaper.ts";
 import { createSecretReaper } from "./secrets/reaper.ts";
 import { servicesOf } from "./services.ts";
-import { createCache } from "./store/cache.ts";
+import { type Cache, createCache } from "./store/cache.ts";
 import { type Controller, runController } from "./store/controller.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
@@ -109,14 +109,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const logStore = await openLogStore({ directory: join(directory, "logs"), log });
   starting.defer(() => logStore.close());
   const loops = starting.use(new Supervisor(log));
-
-  const cache = createCache({
-    store,
-    indexes: { ...ecsIndexes, ...ec2Indexes, ...iamIndexes, ...logsIndexes },
-    log,
-  });
-  loops.start("cache", (signal) => cache.run(signal));
-  await cache.reached(0);
+  const cache = await fillCache(store, loops, log);
   const base = { store, cache, clock, random, log };
   const sessions = new Sessions(base);
   const access = createAccess({ cache, clock, sessions, mayNode: createNodeOwnership(base) });
@@ -170,6 +163,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     failed: loops.failed,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** A view of all records, which shows what the store had at the start. */
+async function fillCache(store: Store, loops: Supervisor, log: Log): Promise<Cache> {
+  const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes, ...logsIndexes };
+  const cache = createCache({ store, indexes, log });
+  loops.start("cache", (signal) => cache.run(signal));
+  await cache.reached(0);
+  return cache;
 }
 
 /** The account's default VPC. Gives its subnets, in order of their zones. */

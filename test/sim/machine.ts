@@ -153,29 +153,14 @@ export class NodeProcess {
   readonly #loops: Supervisor;
 
   constructor(deps: SimMachineDeps, machine: SimMachine) {
-    const { id, isServers, random, trace } = deps;
+    const { id, isServers, random } = deps;
     const { clock, membership } = machine;
     if (membership === undefined) throw new Error(`${id} has not joined`);
     const log = deps.log.child(id);
     this.uplink = new Uplink(machine.link, deps.door);
     this.#loops = new Supervisor(log);
     this.#loops.failed.catch(deps.onBroken);
-    const effects = new Effects({
-      machine: id,
-      clock,
-      random: random.fork("engine"),
-      trace,
-      conditions: () => machine.conditions,
-      hasRoom: () => machine.disk.room === "enough",
-      onStarted: (containerId) => {
-        try {
-          machine.history.started(containerId);
-        } catch (error) {
-          deps.onBroken(error);
-        }
-      },
-      dead: this.#dead.signal,
-    });
+    const effects = effectsOn(deps, machine, this.#dead.signal);
     const keys = new FreshKeys(
       membership,
       {
@@ -279,4 +264,25 @@ function feedDial(
     const request = { method: "GET", url, credentials: key(), service: "ecs", region: REGION, now };
     return uplink.dial(url.href, signRequest(request), signal);
   };
+}
+
+/** What a process does to its machine until it is `dead`. */
+function effectsOn(deps: SimMachineDeps, machine: SimMachine, dead: AbortSignal): Effects {
+  const { id, onBroken, random, trace } = deps;
+  return new Effects({
+    machine: id,
+    clock: machine.clock,
+    random: random.fork("engine"),
+    trace,
+    conditions: () => machine.conditions,
+    hasRoom: () => machine.disk.room === "enough",
+    onStarted: (containerId) => {
+      try {
+        machine.history.started(containerId);
+      } catch (error) {
+        onBroken(error);
+      }
+    },
+    dead,
+  });
 }
