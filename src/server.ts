@@ -109,7 +109,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const logStore = await openLogStore({ directory: join(directory, "logs"), log });
   starting.defer(() => logStore.close());
   const loops = starting.use(new Supervisor(log));
-  const cache = await fillCache(store, loops, log);
+  const cache = startCache(store, loops, log);
+  await cache.reached(0);
   const base = { store, cache, clock, random, log };
   const sessions = new Sessions(base);
   const access = createAccess({ cache, clock, sessions, mayNode: createNodeOwnership(base) });
@@ -165,12 +166,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-/** A view of all records, which shows what the store had at the start. */
-async function fillCache(store: Store, loops: Supervisor, log: Log): Promise<Cache> {
+/** A view of all records, which is empty at first. */
+function startCache(store: Store, loops: Supervisor, log: Log): Cache {
   const indexes = { ...ecsIndexes, ...ec2Indexes, ...iamIndexes, ...logsIndexes };
   const cache = createCache({ store, indexes, log });
   loops.start("cache", (signal) => cache.run(signal));
-  await cache.reached(0);
   return cache;
 }
 
