@@ -48,6 +48,12 @@ export const ROOT_PRINCIPAL: Principal = {
   kind: "root",
 };
 
+const SESSION_PRINCIPAL: Principal = {
+  ...ROOT_PRINCIPAL,
+  accessKeyId: SESSION_KEY.accessKeyId,
+  kind: "role-session",
+};
+
 /** Clients send these without a signature, which the door accepts from nobody. */
 export const UNSIGNED_OPERATIONS: ReadonlySet<string> = new Set([
   "AssumeRoleWithSAML",
@@ -87,15 +93,9 @@ export const findTestIdentity = (
   accessKeyId: string,
   sessionToken: string | undefined,
 ): Identity | undefined => {
-  const key = [ROOT_KEY, SESSION_KEY].find(
-    (one) => one.accessKeyId === accessKeyId && one.sessionToken === sessionToken,
-  );
-  if (key === undefined) return undefined;
-  const principal: Principal = {
-    ...ROOT_PRINCIPAL,
-    accessKeyId,
-    kind: key === ROOT_KEY ? "root" : "role-session",
-  };
+  const key = accessKeyId === ROOT_KEY.accessKeyId ? ROOT_KEY : SESSION_KEY;
+  if (key.accessKeyId !== accessKeyId || key.sessionToken !== sessionToken) return undefined;
+  const principal = key === ROOT_KEY ? ROOT_PRINCIPAL : SESSION_PRINCIPAL;
   return { principal, secretAccessKey: key.secretAccessKey };
 };
 

@@ -25,7 +25,9 @@ export async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { gateway, replyMs } = deps;
-  const body = await readBody(request);
+  // Most bodies come with their headers, and are there as soon as Node has read on: those need no events.
+  await undefined;
+  const body = bodyAtHand(request) ?? (await readBody(request));
   const raw = new NodeRequest(request, body ?? NO_BODY, response);
   const reply =
     body === undefined ? gateway.reject(raw, bodyTooLarge()) : await gateway.handle(raw);
@@ -77,9 +79,20 @@ function isGone(error: unknown): boolean {
   return code === "ERR_STREAM_PREMATURE_CLOSE" || code === "ECONNRESET" || code === "EPIPE";
 }
 
+/** The body, if all of it is there, and it is not large. */
+function bodyAtHand(request: IncomingMessage): Uint8Array | undefined {
+  const { "content-length": length = "0", "transfer-encoding": encoding } = request.headers;
+  const { readableLength } = request;
+  const isHere = encoding === undefined && readableLength === Number(length);
+  if (!isHere || readableLength > BODY_BYTES_MAX) return undefined;
+  const body: Buffer | null = request.read();
+  return body ?? NO_BODY;
+}
+
 /** The whole body; `undefined` when it is larger than the door takes. Rejects when the caller goes away. */
-function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
+    if (request.destroyed) reject(new Error("the caller is gone"));
     const chunks: Buffer[] = [];
     let length = 0;
     request.on("data", (chunk: Buffer) => {
@@ -90,10 +103,9 @@ function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
       if (length > DISCARDED_BYTES_MAX) request.destroy(new Error("the body does not end"));
     });
     request.on("end", () => {
-      const [first] = chunks;
-      if (length > BODY_BYTES_MAX) resolve(undefined);
-      else if (chunks.length === 1 && first !== undefined) resolve(first);
-      else resolve(Buffer.concat(chunks, length));
+      const [first = NO_BODY] = chunks;
+      const whole = chunks.length > 1 ? Buffer.concat(chunks, length) : first;
+      resolve(length > BODY_BYTES_MAX ? undefined : whole);
     });
     request.on("error", reject);
   });

@@ -10,7 +10,7 @@ import { ApiError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { parseQuery } from "../lib/sigv4.ts";
-import { type AccessDeps, denialError, findDenial } from "./access.ts";
+import { type AccessDeps, type Denial, denialError, findDenial } from "./access.ts";
 import type { CallOrigin, FindIdentity } from "./authorize.ts";
 import { toWireError } from "./error-reply.ts";
 import {
@@ -24,7 +24,7 @@ import {
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { type RawReply, type RawRequest, splitTarget } from "./raw.ts";
 import { type Caller, checkScope, type Dialect, type Route, Router } from "./route.ts";
-import type { Call, LateService, Principal, Service } from "./service.ts";
+import type { Call, LateService, OperationTable, Principal, Service } from "./service.ts";
 import { isSigned, SignatureVerifier } from "./sigv4.ts";
 import type { UpgradeCall, UpgradeRoute } from "./upgrade.ts";
 import { coralText, ec2Error, findViolations } from "./validate.ts";
@@ -82,7 +82,10 @@ export class Gateway {
       const caller = isSigned(raw) ? this.#verifier.verify(raw) : ANONYMOUS;
       const body = isPacked(raw) ? await unpacked(raw) : raw.body;
       const route = this.#router.route(dialect, { raw, body, caller });
-      const output = await this.#invoke(route, this.#call(raw, caller, requestId));
+      // Each wait costs every call: whatever is there is not waited for.
+      const { operations } = route.service;
+      const table = operations instanceof Promise ? await operations : operations;
+      const output = await this.#invoke(route, table, this.#call(raw, caller, requestId));
       const context = this.#replyContext(dialect, requestId);
       return dialect.protocol.writeOutput(route.shape, output, context);
     } catch (error) {
@@ -107,7 +110,7 @@ export class Gateway {
         origin,
         conditionsOf: (resource) => route.conditions?.(query, resource) ?? {},
       });
-      if (!decision.allowed) throw await denialError(this.#deps, UPGRADE_SIGNING_NAME, decision);
+      if (!decision.allowed) await this.#deny(UPGRADE_SIGNING_NAME, decision);
       return {
         ok: true,
         call: { principal, region, query, requestId, endpoint: origin.endpoint },
@@ -124,9 +127,13 @@ export class Gateway {
     return this.#errorReply(raw, this.#router.recognise(raw), requestId, error);
   }
 
-  async #invoke({ service, shape, readInput }: Route, call: GatewayCall): Promise<unknown> {
+  #invoke(
+    { service, shape, readInput }: Route,
+    operations: OperationTable,
+    call: GatewayCall,
+  ): Promise<unknown> {
     const { row } = service;
-    const operation = await service.operation(shape.name);
+    const operation = Object.hasOwn(operations, shape.name) ? operations[shape.name] : undefined;
     if (operation === undefined) throw notImplemented(row.name, shape.name);
     if (operation.support === "refused") {
       throw refusedOperation(row.name, shape.name, operation.why);
@@ -142,8 +149,12 @@ export class Gateway {
       }
     }
     const denial = findDenial(this.#deps.authorize, operation, input, call);
-    if (denial !== undefined) throw await denialError(this.#deps, row.name, denial);
+    if (denial !== undefined) return this.#deny(row.name, denial);
     return operation.handle(input, call);
+  }
+
+  async #deny(service: string | undefined, denial: Denial): Promise<never> {
+    throw await denialError(this.#deps, service, denial);
   }
 
   #call(raw: RawRequest, caller: Caller, requestId: string): GatewayCall {

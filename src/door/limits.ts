@@ -42,7 +42,7 @@ export const SKEW_MS_MAX: number = 5 * 60_000;
 /** AWS: a presigned URL lives seven days at most. */
 export const PRESIGNED_SECONDS_MAX: number = 7 * 24 * 3600;
 
-/** Chosen. One signing key per access key, day, region and service in use, and one head of their signatures. */
+/** Chosen. One for each access key, day, region, service and set of signed headers in use. */
 export const SIGNING_KEYS_MAX: number = 1024;
 
 /**

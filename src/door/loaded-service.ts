@@ -1,5 +1,5 @@
 import { assert } from "../lib/errors.ts";
-import type { LateService, Operation, OperationTable, Refusal, Service } from "./service.ts";
+import type { LateService, OperationTable, Service } from "./service.ts";
 import { loadShapes, type ServiceRow } from "./service-table.ts";
 import type { ServiceShapes } from "./shape.ts";
 import { RestRoutes } from "./wire/rest-routes.ts";
@@ -18,7 +18,7 @@ export function anonymousOperations(service: Service | LateService): readonly st
 export class LoadedService {
   readonly row: ServiceRow;
   readonly #service: Service | LateService | undefined;
-  #operations: Promise<OperationTable> | undefined;
+  #operations: OperationTable | Promise<OperationTable> | undefined;
   #shapes: ServiceShapes | undefined;
   #restRoutes: RestRoutes | undefined;
 
@@ -37,23 +37,26 @@ export class LoadedService {
     return this.#restRoutes;
   }
 
-  /** The row of an operation; `undefined` when only AWS has it. Rejects when the service cannot be loaded. */
-  async operation(name: string): Promise<Operation | Refusal | undefined> {
-    this.#operations ??= this.#load();
-    const operations = await this.#operations;
-    return Object.hasOwn(operations, name) ? operations[name] : undefined;
+  /** What the service does: at once when its code is loaded. Rejects when it cannot be. */
+  get operations(): OperationTable | Promise<OperationTable> {
+    this.#operations ??= this.#readOperations();
+    return this.#operations;
   }
 
-  async #load(): Promise<OperationTable> {
+  #readOperations(): OperationTable | Promise<OperationTable> {
     if (this.#service === undefined) return {};
-    if (!("load" in this.#service)) return this.#service.operations;
+    return "load" in this.#service ? this.#load(this.#service) : this.#service.operations;
+  }
+
+  async #load(late: LateService): Promise<OperationTable> {
     try {
-      const service = await this.#service.load();
-      const [loaded, named] = [service, this.#service].map(anonymousOperations);
+      const service = await late.load();
+      const [loaded, named] = [service, late].map(anonymousOperations);
       assert(
         `${loaded}` === `${named}`,
         `${service.name} has other anonymous operations: ${loaded}`,
       );
+      this.#operations = service.operations;
       return service.operations;
     } catch (error) {
       this.#operations = undefined;

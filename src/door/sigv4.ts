@@ -59,6 +59,7 @@ interface Claim {
   readonly head: ClaimHead;
   /** What the head was read from, for the header form. */
   readonly headText: string | undefined;
+  readonly known: KnownHead | undefined;
   readonly signature: string;
   readonly timestamp: string;
   readonly sessionToken: string | undefined;
@@ -67,7 +68,9 @@ interface Claim {
   readonly canonicalQuery: string;
 }
 
-interface CachedKey {
+/** A head that has signed before, and the key it did so with. */
+interface KnownHead {
+  readonly head: ClaimHead;
   /** The key is good for this secret only: secrets rotate. */
   readonly secretAccessKey: string;
   readonly key: HmacKey;
@@ -77,9 +80,8 @@ interface CachedKey {
 export class SignatureVerifier {
   readonly #findIdentity: FindIdentity;
   readonly #clock: Clock;
-  readonly #keys = new Map<string, CachedKey>();
   /** By the text they were read from, which callers repeat. */
-  readonly #heads = new Map<string, ClaimHead>();
+  readonly #known = new Map<string, KnownHead>();
 
   constructor(deps: { findIdentity: FindIdentity; clock: Clock }) {
     this.#findIdentity = deps.findIdentity;
@@ -109,23 +111,17 @@ export class SignatureVerifier {
       signedHeaders,
       payloadHash,
     });
-    const { date, region, service } = scope;
-    const keyId = `${accessKeyId}/${date}/${region}/${service}`;
-    const { secretAccessKey } = identity;
-    const cached = this.#keys.get(keyId);
-    const isCached = cached?.secretAccessKey === secretAccessKey;
-    const key = isCached ? cached.key : signingKey(secretAccessKey, scope);
+    const { secretAccessKey, principal } = identity;
+    const { known, headText } = claim;
+    const isKnown = known?.secretAccessKey === secretAccessKey;
+    const key = isKnown ? known.key : signingKey(secretAccessKey, scope);
     const expected = hmacHex(key, stringToSign(claim.timestamp, scope, canonical));
-    // The pattern first: a hex decoder would drop trailing rubbish and call the rest equal.
-    if (!SIGNATURE.test(claim.signature)) throw invalidSignature();
-    if (!timingSafeEqual(Buffer.from(expected), Buffer.from(claim.signature))) {
-      throw invalidSignature();
-    }
+    if (!isSameSignature(expected, claim.signature)) throw invalidSignature();
     // Only now: strangers fill no cache, and cannot push out what others need.
-    const { head, headText } = claim;
-    if (headText !== undefined && !this.#heads.has(headText)) keep(this.#heads, headText, head);
-    if (!isCached) keep(this.#keys, keyId, { secretAccessKey, key });
-    return { principal: identity.principal, region, service, signedAt };
+    if (headText !== undefined && !isKnown) {
+      keep(this.#known, headText, { head: claim.head, secretAccessKey, key });
+    }
+    return { principal, region: scope.region, service: scope.service, signedAt };
   }
 
   #headerClaim(authorization: string, raw: RawRequest, query: string): Claim {
@@ -141,9 +137,11 @@ export class SignatureVerifier {
         "Authorization header requires existence of a 'X-Amz-Date' header.",
       );
     }
+    const known = this.#known.get(headText);
     return {
-      head: this.#heads.get(headText) ?? readHead(headText),
+      head: known?.head ?? readHead(headText),
       headText,
+      known,
       signature,
       timestamp,
       sessionToken: raw.headers["x-amz-security-token"],
@@ -151,6 +149,19 @@ export class SignatureVerifier {
       canonicalQuery: query === "" ? "" : canonicalQuery(parseQuery(query)),
     };
   }
+}
+
+const SIGNATURE_LENGTH = 64;
+/** Where signatures are compared: nothing else runs meanwhile. */
+const [LEFT, RIGHT] = [Buffer.alloc(SIGNATURE_LENGTH), Buffer.alloc(SIGNATURE_LENGTH)];
+
+/** In constant time. */
+function isSameSignature(expected: string, claimed: string): boolean {
+  // The pattern first: a hex decoder would drop trailing rubbish and call the rest equal.
+  if (!SIGNATURE.test(claimed)) return false;
+  LEFT.write(expected, "latin1");
+  RIGHT.write(claimed, "latin1");
+  return timingSafeEqual(LEFT, RIGHT);
 }
 
 /** Adds to a cache, at the cost of its oldest entry when it is full. */
@@ -200,6 +211,7 @@ function presignedClaim(pairs: readonly (readonly [string, string])[]): Claim {
   return {
     head: claimHead(required("X-Amz-Credential"), required("X-Amz-SignedHeaders")),
     headText: undefined,
+    known: undefined,
     signature,
     timestamp: required("X-Amz-Date"),
     sessionToken: parameters.get("X-Amz-Security-Token"),

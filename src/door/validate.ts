@@ -16,7 +16,7 @@ export interface Violation {
 /** What is wrong with `input`, up to a limit; empty when it is valid. */
 export function findViolations(shape: StructureShape, input: object): readonly Violation[] {
   const found: Violation[] = [];
-  checkStructure(shape, input as Record<string, unknown>, "", found);
+  checkStructure(shape, input as Record<string, unknown>, undefined, found);
   return found;
 }
 
@@ -48,44 +48,54 @@ export function ec2Error({ path, value }: Violation): ApiError {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
+/** Where a value stands. Its text is made only when there is something to say of it. */
+interface Place {
+  readonly parent: Place | undefined;
+  /** Of a structure. */
+  readonly member?: string;
+  /** Of a list, from 1, or of a map. */
+  readonly element?: number | string;
+}
+
 function checkStructure(
   shape: StructureShape,
   value: Record<string, unknown>,
-  path: string,
+  parent: Place | undefined,
   found: Violation[],
 ): void {
   for (const member of shape.members) {
     const element = value[member.name];
     if (element === undefined) {
       if (member.required && found.length < VIOLATIONS_MAX) {
-        found.push({ path: join(path, member.name), value: undefined, allowed: NOTHING });
+        const path = pathOf({ parent, member: member.name });
+        found.push({ path, value: undefined, allowed: NOTHING });
       }
     } else if (mayViolate(member.shape)) {
-      check(member.shape, element, join(path, member.name), found);
+      check(member.shape, element, { parent, member: member.name }, found);
     }
   }
 }
 
-function check(shape: Shape, value: unknown, path: string, found: Violation[]): void {
+function check(shape: Shape, value: unknown, place: Place, found: Violation[]): void {
   if (found.length >= VIOLATIONS_MAX) return;
   switch (shape.kind) {
     case "structure":
     case "union":
-      checkStructure(shape, value as Record<string, unknown>, path, found);
+      checkStructure(shape, value as Record<string, unknown>, place, found);
       return;
     case "list":
       for (const [index, element] of (value as unknown[]).entries()) {
-        check(shape.item, element, `${path}.${index + 1}.member`, found);
+        check(shape.item, element, { parent: place, element: index + 1 }, found);
       }
       return;
     case "map":
       for (const [key, element] of Object.entries(value as Record<string, unknown>)) {
-        check(shape.value, element, `${path}.${key}.member`, found);
+        check(shape.value, element, { parent: place, element: key }, found);
       }
       return;
     case "enum":
       if (!shape.values.has(value as string)) {
-        found.push({ path, value: value as string, allowed: shape.values });
+        found.push({ path: pathOf(place), value: value as string, allowed: shape.values });
       }
       return;
     default:
@@ -100,7 +110,8 @@ function mayViolate(shape: Shape): boolean {
   return shape.kind === "structure" || shape.kind === "union" || shape.kind === "enum";
 }
 
-function join(path: string, member: string): string {
-  const name = member.charAt(0).toLowerCase() + member.slice(1);
-  return path === "" ? name : `${path}.${name}`;
+function pathOf({ parent, member, element }: Place): string {
+  const step =
+    member === undefined ? `${element}.member` : member.charAt(0).toLowerCase() + member.slice(1);
+  return parent === undefined ? step : `${pathOf(parent)}.${step}`;
 }

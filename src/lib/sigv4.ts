@@ -168,12 +168,24 @@ export function amzTimestamp(ms: number): string {
   return `${date}T${text.slice(11, 13)}${text.slice(14, 16)}${text.slice(17, 19)}Z`;
 }
 
-/** Epoch milliseconds of `20150830T123600Z`; `undefined` when it is not such a text. */
+/** Epoch milliseconds of `20150830T123600Z`; `undefined` when it is not such a text. By hand: each call asks once. */
 export function parseAmzTimestamp(text: string): number | undefined {
-  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
-  if (y === undefined) return undefined;
-  const ms = Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`);
-  return Number.isNaN(ms) ? undefined : ms;
+  if (text.length !== 16 || text[8] !== "T" || text[15] !== "Z") return undefined;
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 4, 2), digits(text, 6, 2)];
+  const [hour, minute, second] = [digits(text, 9, 2), digits(text, 11, 2), digits(text, 13, 2)];
+  const isDate = year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+  const isTime = hour < 24 && minute < 60 && second < 60;
+  return isDate && isTime ? Date.UTC(year, month - 1, day, hour, minute, second) : undefined;
+}
+
+/** The number that `count` characters spell; NaN when one of them is no digit. */
+function digits(text: string, start: number, count: number): number {
+  let number = 0;
+  for (let at = start; at < start + count; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN;
+  }
+  return number;
 }
 
 /**

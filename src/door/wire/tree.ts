@@ -172,7 +172,10 @@ export interface TreeWriter {
   readonly strict: boolean;
 }
 
-/** The tree of a value. Throws {@link InvariantError} when it is not of the schema's kind. `path` serves messages. */
+/**
+ * The tree of a value: the value itself where nothing in it needs another form, as in most answers. Throws
+ * {@link InvariantError} when it is not of the schema's kind. `path` serves messages.
+ */
 export function writeTree(shape: Shape, value: unknown, writer: TreeWriter, path: string): unknown {
   switch (shape.kind) {
     case "string":
@@ -184,7 +187,7 @@ export function writeTree(shape: Shape, value: unknown, writer: TreeWriter, path
       return writeStructure(shape, value, writer, path);
     case "list":
       if (!Array.isArray(value)) break;
-      return value.map((element) => writeTree(shape.item, element, writer, path));
+      return writeList(shape, value, writer, path);
     case "map":
       return writeMap(shape, value, writer, path);
     case "integer":
@@ -214,15 +217,34 @@ export function writeStructure(
   path: string,
 ): Record<string, unknown> {
   if (!isObject(value)) throw wrongKind(shape, value, path);
-  const result: Record<string, unknown> = {};
+  let copy: Record<string, unknown> | undefined;
   for (const name in value) {
     const element = value[name];
-    if (element === undefined) continue;
     const member = shape.byName.get(name);
-    if (member !== undefined) result[name] = writeTree(member.shape, element, writer, name);
-    else if (writer.strict) throw unknownMember(shape, name, path);
+    if (element !== undefined && member === undefined && writer.strict) {
+      throw unknownMember(shape, name, path);
+    }
+    const isWritten = element !== undefined && member !== undefined;
+    const written = isWritten ? writeTree(member.shape, element, writer, name) : undefined;
+    if (!isWritten || written !== element) copy ??= membersBefore(value, name);
+    if (isWritten && copy !== undefined) copy[name] = written;
   }
-  return result;
+  return copy ?? value;
+}
+
+function writeList(
+  shape: ListShape,
+  value: readonly unknown[],
+  writer: TreeWriter,
+  path: string,
+): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (const [index, element] of value.entries()) {
+    const written = writeTree(shape.item, element, writer, path);
+    if (written !== element) copy ??= value.slice(0, index);
+    copy?.push(written);
+  }
+  return copy ?? value;
 }
 
 function writeMap(
@@ -238,6 +260,16 @@ function writeMap(
     if (element !== undefined) result[key] = writeTree(shape.value, element, writer, path);
   }
   return result;
+}
+
+/** A copy of the members that come before one of them. */
+function membersBefore(value: Record<string, unknown>, end: string): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const name in value) {
+    if (name === end) break;
+    copy[name] = value[name];
+  }
+  return copy;
 }
 
 /** `date`, which a handler may have computed from nothing. */
