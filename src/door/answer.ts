@@ -1,10 +1,10 @@
 /** One request of `node:http` as a call of the gateway, and its reply. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { bodyTooLarge } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 import { BODY_BYTES_MAX, DISCARDED_BYTES_MAX } from "./limits.ts";
-import { NodeRequest } from "./node-request.ts";
+import { NodeRequest, type SentMessage } from "./node-request.ts";
 import type { RawReply } from "./raw.ts";
 
 export interface AnswerDeps {
@@ -21,7 +21,7 @@ export interface AnswerDeps {
  */
 export async function answer(
   deps: AnswerDeps,
-  request: IncomingMessage,
+  request: SentMessage,
   response: ServerResponse,
 ): Promise<void> {
   const { gateway, replyMs } = deps;
@@ -80,7 +80,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** The body, if all of it is there, and it is not large. */
-function bodyAtHand(request: IncomingMessage): Uint8Array | undefined {
+function bodyAtHand(request: SentMessage): Uint8Array | undefined {
   const { "content-length": length = "0", "transfer-encoding": encoding } = request.headers;
   const { readableLength } = request;
   const isHere = encoding === undefined && readableLength === Number(length);
@@ -90,7 +90,7 @@ function bodyAtHand(request: IncomingMessage): Uint8Array | undefined {
 }
 
 /** The whole body; `undefined` when it is larger than the door takes. Rejects when the caller goes away. */
-function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+function readBody(request: SentMessage): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
     if (request.destroyed) reject(new Error("the caller is gone"));
     const chunks: Buffer[] = [];

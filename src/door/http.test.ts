@@ -9,6 +9,7 @@ import { systemClock } from "../lib/clock.ts";
 import { SetupError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
 import { serveHttp } from "./http.ts";
+import type { RawRequest } from "./raw.ts";
 import type { Call, Operations, Service } from "./service.ts";
 
 type EcsOperations = Operations<typeof import("@aws-sdk/client-ecs")>;
@@ -37,10 +38,14 @@ async function exchange(port: number, bytes: string): Promise<string> {
 }
 
 /** A signed ListClusters as the bytes of HTTP/1.1, for 127.0.0.1:4566. */
-function signedBytes(): string {
-  const raw = rawRequest();
+function signedBytes(...unsigned: readonly string[]): string {
+  return signedBytesOf(rawRequest(), unsigned);
+}
+
+function signedBytesOf(raw: RawRequest, unsigned: readonly string[] = []): string {
   const headers = Object.entries({ ...raw.headers, "content-length": "2" });
-  return `POST / HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n{}`;
+  const lines = [...headers.map(([name, value]) => `${name}: ${value}`), ...unsigned];
+  return `POST / HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n{}`;
 }
 
 describe("serveHttp()", () => {
@@ -51,6 +56,27 @@ describe("serveHttp()", () => {
     assert.equal(answer.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
     assert.match(answer, /x-amzn-requestid: [0-9a-f-]{36}/);
     assert.match(answer, /Keep-Alive: timeout=75/);
+  });
+
+  test("reads a body that comes byte by byte, and one in chunks, like any other", async () => {
+    await using door = await startDoor(empty);
+    const pieces = Array.from(signedBytes("connection: close"));
+    const socket = connect(door.port, "127.0.0.1").setNoDelay();
+    for (const piece of pieces) await new Promise((sent) => socket.write(piece, sent));
+    assert.match(await text(socket), /^HTTP\/1\.1 200 OK/);
+    const chunked = signedBytes("connection: close", "transfer-encoding: chunked")
+      .replace("content-length: 2\r\n", "")
+      .replace(/{}$/, "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n");
+    assert.match(await exchange(door.port, chunked), /^HTTP\/1\.1 200 OK/);
+  });
+
+  test("takes a repeated header as it was sent, and names that mean something in JavaScript", async () => {
+    await using door = await startDoor(empty);
+    const headers = { "x-amz-list": "a,b", age: "1,2", constructor: "c" };
+    const repeated = signedBytesOf(rawRequest({ headers }), ["__proto__: d", "hasOwnProperty: e"])
+      .replace("x-amz-list: a,b", "X-Amz-List: a\r\nx-amz-list: b")
+      .replace("age: 1,2", "Age: 1\r\nage: 2\r\nConnection: close");
+    assert.match(await exchange(door.port, repeated), /^HTTP\/1\.1 200 OK/);
   });
 
   test("answers 413 to a body that is too large", async () => {

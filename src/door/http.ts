@@ -1,5 +1,5 @@
 /** The door on a TCP port: `node:http` and `ws` turned into calls of the gateway. */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { http } from "../lib/builtins.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -17,6 +17,7 @@ import {
   REPLY_MS_MAX,
   REQUEST_MS_MAX,
 } from "./limits.ts";
+import { SentMessage } from "./node-request.ts";
 import type { UpgradeRoute } from "./upgrade.ts";
 import { UpgradeHandler } from "./upgrade-handler.ts";
 
@@ -68,16 +69,17 @@ export async function serveHttp(options: HttpOptions): Promise<HttpDoor> {
   const patience = { ...PATIENCE, ...options.patience };
   const answerDeps = { gateway, replyMs: patience.replyMs, isClosing: () => isClosing };
   const serverOptions = {
+    IncomingMessage: SentMessage,
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: patience.headersMs,
     requestTimeout: patience.requestMs,
     connectionsCheckingInterval: patience.checkMs,
     maxHeaderSize: HEADER_BYTES_MAX,
     // An offer of another protocol (h2c) may be ignored: the call is answered as plain HTTP/1.1.
-    shouldUpgradeCallback: (request: IncomingMessage) =>
+    shouldUpgradeCallback: (request: SentMessage) =>
       request.headers.upgrade?.toLowerCase() === "websocket",
   };
-  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+  const listener = (request: SentMessage, response: ServerResponse): void => {
     // Rejects only when the caller goes away in the middle of its body: there is nobody to tell.
     answer(answerDeps, request, response).catch(() => request.destroy());
   };

@@ -1,20 +1,51 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import { http } from "../lib/builtins.ts";
 import type { RawRequest } from "./raw.ts";
 
-/** A {@link RawRequest} over Node's own, making what few handlers need only when they ask for it. */
+/**
+ * A message whose `headers` are as they were sent: Node's own drop some repeated ones, which the signature covers. Node
+ * asks for them too, in each call, so that one reading serves both.
+ */
+export class SentMessage extends http.IncomingMessage {
+  declare readonly headers: Record<string, string>;
+  sentHeaders: Record<string, string> | undefined;
+}
+
+Object.defineProperty(SentMessage.prototype, "headers", {
+  get(this: SentMessage) {
+    this.sentHeaders ??= joinHeaders(this.rawHeaders);
+    return this.sentHeaders;
+  },
+});
+
+/** Objects made from it have as few members as those of `null`, which V8 would keep as slow hash tables. */
+const NO_MEMBERS: object = Object.create(null);
+
+function joinHeaders(raw: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = Object.create(NO_MEMBERS);
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = (raw[at] as string).toLowerCase();
+    const value = raw[at + 1] as string;
+    const before = headers[name];
+    headers[name] = before === undefined ? value : `${before},${value}`;
+  }
+  return headers;
+}
+
+/** A {@link RawRequest} over a {@link SentMessage}, making what few handlers need only when they ask for it. */
 export class NodeRequest implements RawRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  readonly #request: IncomingMessage;
+  readonly #request: SentMessage;
   readonly #response: ServerResponse | undefined;
   #abort: AbortController | undefined;
 
-  constructor(request: IncomingMessage, body: Uint8Array, response?: ServerResponse) {
+  constructor(request: SentMessage, body: Uint8Array, response?: ServerResponse) {
     this.method = request.method ?? "";
     this.target = request.url ?? "";
-    this.headers = joinHeaders(request.rawHeaders);
+    this.headers = request.headers;
     this.body = body;
     this.#request = request;
     this.#response = response;
@@ -34,19 +65,4 @@ export class NodeRequest implements RawRequest {
     }
     return this.#abort.signal;
   }
-}
-
-/** Objects made from it have as few members as those of `null`, which V8 would keep as slow hash tables. */
-const NO_MEMBERS: object = Object.create(null);
-
-/** As they were sent: Node's own `headers` drops some repeated ones, which the signature covers. */
-function joinHeaders(raw: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = Object.create(NO_MEMBERS);
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = (raw[at] as string).toLowerCase();
-    const value = raw[at + 1] as string;
-    const before = headers[name];
-    headers[name] = before === undefined ? value : `${before},${value}`;
-  }
-  return headers;
 }

@@ -1,5 +1,4 @@
 /** Websocket handshakes: path → route, signature and permission by the gateway, then the route's own decision. */
-import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocketServer } from "ws";
 import { http } from "../lib/builtins.ts";
@@ -7,7 +6,7 @@ import { ApiError } from "../lib/errors.ts";
 import type { MessageSocket } from "../lib/message-socket.ts";
 import type { Gateway } from "./gateway.ts";
 import { WEBSOCKET_MESSAGE_BYTES_MAX } from "./limits.ts";
-import { NodeRequest } from "./node-request.ts";
+import { NodeRequest, type SentMessage } from "./node-request.ts";
 import { splitTarget } from "./raw.ts";
 import type { UpgradeRoute } from "./upgrade.ts";
 
@@ -33,7 +32,7 @@ export class UpgradeHandler {
   }
 
   /** Answers one handshake: by opening a websocket, or in plain HTTP. */
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  handle(request: SentMessage, socket: Duplex, head: Buffer): void {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     // A lost connection shows in the websocket's close event; during the handshake there is nobody to tell.
@@ -63,7 +62,7 @@ export class UpgradeHandler {
   }
 
   async #open(
-    request: IncomingMessage,
+    request: SentMessage,
     socket: Duplex,
     head: Buffer,
     accept: (opened: MessageSocket) => void,
