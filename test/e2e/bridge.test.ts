@@ -5,15 +5,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import {
-  type ContainerDefinition,
-  RegisterTaskDefinitionCommand,
   type RegisterTaskDefinitionCommandInput,
-  RunTaskCommand,
   StopTaskCommand,
   type Task,
 } from "@aws-sdk/client-ecs";
-import { GantryKit, skipReason, until } from "./gantry-kit.ts";
-import { buildHelloImage } from "./images.ts";
+import { fetchText, GantryKit, skipReason, until } from "./gantry-kit.ts";
+import { buildHelloImage, helloContainer } from "./images.ts";
 
 const skip = await skipReason();
 
@@ -37,38 +34,6 @@ describe("the bridge", { skip, concurrency: false }, () => {
     rmSync(image, { force: true });
   });
 
-  async function run(
-    definition: RegisterTaskDefinitionCommandInput,
-    network: object = {},
-  ): Promise<string> {
-    await gantry.ecs.send(new RegisterTaskDefinitionCommand(definition));
-    const { tasks, failures } = await gantry.ecs.send(
-      new RunTaskCommand({ taskDefinition: definition.family, launchType: "EC2", ...network }),
-    );
-    assert.deepEqual(failures, []);
-    const arn = tasks?.[0]?.taskArn;
-    assert.ok(arn !== undefined);
-    return arn;
-  }
-
-  const container = (override: Partial<ContainerDefinition>): ContainerDefinition => ({
-    name: "main",
-    image: "hello:latest",
-    memory: 64,
-    stopTimeout: 2,
-    ...override,
-  });
-
-  async function fetchText(url: string): Promise<string> {
-    return until(`${url} answers`, async () => {
-      try {
-        return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
-      } catch {
-        return undefined;
-      }
-    });
-  }
-
   async function stop(arn: string): Promise<Task> {
     await gantry.ecs.send(new StopTaskCommand({ task: arn }));
     return gantry.taskIs("default", arn, "STOPPED");
@@ -83,7 +48,7 @@ describe("the bridge", { skip, concurrency: false }, () => {
     const definition: RegisterTaskDefinitionCommandInput = {
       family: "drawn",
       containerDefinitions: [
-        container({
+        helloContainer({
           portMappings: [
             { containerPort: 80 },
             { containerPort: 53, hostPort: 0, protocol: "udp" },
@@ -92,7 +57,7 @@ describe("the bridge", { skip, concurrency: false }, () => {
         }),
       ],
     };
-    const arns = [await run(definition), await run(definition)];
+    const arns = [await gantry.runTask(definition), await gantry.runTask(definition)];
     const tasks = await Promise.all(arns.map((arn) => gantry.taskIs("default", arn, "RUNNING")));
     const ports = tasks.map((task) => hostPorts(task)[0]);
     assert.notEqual(ports[0], ports[1]);
@@ -125,17 +90,17 @@ describe("the bridge", { skip, concurrency: false }, () => {
   });
 
   test("a container finds what it links to by its alias", async () => {
-    const arn = await run({
+    const arn = await gantry.runTask({
       family: "linked",
       networkMode: "bridge",
       containerDefinitions: [
-        container({
+        helloContainer({
           name: "client",
           links: ["web:store"],
           entryPoint: ["sh", "-c"],
           command: ['wget -q -O - "http://store/" && test "$STORE_PORT_80_TCP_PORT" = 80'],
         }),
-        container({ name: "web", essential: false, portMappings: [{ containerPort: 80 }] }),
+        helloContainer({ name: "web", essential: false, portMappings: [{ containerPort: 80 }] }),
       ],
     });
     const task = await gantry.taskIs("default", arn, "STOPPED");
@@ -145,10 +110,12 @@ describe("the bridge", { skip, concurrency: false }, () => {
   test("a port that a process of the machine has is refused with the reason", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     const port = await until("listening", () => (server.address() as AddressInfo | null)?.port);
-    const arn = await run({
+    const arn = await gantry.runTask({
       family: "taken",
       networkMode: "bridge",
-      containerDefinitions: [container({ portMappings: [{ containerPort: 80, hostPort: port }] })],
+      containerDefinitions: [
+        helloContainer({ portMappings: [{ containerPort: 80, hostPort: port }] }),
+      ],
     });
     const task = await gantry.taskIs("default", arn, "STOPPED");
     server.close();
@@ -163,21 +130,24 @@ describe("the bridge", { skip, concurrency: false }, () => {
   for (const networkMode of ["bridge", "host", "awsvpc"] as const) {
     test(`a task in network mode ${networkMode} reaches its metadata, and no cloud's`, async () => {
       const subnets = [...gantry.client.subnetIds];
-      const arn = await run(
+      const arn = await gantry.runTask(
         {
           family: `metadata-${networkMode}`,
           networkMode,
           containerDefinitions: [
-            container({
+            helloContainer({
               entryPoint: ["sh", "-c"],
               command: [ASK_METADATA],
               environment: [{ name: "TASK_FAMILY", value: `metadata-${networkMode}` }],
             }),
           ],
         },
-        networkMode === "awsvpc"
-          ? { networkConfiguration: { awsvpcConfiguration: { subnets } } }
-          : {},
+        {
+          launchType: "EC2",
+          ...(networkMode === "awsvpc" && {
+            networkConfiguration: { awsvpcConfiguration: { subnets } },
+          }),
+        },
       );
       const task = await gantry.taskIs("default", arn, "STOPPED");
       assert.equal(task.containers?.[0]?.exitCode, 0);
@@ -186,11 +156,11 @@ describe("the bridge", { skip, concurrency: false }, () => {
 
   test("host mode shows its ports as bindings", async () => {
     const port = 20_000 + (process.pid % 10_000);
-    const arn = await run({
+    const arn = await gantry.runTask({
       family: "host-ports",
       networkMode: "host",
       containerDefinitions: [
-        container({
+        helloContainer({
           portMappings: [{ containerPort: port }],
           entryPoint: [],
           command: ["httpd", "-f", "-p", `127.0.0.1:${port}`, "-h", "/www"],

@@ -6,9 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   type ContainerDefinition,
-  RegisterTaskDefinitionCommand,
   type RegisterTaskDefinitionCommandInput,
-  RunTaskCommand,
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
 import { GantryKit, skipReason, until } from "./gantry-kit.ts";
@@ -35,21 +33,12 @@ describe("containers", { skip, concurrency: false }, () => {
     rmSync(told, { recursive: true, force: true });
   });
 
-  async function run(definition: RegisterTaskDefinitionCommandInput): Promise<string> {
-    await gantry.ecs.send(
-      new RegisterTaskDefinitionCommand({
-        networkMode: "host",
-        volumes: [{ name: "told", host: { sourcePath: told } }],
-        ...definition,
-      }),
-    );
-    const { tasks, failures } = await gantry.ecs.send(
-      new RunTaskCommand({ taskDefinition: definition.family, launchType: "EC2" }),
-    );
-    assert.deepEqual(failures, []);
-    assert.ok(tasks?.[0]?.taskArn);
-    return tasks[0].taskArn;
-  }
+  const run = (definition: RegisterTaskDefinitionCommandInput): Promise<string> =>
+    gantry.runTask({
+      networkMode: "host",
+      volumes: [{ name: "told", host: { sourcePath: told } }],
+      ...definition,
+    });
 
   const container = (
     name: string,

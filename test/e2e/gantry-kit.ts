@@ -8,7 +8,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import { DescribeTasksCommand, ECSClient, type Task } from "@aws-sdk/client-ecs";
+import {
+  DescribeTasksCommand,
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  type RegisterTaskDefinitionCommandInput,
+  RunTaskCommand,
+  type RunTaskCommandInput,
+  type Task,
+} from "@aws-sdk/client-ecs";
 import {
   AttachRolePolicyCommand,
   CreateRoleCommand,
@@ -268,6 +276,21 @@ export class GantryKit {
     assert.equal(code, 0, stderr);
   }
 
+  /** Registers a task definition and runs one task of it in the cluster `default`; its ARN. */
+  async runTask(
+    definition: RegisterTaskDefinitionCommandInput,
+    input: Partial<RunTaskCommandInput> = { launchType: "EC2" },
+  ): Promise<string> {
+    await this.ecs.send(new RegisterTaskDefinitionCommand(definition));
+    const { tasks, failures } = await this.ecs.send(
+      new RunTaskCommand({ taskDefinition: definition.family, ...input }),
+    );
+    assert.deepEqual(failures, []);
+    const arn = tasks?.[0]?.taskArn;
+    assert.ok(arn !== undefined);
+    return arn;
+  }
+
   /** Waits until the task's lastStatus is `status` and returns it. Fails at once if it is STOPPED instead. */
   async taskIs(cluster: string, arn: string | undefined, status: string): Promise<Task> {
     assert.ok(arn !== undefined, "no task was started");
@@ -300,6 +323,17 @@ export class GantryKit {
     rmSync(this.directory, { recursive: true, force: true });
     assert.deepEqual(left, [], "gantry left something behind");
   }
+}
+
+/** What a server answers, as soon as it does. */
+export function fetchText(url: string): Promise<string> {
+  return until(`${url} answers`, async () => {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 /** Processes, mounts, namespaces, links, nft tables and cgroups that still belong to a system. */

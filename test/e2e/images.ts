@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ContainerDefinition } from "@aws-sdk/client-ecs";
 import { command } from "./gantry-kit.ts";
 
 /** Builds the example's image as a tar file in the temporary directory; the caller removes it. */
@@ -16,4 +17,9 @@ export async function buildHelloImage(format: "oci" | "docker" = "oci"): Promise
   ]);
   assert.equal(code, 0, stderr);
   return archive;
+}
+
+/** A container named `main` of that image. Its first process, httpd, handles no SIGTERM as PID 1: it only ends by SIGKILL. */
+export function helloContainer(override: Partial<ContainerDefinition>): ContainerDefinition {
+  return { name: "main", image: "hello:latest", memory: 64, stopTimeout: 2, ...override };
 }

@@ -4,18 +4,16 @@ import { rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
-  type ContainerDefinition,
   CreateClusterCommand,
   DescribeContainerInstancesCommand,
   ListContainerInstancesCommand,
   RegisterTaskDefinitionCommand,
-  type RegisterTaskDefinitionCommandInput,
   RunTaskCommand,
   type RunTaskCommandInput,
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
-import { command, GantryKit, skipReason, until } from "./gantry-kit.ts";
-import { buildHelloImage } from "./images.ts";
+import { command, fetchText, GantryKit, skipReason } from "./gantry-kit.ts";
+import { buildHelloImage, helloContainer } from "./images.ts";
 
 const skip = await skipReason();
 
@@ -38,45 +36,12 @@ describe("tasks", { skip, concurrency: false }, () => {
     networkConfiguration: { awsvpcConfiguration: { subnets: [...gantry.client.subnetIds] } },
   });
 
-  async function run(
-    definition: RegisterTaskDefinitionCommandInput,
-    input: Partial<RunTaskCommandInput>,
-  ): Promise<string> {
-    await gantry.ecs.send(new RegisterTaskDefinitionCommand(definition));
-    const { tasks, failures } = await gantry.ecs.send(
-      new RunTaskCommand({ taskDefinition: definition.family, ...input }),
-    );
-    assert.deepEqual(failures, []);
-    const arn = tasks?.[0]?.taskArn;
-    assert.ok(arn !== undefined);
-    return arn;
-  }
-
-  const container = (override: Partial<ContainerDefinition>): ContainerDefinition => ({
-    name: "main",
-    image: "hello:latest",
-    memory: 64,
-    // A process that is PID 1 and handles no SIGTERM, like httpd, only ends by SIGKILL.
-    stopTimeout: 2,
-    ...override,
-  });
-
-  async function fetchText(url: string): Promise<string> {
-    return until(`${url} answers`, async () => {
-      try {
-        return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
-      } catch {
-        return undefined;
-      }
-    });
-  }
-
   test("EC2 awsvpc: an address that answers, the instance's resources taken and given back", async () => {
-    const arn = await run(
+    const arn = await gantry.runTask(
       {
         family: "ec2-awsvpc",
         networkMode: "awsvpc",
-        containerDefinitions: [container({ cpu: 100 })],
+        containerDefinitions: [helloContainer({ cpu: 100 })],
       },
       { launchType: "EC2", ...awsvpc() },
     );
@@ -113,12 +78,12 @@ describe("tasks", { skip, concurrency: false }, () => {
 
   test("EC2 host mode: the process listens on the machine itself", async () => {
     const port = 20_000 + (process.pid % 20_000);
-    const arn = await run(
+    const arn = await gantry.runTask(
       {
         family: "ec2-host",
         networkMode: "host",
         containerDefinitions: [
-          container({
+          helloContainer({
             command: ["httpd", "-f", "-p", `127.0.0.1:${port}`, "-h", "/www"],
             entryPoint: [],
           }),
@@ -150,7 +115,7 @@ describe("tasks", { skip, concurrency: false }, () => {
       });
       const script =
         "until wget -q -O - http://127.0.0.1:80/; do usleep 50000; done; echo done; exit 3";
-      const arn = await run(
+      const arn = await gantry.runTask(
         {
           family: `pair-${launchType}`,
           networkMode: "awsvpc",
@@ -159,8 +124,8 @@ describe("tasks", { skip, concurrency: false }, () => {
           memory: "512",
           executionRoleArn,
           containerDefinitions: [
-            container({ name: "web", essential: false, memory: 128 }),
-            container({
+            helloContainer({ name: "web", essential: false, memory: 128 }),
+            helloContainer({
               name: "client",
               memory: 128,
               entryPoint: ["sh", "-c"],
@@ -192,11 +157,11 @@ describe("tasks", { skip, concurrency: false }, () => {
   }
 
   test("an image that is neither here nor to be reached stops the task, saying so", async () => {
-    const arn = await run(
+    const arn = await gantry.runTask(
       {
         family: "absent",
         networkMode: "host",
-        containerDefinitions: [container({ image: "127.0.0.1:9/nowhere:1" })],
+        containerDefinitions: [helloContainer({ image: "127.0.0.1:9/nowhere:1" })],
       },
       { launchType: "EC2" },
     );
@@ -209,11 +174,11 @@ describe("tasks", { skip, concurrency: false }, () => {
   });
 
   test("a command that is not in the image fails to start with the engine's reason", async () => {
-    const arn = await run(
+    const arn = await gantry.runTask(
       {
         family: "no-command",
         networkMode: "host",
-        containerDefinitions: [container({ entryPoint: ["/no/such/program"] })],
+        containerDefinitions: [helloContainer({ entryPoint: ["/no/such/program"] })],
       },
       { launchType: "EC2" },
     );
@@ -234,7 +199,7 @@ describe("tasks", { skip, concurrency: false }, () => {
         new RegisterTaskDefinitionCommand({
           family: "huge",
           networkMode: "host",
-          containerDefinitions: [container({})],
+          containerDefinitions: [helloContainer({})],
           ...size,
         }),
       );
@@ -266,12 +231,12 @@ describe("tasks", { skip, concurrency: false }, () => {
   });
 
   test("a limit of memory is real: the hog is killed with 137 and OutOfMemoryError", async () => {
-    const arn = await run(
+    const arn = await gantry.runTask(
       {
         family: "hog",
         networkMode: "host",
         containerDefinitions: [
-          container({
+          helloContainer({
             memory: 16,
             entryPoint: ["sh", "-c"],
             command: ["dd if=/dev/zero of=/dev/null bs=64M count=100"],
