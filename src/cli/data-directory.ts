@@ -2,6 +2,7 @@ import {
   access,
   constants,
   mkdir,
+  open,
   readFile,
   rename,
   rm,
@@ -34,7 +35,7 @@ export async function openDataDirectory(directory: string, random: Random): Prom
       systemId: random.hex(3),
       ec2InstanceId: `i-${random.hex(9).slice(0, 17)}`,
     };
-    await replaceFile(join(directory, "identity.json"), identity);
+    await replaceFile(join(directory, "identity.json"), identity, "durable");
     return identity;
   } catch (cause) {
     if (cause instanceof SetupError) throw cause;
@@ -62,16 +63,31 @@ export async function readIdentity(directory: string): Promise<Identity | undefi
   }
 }
 
-/** Writes a document whole or not at all (0600): a reader never sees half of it, a full disk leaves the old one. */
-export async function replaceFile(path: string, document: unknown): Promise<void> {
+/**
+ * Writes a document whole or not at all (0600): a reader never sees half of it, a full disk leaves the old one. `durable`: when it
+ * resolves, the disk has it.
+ */
+export async function replaceFile(
+  path: string,
+  document: unknown,
+  durability: "quick" | "durable" = "quick",
+): Promise<void> {
   const unfinished = `${path}.new`;
   try {
     await writeFile(unfinished, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
+    if (durability === "durable") await sync(unfinished);
     await rename(unfinished, path);
+    if (durability === "durable") await sync(dirname(path));
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
   }
+}
+
+/** Makes a file's contents, or a directory's names, durable. */
+async function sync(path: string): Promise<void> {
+  await using file = await open(path, "r");
+  await file.sync();
 }
 
 /** The directory itself, or where it would be made. */

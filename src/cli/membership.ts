@@ -27,12 +27,12 @@ export async function readMembership(dataDirectory: string): Promise<Membership 
   }
 }
 
-/** Replaces it whole. */
+/** Replaces it whole. When it resolves, the disk has it: the server then withdraws the older keys. */
 export async function writeMembership(
   dataDirectory: string,
   membership: Membership,
 ): Promise<void> {
-  await replaceFile(membershipPath(dataDirectory), membership);
+  await replaceFile(membershipPath(dataDirectory), membership, "durable");
 }
 
 function membershipPath(dataDirectory: string): string {
