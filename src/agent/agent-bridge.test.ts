@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { PortUnavailableError } from "../dataplane/dataplane.ts";
 import type { PayloadTask } from "../protocol/acs.ts";
 import { payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
-import { passUntil } from "./testing/time.fixture.ts";
+import { pass, passUntil } from "./testing/time.fixture.ts";
 
 /** A web server that links to a database listed after it. */
 function linkedTask(id: string): PayloadTask {
@@ -24,6 +24,44 @@ function linkedTask(id: string): PayloadTask {
     ],
   });
 }
+
+/** Has a machine restart under a container that its policy starts again. Returns the ports that it had. */
+async function loseMachine(rig: Rig): Promise<unknown> {
+  const { stop } = await rig.connect();
+  const container = payloadContainer("web", {
+    portMappings: [{ containerPort: 80, protocol: "tcp" }],
+    restartPolicy: { enabled: true, restartAttemptPeriod: 60 },
+  });
+  rig.server.assign(payloadTask("a1", { networkMode: "bridge", containers: [container] }));
+  await passUntil(rig.clock, () => rig.server.reports.length === 1);
+  const ports = rig.dataplane.bridged.get("a1-web")?.bindings;
+  await pass(rig.clock, 61_000);
+  await stop();
+  rig.runtime.restartMachine(() => true);
+  await rig.dataplane.detachBridge("a1-web");
+  return ports;
+}
+
+test("a container that is started again after a restart of the machine is on the bridge, with its ports", async () => {
+  await using rig = await Rig.create();
+  const ports = await loseMachine(rig);
+  await rig.connect();
+  await passUntil(rig.clock, () => rig.runtime.starts.get("a1-web") === 2);
+  assert.deepEqual(rig.dataplane.bridged.get("a1-web")?.bindings, ports);
+});
+
+test("one that cannot be started again ends with the code of its last run, and says why", async () => {
+  await using rig = await Rig.create();
+  await loseMachine(rig);
+  const attachBridge = async (): Promise<never> => {
+    throw new PortUnavailableError("Bind for 0.0.0.0:32768 failed: port is already allocated");
+  };
+  await rig.connect({ dataplane: { ...rig.dataplane, attachBridge } });
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
+  const [web] = rig.server.reports.at(-1)?.containers ?? [];
+  assert.equal(web?.exitCode, 255);
+  assert.match(web?.reason ?? "", /^CannotStartContainerError: Bind for 0\.0\.0\.0:32768 failed/);
+});
 
 test("containers on the bridge have namespaces, ports and links of their own", async () => {
   await using rig = await Rig.create();

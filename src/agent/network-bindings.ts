@@ -37,6 +37,16 @@ export function portMapsOf(mappings: readonly PayloadPortMapping[]): readonly Po
   });
 }
 
+/** The maps by which a container gets the ports once more that it has had. */
+export function portMapsAgain(bindings: readonly NetworkBinding[]): readonly PortMap[] {
+  return portMapsOf(
+    bindings.map(({ bindIP: _, hostPort, hostPortRange = "", ...binding }) => ({
+      ...binding,
+      hostPort: hostPort ?? Number(hostPortRange.split("-")[0]),
+    })),
+  );
+}
+
 /** What reports say of the ports that a container has got. */
 export function networkBindingsOf(bindings: readonly PortBinding[]): readonly NetworkBinding[] {
   return bindings.map(({ protocol, containerPorts, hostPorts }) =>

@@ -183,11 +183,10 @@ export class TaskController {
       this.#entry.update((record) => ({ ...record, failure: record.failure ?? message }));
       return;
     }
-    this.#change(container, {
-      status: "STOPPED",
-      stoppedAt: this.#deps.clock.now(),
-      reason: message,
-    });
+    const { restartAfter } = this.#container(container);
+    const never = { status: "STOPPED", stoppedAt: this.#deps.clock.now() } as const;
+    const ended = restartAfter === undefined ? never : stoppedBy(restartAfter);
+    this.#change(container, { ...ended, reason: message });
   }
 
   async #apply(step: ActiveStep, signal: AbortSignal): Promise<void> {
@@ -340,6 +339,7 @@ export class TaskController {
     const { task } = this.#entry.record;
     if (restartAfter === undefined) return;
     await this.#network?.complete;
+    if (this.#network?.network.mode === "bridge") await this.#bridgeUp(name, signal);
     await permits.use(() => containerRestart(this.#deps, task, name, restartAfter));
     if (signal.aborted) return;
     const change = restarted(this.#entry.record, this.#container(name), clock.now());
@@ -350,10 +350,9 @@ export class TaskController {
 
   /** Address and ports are on record before the container runs: whoever adopts it could not ask for them. */
   async #bridgeUp(name: string, signal: AbortSignal): Promise<ContainerNetwork> {
-    const { task } = this.#entry.record;
-    const { network, address, networkBindings } = await bridgeUp(this.#deps.dataplane, task, name);
+    const { network, ...place } = await bridgeUp(this.#deps.dataplane, this.#entry.record, name);
     signal.throwIfAborted();
-    this.#change(name, { address, networkBindings });
+    this.#change(name, place);
     return network;
   }
 

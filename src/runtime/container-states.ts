@@ -7,10 +7,8 @@ import {
 } from "./containerd/messages.ts";
 import { detailsOf, Status, tolerating } from "./containerd/status.ts";
 import { deleteTask, type Engine, givenLabels, SIGKILL, TASK_LABEL, taskCgroup } from "./engine.ts";
-import { type ContainerState, type ExitState, RuntimeError } from "./runtime.ts";
+import { type ContainerState, EXIT_CODE_LOST, type ExitState, RuntimeError } from "./runtime.ts";
 
-/** Docker's exit code of a container whose end nobody saw. */
-const EXIT_CODE_LOST = 255;
 /** The kernel's kill shows as death by SIGKILL. */
 const EXIT_CODE_KILLED = 128 + SIGKILL;
 const WAIT_AGAIN_MS = 100;

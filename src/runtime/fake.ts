@@ -7,6 +7,7 @@ import {
   type ContainerSpec,
   type ContainerState,
   type ContainerStats,
+  EXIT_CODE_LOST,
   type ExecCommand,
   type ExecResult,
   type ExitState,
@@ -70,8 +71,11 @@ export interface FakeRuntime extends Runtime {
   exit(id: string, exitCode: number): void;
   /** Lets a running container write. */
   write(id: string, output: string): void;
-  /** Every process dies and is forgotten, as when the machine restarts; containers stay as if just created. */
-  restartMachine(): void;
+  /**
+   * Every process dies, as when the machine restarts. Of a container that had been started the disk may tell so (`remembers`): then
+   * it has ended, nobody knows how. Else it is there as if just created.
+   */
+  restartMachine(remembers?: (id: string) => boolean): void;
 }
 
 interface FakeContainer {
@@ -139,10 +143,7 @@ export function createFakeRuntime(
     },
     exit: (id, exitCode) => end(engine, existing(engine, id), exitCode),
     write: (id, output) => writeOutput(existing(engine, id).spec.outputPath, output),
-    restartMachine: () => {
-      engine.holders.clear();
-      for (const [id, { spec, script }] of containers) containers.set(id, fresh(spec, script));
-    },
+    restartMachine: (remembers = () => false) => restartMachine(engine, remembers),
     version: async () => "fake 1",
     ...images,
     ...createFakeStorage(),
@@ -215,6 +216,22 @@ function start(engine: Engine, id: string): void {
   const { exitCode = 0, exitsMax = Number.POSITIVE_INFINITY, oomKilled = false, runFor } = script;
   if (runFor === undefined || (starts.get(id) ?? 0) > exitsMax) return;
   void clock.sleep(runFor).then(() => end(engine, container, exitCode, oomKilled));
+}
+
+function restartMachine(
+  { clock, containers, holders }: Engine,
+  remembers: (id: string) => boolean,
+): void {
+  holders.clear();
+  for (const [id, { exit, script, spec, status }] of containers) {
+    const container = fresh(spec, script);
+    containers.set(id, container);
+    if (status === "created" || !remembers(id)) continue;
+    settle(
+      container,
+      exit ?? { exitCode: EXIT_CODE_LOST, exitedAt: clock.now(), oomKilled: false },
+    );
+  }
 }
 
 async function writeOn(
@@ -307,9 +324,13 @@ function end(
   oomKilled = false,
 ): void {
   if (container.status !== "running") return;
+  settle(container, { exitCode, exitedAt: clock.now(), oomKilled });
+}
+
+function settle(container: FakeContainer, exit: ExitState): void {
   container.status = "stopped";
-  container.exit = { exitCode, exitedAt: clock.now(), oomKilled };
-  container.end(container.exit);
+  container.exit = exit;
+  container.end(exit);
 }
 
 function existing({ containers }: Engine, id: string): FakeContainer {

@@ -285,6 +285,9 @@ export interface ContainerState {
   readonly exit?: ExitState;
 }
 
+/** Docker's exit code of a container whose end nobody saw. */
+export const EXIT_CODE_LOST = 255;
+
 export interface ExitState {
   readonly exitCode: number;
   /** Epoch milliseconds. */

@@ -7,9 +7,20 @@ import { messageOf, UnavailableError } from "../../lib/errors.ts";
 import type { ContainerNetwork } from "../../runtime/runtime.ts";
 import { containerIdOf } from "../container-spec.ts";
 import { decodeDockerSettings } from "../docker-settings.ts";
-import { type NetworkBinding, networkBindingsOf, portMapsOf } from "../network-bindings.ts";
+import {
+  type NetworkBinding,
+  networkBindingsOf,
+  portMapsAgain,
+  portMapsOf,
+} from "../network-bindings.ts";
 import { TaskFailure } from "../task-failure.ts";
-import { type AssignedTask, networkModeOf, taskIdOf } from "../task-record.ts";
+import {
+  type AssignedTask,
+  definitionOf,
+  networkModeOf,
+  type TaskRecord,
+  taskIdOf,
+} from "../task-record.ts";
 
 /** One wait for the node's feed to bring the interface. Short, so that a task that is stopped meanwhile goes on to stop. */
 const ATTACH_WAIT_MS = 2_000;
@@ -107,13 +118,16 @@ export async function networkDown(dataplane: Dataplane, task: AssignedTask): Pro
   if (mode === "awsvpc" || mode === "none") await dataplane.detach(taskIdOf(task.arn));
 }
 
-/** Gives a container its place on the node's bridge network. Throws TaskFailure when a port of the machine cannot be had. */
+/**
+ * Gives a container its place on the node's bridge network: one that has run has its ports again, also after the machine was
+ * restarted. Throws TaskFailure when a port of the machine cannot be had.
+ */
 export async function bridgeUp(
   dataplane: Dataplane,
-  task: AssignedTask,
+  record: TaskRecord,
   name: string,
 ): Promise<BridgePlace> {
-  const { address, bindings, path } = await bind(dataplane, task, name);
+  const { address, bindings, path } = await bind(dataplane, record, name);
   return {
     network: { mode: "namespace", path },
     address,
@@ -123,13 +137,16 @@ export async function bridgeUp(
 
 async function bind(
   dataplane: Dataplane,
-  task: AssignedTask,
+  record: TaskRecord,
   name: string,
 ): Promise<BridgeAttachment> {
-  const definition = task.containers.find((container) => container.name === name);
+  const known = record.containers.find((container) => container.name === name);
+  const given = known?.status === "RUNNING" ? known.networkBindings : undefined;
   try {
-    const maps = portMapsOf(definition?.portMappings ?? []);
-    return await dataplane.attachBridge(containerIdOf(task.arn, name), maps);
+    const maps = given
+      ? portMapsAgain(given)
+      : portMapsOf(definitionOf(record, name)?.portMappings ?? []);
+    return await dataplane.attachBridge(containerIdOf(record.task.arn, name), maps);
   } catch (error) {
     if (!(error instanceof PortUnavailableError || error instanceof RangeError)) throw error;
     throw new TaskFailure(`CannotStartContainerError: ${error.message}`, name);
