@@ -337,6 +337,7 @@ function openAgent(
       reservedPorts: RESERVED_PORTS,
       runtime: shared.runtimes[label],
       label,
+      comesBack: label === "fargate",
       version: GANTRY_VERSION,
       awsEndpoint: shared.awsEndpoint,
       metricsIntervalMs: shared.metricsIntervalMs,

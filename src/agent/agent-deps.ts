@@ -48,6 +48,11 @@ export interface AgentConfig {
   readonly runtime: string;
   /** Tells this agent's containers from those of the machine's other agent, e.g. `ec2` or `fargate`. */
   readonly label: string;
+  /**
+   * Its instance goes out of service by a long silence only, since no user can deregister it: the agent then registers it again.
+   * Absent: it rests, because somebody has meant that.
+   */
+  readonly comesBack?: boolean;
   readonly version: string;
   readonly imagePullBehavior: ImagePullBehavior;
   /** Between two publications of metrics, in milliseconds; absent: the protocol's 20 s. */

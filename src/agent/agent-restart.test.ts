@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ApiError, SetupError, UnavailableError } from "../lib/errors.ts";
 import { createLog } from "../lib/log.ts";
+import { INSTANCE_ARN } from "./testing/fake-server.fixture.ts";
 import { payloadTask, Rig, TEST_CONFIG } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
 
-test("a payload that comes again, even after the task's end, starts nothing", async () => {
+test("a payload that comes again after the task's end starts nothing, and is told of the end again", async () => {
   await using rig = await Rig.create({ app: { runFor: 100 } });
   const { agent } = await rig.connect();
   rig.server.assign(payloadTask("a1"));
@@ -15,7 +16,11 @@ test("a payload that comes again, even after the task's end, starts nothing", as
   await passUntil(rig.clock, () => rig.server.acknowledged(again));
   await pass(rig.clock, 5000);
   assert.equal(rig.runtime.starts.get("a1-web"), 1);
-  assert.equal(rig.server.reports.length, 2);
+  assert.deepEqual(
+    rig.server.reports.map(({ status }) => status),
+    ["RUNNING", "STOPPED", "STOPPED"],
+  );
+  assert.deepEqual(agent.tasks(), []);
 });
 
 test("a restarted agent adopts what runs and tells what happened meanwhile", async () => {
@@ -102,6 +107,20 @@ test("after the machine's restart a task that ran has ended; one that never did 
   await passUntil(rig.clock, () => rig.server.reports.length === 2);
   assert.match(rig.server.reports[1]?.containers[0]?.reason ?? "", /^ContainerVanishedError/);
   assert.equal(rig.runtime.starts.get("ran-web"), 1);
+});
+
+test("an agent whose instance went out of service by its silence alone registers it again", async () => {
+  await using rig = await Rig.create();
+  await rig.connect({ config: { ...TEST_CONFIG, comesBack: true } });
+  let refusals = 1;
+  rig.server.fail = (operation) =>
+    operation === "dial" && refusals-- > 0 ? new Error("InactiveInstanceException") : undefined;
+  rig.server.socket?.close(1001, "it was away for a day");
+  await passUntil(rig.clock, () => rig.server.dialled.length === 3);
+  const arns = rig.server.calls
+    .filter(({ operation }) => operation === "RegisterContainerInstance")
+    .map(({ input }) => input.containerInstanceArn);
+  assert.deepEqual(arns, [undefined, INSTANCE_ARN]);
 });
 
 test("a registration the server refuses for good ends the run, and leaves containers running", async () => {

@@ -205,16 +205,22 @@ class AgentRun {
   }
 
   async run(events: RunEvents): Promise<void> {
-    const { clock, config, log, random } = this.#deps;
+    const { config, log } = this.#deps;
     await this.#recover();
     if (!this.#signal.aborted) events.onRecovered();
-    const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
-    const instanceArn = await register(registration, this.#signal);
+    const instanceArn = await this.#register();
     if (instanceArn === undefined) return;
     this.#instanceArn = instanceArn;
     events.onRegistered(instanceArn);
     log.info("registered", { cluster: config.cluster, instanceArn });
     await this.#connect(instanceArn, events.onConnected);
+  }
+
+  /** Undefined when the run ends before that. */
+  #register(): Promise<string | undefined> {
+    const { clock, config, log, random } = this.#deps;
+    const registration = { ecs: this.#ecs, journal: this.#journal, config, clock, random, log };
+    return register(registration, this.#signal);
   }
 
   /** Resolves when no task's loop works any more: soon after the abort. */
@@ -256,6 +262,7 @@ class AgentRun {
         endpoint: async (signal) =>
           (await discoverEndpoints(discovery, instanceArn, signal)).endpoint,
         onConnected,
+        ...(config.comesBack && { comeBack: async () => void (await this.#register()) }),
         handle: (text) => handleFrame(handler, text),
         identity: {
           ...software,

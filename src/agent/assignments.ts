@@ -18,8 +18,12 @@ import { TaskEntry } from "./task-entry.ts";
 import { type AssignedTask, newRecord, type TaskRecord, withContainer } from "./task-record.ts";
 import { findUnsupported } from "./unsupported.ts";
 
-/** A payload can be delivered again as long as a connection of its time lives: 35 minutes. Until then we know its tasks. */
+/**
+ * A payload can be delivered again as long as a connection of its time lives: 35 minutes. Until then we know its tasks, and the
+ * last of them for longer: a server may be put back to last night's backup.
+ */
 const REMEMBER_ENDED_MS = 3_600_000;
+const REMEMBER_ENDED_COUNT = 1_000;
 /** Such a task cannot even be reported on: its id names directories. */
 const TASK_ARN = /\/[A-Za-z0-9-]{1,64}$/;
 
@@ -103,7 +107,7 @@ export class Assignments {
   forget(entry: TaskEntry): void {
     const { clock, journal, roleCredentials } = this.#deps;
     journal.forgetTask(entry.arn, clock.now());
-    journal.dropEnded(clock.now() - REMEMBER_ENDED_MS);
+    journal.dropEnded(clock.now() - REMEMBER_ENDED_MS, REMEMBER_ENDED_COUNT);
     this.#entries.delete(entry.arn);
     roleCredentials.delete(entry.arn);
   }
@@ -120,9 +124,9 @@ export class Assignments {
       if (task.desiredStatus === "STOPPED") known.update(stopping);
       return;
     }
-    // Ended and reported: only a server that still waits for the end asks for it again.
-    if (task.desiredStatus === "RUNNING" && journal.hasEnded(task.arn)) return;
-    const record = recordOf(task, parsed, this.#deps.clock.now());
+    const record = journal.hasEnded(task.arn)
+      ? endedBefore(task)
+      : recordOf(task, parsed, this.#deps.clock.now());
     journal.putTask(record);
     fresh.set(task.arn, record);
   }
@@ -164,6 +168,16 @@ function recordOf(task: PayloadTask, parsed: ParsedTask, now: number): TaskRecor
   return { ...failed, failure: reason };
 }
 
+/**
+ * It has ended here, and the server that was told knew that: who asks for it again is behind (a payload that was under way, a
+ * server that was put back to an older state) and is told once more.
+ */
+function endedBefore(task: PayloadTask): TaskRecord {
+  return { ...newRecord(withoutContainers(task)), failure: ENDED_BEFORE };
+}
+
+const ENDED_BEFORE =
+  "InternalError: the task has ended before, and its machine no longer tells how";
 const NOT_YET = "is not supported by this agent yet";
 const NOT_ON_FARGATE = "is not available to tasks of launch type FARGATE";
 

@@ -43,6 +43,21 @@ test("a forgotten task leaves only the memory of its end, and that for a time", 
   assert.ok(journal.hasEnded(record.task.arn));
 });
 
+test("ends are remembered for a time, and the last of them for longer", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "gantry-journal-"));
+  t.after(() => rm(directory, { recursive: true }));
+  using journal = new Journal(join(directory, "journal.sqlite"));
+  const ends = { a1: 1000, a2: 2000, a3: 3000, a4: 4000 };
+  for (const [id, at] of Object.entries(ends)) journal.forgetTask(id, at);
+  const remembered = (): string[] => Object.keys(ends).filter((id) => journal.hasEnded(id));
+  journal.dropEnded(3500, 4);
+  assert.equal(remembered().length, 4, "the last four");
+  journal.dropEnded(3500, 2);
+  assert.deepEqual(remembered(), ["a3", "a4"], "the last two");
+  journal.dropEnded(2500, 1);
+  assert.deepEqual(remembered(), ["a3", "a4"], "those of the time");
+});
+
 test("a transaction that throws leaves nothing", () => {
   using journal = new Journal(":memory:");
   assert.throws(() =>

@@ -123,9 +123,14 @@ export class Journal implements Disposable {
     return row !== undefined;
   }
 
-  /** Drops the memory of tasks that were forgotten before `before` (epoch ms). */
-  dropEnded(before: number): void {
-    this.#quick.run("DELETE FROM ended WHERE endedAt < ?", before);
+  /** Drops the memory of tasks that were forgotten before `before` (epoch ms), but of the last so many. */
+  dropEnded(before: number, keptCount: number): void {
+    this.#quick.run(
+      `DELETE FROM ended WHERE endedAt < ?
+       AND endedAt < (SELECT endedAt FROM ended ORDER BY endedAt DESC LIMIT 1 OFFSET ?)`,
+      before,
+      keptCount - 1,
+    );
   }
 
   reported(arn: string): ReportedState | undefined {

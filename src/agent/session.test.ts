@@ -4,7 +4,7 @@ import { UnavailableError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
 import { VirtualClock } from "../lib/virtual-clock.ts";
 import { websocketUrl } from "./connection.ts";
-import { runSession } from "./session.ts";
+import { runSession, type SessionDeps } from "./session.ts";
 import { FakeServer } from "./testing/fake-server.fixture.ts";
 import { evenRandom } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
@@ -12,6 +12,7 @@ import { pass, passUntil } from "./testing/time.fixture.ts";
 /** Runs `body` against a session that answers nothing. */
 async function withSession(
   body: (rig: { clock: VirtualClock; server: FakeServer }) => Promise<void>,
+  options: Pick<SessionDeps, "comeBack"> = {},
 ): Promise<void> {
   const clock = new VirtualClock(1_000_000);
   const server = new FakeServer(clock);
@@ -27,6 +28,7 @@ async function withSession(
       clock,
       random: evenRandom,
       log: silentLog,
+      ...options,
     },
     over.signal,
   );
@@ -113,4 +115,22 @@ test("a deregistered instance waits an hour", async () => {
     await passUntil(clock, () => server.dialled.length === 2);
     assert.ok(clock.now() - 1_000_000 >= 3_600_000);
   });
+});
+
+test("an instance that was silent for too long, and that nobody has deregistered, comes back at once", async () => {
+  let registrations = 0;
+  const comeBack = async (): Promise<void> => void registrations++;
+  await withSession(
+    async ({ clock, server }) => {
+      const refusals = ["InactiveInstanceException", "InvalidInstanceException"];
+      server.fail = () => {
+        const type = refusals.shift();
+        return type === undefined ? undefined : new Error(`{"type":"${type}"}`);
+      };
+      await passUntil(clock, () => server.socket !== undefined);
+      assert.equal(registrations, 2);
+      assert.ok(clock.now() - 1_000_000 < 10_000);
+    },
+    { comeBack },
+  );
 });

@@ -15,8 +15,9 @@ const RECONNECT_BACKOFF: Backoff = { firstMs: 250, factor: 1.5, maxMs: 120_000 }
 const INACTIVE_PAUSE_MS = 3_600_000;
 /** Close codes after which it reconnects without a pause: normal, going away, lost, internal error. */
 const RECONNECT_AT_ONCE: ReadonlySet<number> = new Set([1000, 1001, 1006, 1011]);
-/** The handshake's refusal of an instance that has been deregistered. */
+/** The handshake's refusal of an instance that is out of service, and of one that has been so for long. */
 const INACTIVE = "InactiveInstanceException";
+const UNKNOWN = "InvalidInstanceException";
 
 export interface SessionDeps {
   /** The endpoint that DiscoverPollEndpoint answers. */
@@ -25,6 +26,8 @@ export interface SessionDeps {
   /** SigV4 headers for a websocket handshake. */
   readonly sign: (url: URL) => Readonly<Record<string, string>>;
   readonly onConnected: () => void;
+  /** Registers the instance again when it is out of service; undefined: it rests. */
+  readonly comeBack?: () => Promise<void>;
   readonly handle: (text: string) => readonly AgentMessage[];
   /** Query parameters beside `sendCredentials`, `protocolVersion` and `seqNum`. */
   readonly identity: Readonly<Record<string, string>>;
@@ -35,7 +38,7 @@ export interface SessionDeps {
 
 /** Keeps the connection until `signal` aborts. */
 export async function runSession(deps: SessionDeps, signal: AbortSignal): Promise<void> {
-  const { clock, log, random } = deps;
+  const { clock, comeBack, log, random } = deps;
   let failures = 0;
   let sendCredentials = true;
   while (!signal.aborted) {
@@ -53,7 +56,9 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
     } catch (error) {
       if (signal.aborted) return;
       failures++;
-      const isInactive = messageOf(error).includes(INACTIVE);
+      const refusal = [INACTIVE, UNKNOWN].find((name) => messageOf(error).includes(name));
+      if (refusal !== undefined) await comeBack?.();
+      const isInactive = refusal === INACTIVE && comeBack === undefined;
       pauseMs = isInactive ? INACTIVE_PAUSE_MS : backoffMs(RECONNECT_BACKOFF, failures, random);
       if (isInactive || failures === 1) {
         log.warn("cannot connect to the server yet", { error: messageOf(error), pauseMs });

@@ -81,10 +81,12 @@ export class SimMachine implements Disposable {
   /** On its disk; undefined until it has joined. */
   membership: Membership | undefined;
   readonly #deps: SimMachineDeps;
+  readonly #power: SeededRandom;
   #process: NodeProcess | undefined;
 
   constructor(deps: SimMachineDeps) {
     this.#deps = deps;
+    this.#power = deps.random.fork("power");
     this.id = deps.id;
     this.clock = new HostClock(deps.clock, deps.onBroken);
     this.link = new Link(deps.clock, deps.random.fork("link"));
@@ -121,7 +123,7 @@ export class SimMachine implements Disposable {
     await process?.end();
   }
 
-  /** The power goes: nobody is told, no container survives, writes that were not waited for may be lost. */
+  /** The power goes: nobody is told, no container survives, writes that were not waited for may be lost, of the engine's too. */
   async losePower(): Promise<void> {
     const process = this.#process;
     this.#process = undefined;
@@ -129,7 +131,7 @@ export class SimMachine implements Disposable {
     process?.uplink.vanish();
     await process?.end();
     this.history.losePower();
-    this.runtime.restartMachine();
+    this.runtime.restartMachine(() => this.#power.chance(0.7));
     this.kernel.restart();
     this.disk.loseQuickWrites();
   }
@@ -234,6 +236,7 @@ function agentConfig(
     architecture: "x64",
     reservedPorts: [22],
     runtime: "runc",
+    comesBack: registration.label === "fargate",
     version: "0.0.0",
     imagePullBehavior: "default",
   };
