@@ -24,6 +24,8 @@ class Bench implements AsyncDisposable {
   offset = 0;
   storedEnd = 0;
   losesAnswers = false;
+  /** What the agent's machine shows, before the time that passes. */
+  aheadMs = 0;
   startsEvent: LinearRegex | undefined;
   spoolBytesMax: number = 2 ** 30;
   failure: Error | undefined;
@@ -60,7 +62,11 @@ class Bench implements AsyncDisposable {
         assert.ok(offset >= this.offset, "an offset never goes back");
         this.offset = offset;
       },
-      clock: this.clock,
+      clock: {
+        now: () => this.clock.now() + this.aheadMs,
+        after: (ms, due) => this.clock.after(ms, due),
+        sleep: (ms, signal) => this.clock.sleep(ms, signal),
+      },
       random: evenRandom,
       log: silentLog,
     });
@@ -315,4 +321,22 @@ test("what was written while nobody read is stamped no later than the file was w
   await passUntil(bench.clock, () => bench.stored.length === 2);
   assert.equal(bench.stored[0]?.timestamp, 1_000_000);
   assert.ok((bench.stored[1]?.timestamp ?? 0) >= 2_000_000);
+});
+
+test("after the clock was set back nothing is stamped so far ahead that the service would not take it", async () => {
+  await using bench = await Bench.create();
+  bench.failure = new ApiError("InvalidSignatureException", "Signature not yet current");
+  bench.aheadMs = 3 * 3_600_000;
+  await bench.ship();
+  appendFileSync(bench.path, "on the way\n");
+  await pass(bench.clock, 5_000);
+  bench.aheadMs = 0;
+  bench.failure = undefined;
+  await passUntil(bench.clock, () => bench.stored.length === 1);
+  appendFileSync(bench.path, "after\n");
+  await passUntil(bench.clock, () => bench.stored.length === 2);
+  assert.deepEqual(bench.messages(), ["on the way", "after"]);
+  for (const { timestamp } of bench.stored) {
+    assert.ok(timestamp <= bench.clock.now() + 2 * 3_600_000);
+  }
 });

@@ -35,6 +35,11 @@ const NOT_REFUSED: ReadonlySet<string> = new Set([
   "InvalidSignatureException",
   "UnrecognizedClientException",
 ]);
+/**
+ * CloudWatch Logs takes no event from more than two hours ahead; ten minutes of that are left for the way. After a clock was set
+ * back, stamps are ahead for a while, so that lines stay in their order.
+ */
+const STAMP_AHEAD_MS_MAX = 110 * 60_000;
 /** How much of the shipped prefix may stay on the disk. */
 const RELEASE_BYTES = 16 * 2 ** 20;
 /** Chosen: while the sink answers, a backlog up to this is only late, whatever may wait while it is away. */
@@ -141,7 +146,8 @@ export class LogShipper {
     for (let failures = 1; ; failures++) {
       try {
         const range = { from: this.#offset, to };
-        const { knownEnd, rejected } = await this.#deps.put(events, range, signal);
+        const inTime = notAfter(clock.now() + STAMP_AHEAD_MS_MAX, events);
+        const { knownEnd, rejected } = await this.#deps.put(inTime, range, signal);
         if (rejected !== undefined) {
           log.error("the log service does not take output of such a time, which is lost", {
             rejected: JSON.stringify(rejected),
@@ -232,4 +238,10 @@ export class LogShipper {
       });
     }
   }
+}
+
+/** With no stamp after an instant. */
+function notAfter(instant: number, events: readonly LogEvent[]): readonly LogEvent[] {
+  if ((events.at(-1)?.timestamp ?? 0) <= instant) return events;
+  return events.map((event) => ({ ...event, timestamp: Math.min(event.timestamp, instant) }));
 }

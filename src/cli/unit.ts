@@ -36,7 +36,8 @@ export function unitText({ command, program, flags, dataDirectory }: UnitOptions
 [Unit]
 Description=Gantry: Amazon ECS on machines you own
 Wants=network-online.target
-After=network-online.target
+# A machine that waits for the right time (systemd-time-wait-sync, chrony-wait) signs nothing before.
+After=network-online.target time-sync.target
 # Settings that do not mend by themselves should not be tried for ever.
 StartLimitIntervalSec=60
 StartLimitBurst=5

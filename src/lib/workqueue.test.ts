@@ -112,6 +112,34 @@ describe("WorkQueue", () => {
     assert.deepEqual(worked, ["b@200", "a@300"]);
   });
 
+  it("a clock that is set back makes nobody wait for it to catch up", async (t) => {
+    const time = new VirtualClock(3_600_000);
+    let behindMs = 0;
+    const worked: string[] = [];
+    const queue = new WorkQueue({
+      clock: {
+        now: () => time.now() - behindMs,
+        after: (ms, due) => time.after(ms, due),
+        sleep: (ms, signal) => time.sleep(ms, signal),
+      },
+      random: noJitter,
+      concurrency: 1,
+      work: async (key) => void worked.push(key),
+      onFailure: () => undefined,
+    });
+    const abort = new AbortController();
+    const running = queue.run(abort.signal);
+    t.after(() => {
+      abort.abort();
+      return running;
+    });
+    queue.addAfter("a", 300);
+    await time.advance(100);
+    behindMs = 1_800_000;
+    await time.advance(250);
+    assert.deepEqual(worked, ["a"]);
+  });
+
   it("run() ends when told, after the work under way", async (t) => {
     const gate = Promise.withResolvers<undefined>();
     const { queue, clock, stop } = run(t, () => gate.promise);

@@ -54,6 +54,8 @@ export class WorkQueue {
   readonly #working = new Map<string, boolean>();
   readonly #delays = new Delays();
   readonly #failureCounts = new Map<string, number>();
+  /** When {@link #delays} were last looked at. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   /** Ends the wait of {@link run}. */
   #wake: () => void = () => undefined;
 
@@ -143,12 +145,15 @@ export class WorkQueue {
     this.addAfter(key, delayMs);
   }
 
+  /** A clock that was set back makes everything due: a look that comes early does no harm, one that comes hours late would. */
   #addDue(): void {
     const now = this.#options.clock.now();
-    let key = this.#delays.takeDue(now);
+    const until = this.#lookedAt - now > CLOCK_BACK_MS_MIN ? Number.POSITIVE_INFINITY : now;
+    this.#lookedAt = now;
+    let key = this.#delays.takeDue(until);
     while (key !== undefined) {
       this.add(key);
-      key = this.#delays.takeDue(now);
+      key = this.#delays.takeDue(until);
     }
   }
 
@@ -169,6 +174,8 @@ export class WorkQueue {
   }
 }
 
+/** Chosen: by less a clock is corrected in passing, and nobody waits for long. */
+const CLOCK_BACK_MS_MIN = 1_000;
 /** The shortest wait for which a timer is set. */
 const DELAY_MS_MIN = 1;
 /** The longest delay that a timer of Node takes: 24.8 days. A longer one is reached in several sleeps. */

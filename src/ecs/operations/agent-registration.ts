@@ -1,4 +1,5 @@
 import type { RegisterContainerInstanceCommandInput } from "@aws-sdk/client-ecs";
+import { SKEW_MS_MAX } from "../../door/limits.ts";
 import type { Call } from "../../door/service.ts";
 import { type Subnet, subnetsPrefix } from "../../ec2/model.ts";
 import { machineOf } from "../../iam/model/access-key.ts";
@@ -160,9 +161,14 @@ function comeAgain(message: string): ApiError {
   return new ApiError("ServerException", message, { status: 500 });
 }
 
-/** A machine's clock does not go back by more than a signature's skew allows: whoever is alive gets through by coming again. */
-function overtaken({ ec2InstanceId }: Instance): ApiError {
-  return comeAgain(`A later registration of ${ec2InstanceId} is on record.`);
+/**
+ * Throws when a registration on record was signed later: whoever is alive gets through by coming again. One that was signed
+ * when the clocks were further than a signature may be ahead says nothing: they have been set back since.
+ */
+function refuseOvertaken({ clock }: EcsDeps, instance: Instance, signedAt: number): void {
+  const recordedAt = signedAtOf(instance);
+  if (signedAt >= recordedAt || recordedAt > clock.now() + SKEW_MS_MAX) return;
+  throw comeAgain(`A later registration of ${instance.ec2InstanceId} is on record.`);
 }
 
 async function renew(
@@ -184,7 +190,7 @@ async function renew(
       "Container instance type changes are not supported.",
     );
   }
-  if (made.signedAt < signedAtOf(before)) throw overtaken(before);
+  refuseOvertaken(deps, before, made.signedAt);
   const { registration: last, retired, ...kept } = before;
   const isDelivery = made.signedAt === last?.signedAt && made.clientToken === last.clientToken;
   if (isDelivery && made.clientToken !== undefined) return before;
@@ -236,7 +242,7 @@ function findForgotten(
   });
   for (const { value } of forgotten) {
     // What a dead process sent must not take its successor's instance out of service.
-    if (made.signedAt < signedAtOf(value as Instance)) throw overtaken(value as Instance);
+    refuseOvertaken(deps, value as Instance, made.signedAt);
   }
   return forgotten;
 }
