@@ -268,6 +268,23 @@ describe("gateway.handle()", () => {
     );
   });
 
+  test("says once a second what fails alike in every call, and how often it did", async () => {
+    const lines: string[] = [];
+    const clock = new VirtualClock(Date.UTC(2026, 0, 2, 12));
+    const log = createLog({ clock, level: "warn", write: (line) => lines.push(line) });
+    const service = listClusters(async () => {
+      throw new UnavailableError("disk full");
+    });
+    const gateway = testGateway({ services: [service], clock, log });
+    const call = () => gateway.handle(rawRequest({ now: clock.now() }));
+    for (let calls = 0; calls < 3; calls += 1) await call();
+    await clock.advance(1_000);
+    await call();
+    assert.equal(lines.length, 2);
+    assert.match(lines[0] ?? "", /unavailable .*error="disk full"\n$/);
+    assert.match(lines[1] ?? "", /error="disk full" leftOut=2\n$/);
+  });
+
   test("leaves out members that the schema does not know; in strict mode they fail", async () => {
     const service = listClusters(async () => ({ clusterArns: [], secret: 1 }));
     const lenient = testGateway({ services: [service], strict: false });

@@ -10,6 +10,7 @@ import { ApiError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { parseQuery } from "../lib/sigv4.ts";
+import { SparseLog } from "../lib/sparse-log.ts";
 import { type AccessDeps, type Denial, denialError, findDenial } from "./access.ts";
 import type { CallOrigin, FindIdentity } from "./authorize.ts";
 import { toWireError } from "./error-reply.ts";
@@ -21,7 +22,7 @@ import {
   serialization,
   unavailable,
 } from "./errors.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, UNAVAILABLE_LOG_PAUSE_MS } from "./limits.ts";
 import { type RawReply, type RawRequest, splitTarget } from "./raw.ts";
 import { type Caller, checkScope, type Dialect, type Route, Router } from "./route.ts";
 import type { Call, LateService, OperationTable, Principal, Service } from "./service.ts";
@@ -66,9 +67,11 @@ export class Gateway {
   readonly #deps: GatewayDeps;
   readonly #verifier: SignatureVerifier;
   readonly #router: Router;
+  readonly #unavailableLog: SparseLog;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#unavailableLog = new SparseLog(deps, UNAVAILABLE_LOG_PAUSE_MS);
     this.#verifier = new SignatureVerifier(deps);
     this.#router = new Router(deps.services);
   }
@@ -182,7 +185,7 @@ export class Gateway {
     const service = dialect.service?.row.name;
     if (thrown instanceof UnavailableError) {
       const facts = { requestId, service, target, error: thrown.message };
-      this.#deps.log.warn("unavailable", facts);
+      this.#unavailableLog.warn("unavailable", facts);
       const code = dialect.service?.row.unavailableError;
       const general = unavailable(requestId);
       return code === undefined ? general : new ApiError(code, general.message, { status: 500 });

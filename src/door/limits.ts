@@ -62,3 +62,6 @@ export const VIOLATIONS_MAX: number = 20;
 
 /** Chosen. Characters of a wrong value that an error text repeats. */
 export const SHOWN_VALUE_LENGTH_MAX: number = 100;
+
+/** Chosen. With a full disk every call fails alike, and the log may be on that disk. */
+export const UNAVAILABLE_LOG_PAUSE_MS: number = 1_000;
