@@ -55,7 +55,8 @@ export function findSecret(
   const candidates = groups === undefined ? [id] : [groups.rest ?? "", withoutSuffix(groups.rest)];
   const isHere =
     groups === undefined || (groups.account === place.accountId && groups.region === place.region);
-  for (const name of isHere ? candidates : []) {
+  // Half a surrogate pair is no text: it has no UTF-8 form and so no key.
+  for (const name of isHere && id.isWellFormed() ? candidates : []) {
     const record = deps.cache.get(secretKey(place, name));
     const secret = record?.value as Secret | undefined;
     if (record === undefined || secret === undefined) continue;

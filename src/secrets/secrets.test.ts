@@ -12,31 +12,21 @@ import {
   ListSecretVersionIdsCommand,
   PutSecretValueCommand,
   RestoreSecretCommand,
-  SecretsManagerClient,
   type SortByType,
   TagResourceCommand,
   UntagResourceCommand,
   UpdateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
-import { REGION, ROOT_KEY, SESSION_KEY, startDoor } from "../../test/door-kit.ts";
+import { SESSION_KEY } from "../../test/door-kit.ts";
+import { openSecrets } from "../../test/secrets-kit.ts";
 import type { Authorize } from "../door/authorize.ts";
-import { silentLog } from "../lib/log.ts";
-import { systemRandom } from "../lib/random.ts";
-import { Sealer } from "../lib/sealer.ts";
-import { VirtualClock } from "../lib/virtual-clock.ts";
-import { createCache } from "../store/cache.ts";
-import { runController } from "../store/controller.ts";
-import { openMemoryStore } from "../store/memory.ts";
 import { openSlowStore } from "../store/slow-store.fixture.ts";
-import type { Store } from "../store/store.ts";
-import { secretsService } from "./operations.ts";
-import { createSecretReaper } from "./reaper.ts";
 
 const DAY_MS = 86_400_000;
 
 test("a secret is made, read by name, ARN and ARN without suffix, and shown without its value", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   const made = await client.send(
     new CreateSecretCommand({ Name: "prod/db", SecretString: "swordfish", Description: "d" }),
@@ -57,7 +47,7 @@ test("a secret is made, read by name, ARN and ARN without suffix, and shown with
 });
 
 test("a new value is current, the one before it previous, and a label can be moved back", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   await client.send(new CreateSecretCommand({ Name: "s", SecretString: "one" }));
   await client.send(new PutSecretValueCommand({ SecretId: "s", SecretString: "two" }));
@@ -83,7 +73,7 @@ test("a new value is current, the one before it previous, and a label can be mov
 });
 
 test("a token stands for one value", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   const input = {
     Name: "s",
@@ -101,7 +91,7 @@ test("a token stands for one value", async () => {
 });
 
 test("a deleted secret can be restored until its window is over, and then is gone with its values", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client, clock, store } = secrets;
   await client.send(new CreateSecretCommand({ Name: "s", SecretString: "one" }));
   await client.send(new DeleteSecretCommand({ SecretId: "s", RecoveryWindowInDays: 7 }));
@@ -122,7 +112,7 @@ test("a deleted secret can be restored until its window is over, and then is gon
 });
 
 test("a secret that is deleted at once is gone, whatever else is done to it meanwhile", async () => {
-  await using secrets = await start(undefined, undefined, openSlowStore());
+  await using secrets = await openSecrets(undefined, undefined, openSlowStore());
   const { client } = secrets;
   for (let round = 0; round < 5; round++) {
     const SecretId = `s${round}`;
@@ -145,7 +135,7 @@ test("a secret that is deleted at once is gone, whatever else is done to it mean
 });
 
 test("lists are filtered, paged and in order; tags come and go; binary values are bytes", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   for (const Name of ["b/2", "a/1", "b/1"]) {
     await client.send(
@@ -193,7 +183,7 @@ test("lists are filtered, paged and in order; tags come and go; binary values ar
 });
 
 test("a list goes on where it was, also when what it showed last has been deleted", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   for (const Name of ["a", "b", "c", "d"]) await client.send(new CreateSecretCommand({ Name }));
   const remaining: (string | undefined)[] = [];
@@ -209,7 +199,7 @@ test("a list goes on where it was, also when what it showed last has been delete
 });
 
 test("secrets are listed by when they were made unless another order is asked for", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client, clock } = secrets;
   for (const Name of ["b", "c", "a"]) {
     await client.send(new CreateSecretCommand({ Name }));
@@ -226,7 +216,7 @@ test("secrets are listed by when they were made unless another order is asked fo
 });
 
 test("filters take names as they are written, descriptions and words in either case", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   const Description = "Main Database";
   await client.send(new CreateSecretCommand({ Name: "Prod/db", Description }));
@@ -246,7 +236,7 @@ test("filters take names as they are written, descriptions and words in either c
 });
 
 test("a secret has no policy of its own, which Terraform asks for", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   const { ARN } = await client.send(new CreateSecretCommand({ Name: "s" }));
   const policy = await client.send(new GetResourcePolicyCommand({ SecretId: ARN }));
@@ -254,7 +244,7 @@ test("a secret has no policy of its own, which Terraform asks for", async () => 
 });
 
 test("a secret that is not there can be deleted by force", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const gone = await secrets.client.send(
     new DeleteSecretCommand({ SecretId: "none", ForceDeleteWithoutRecovery: true }),
   );
@@ -270,7 +260,7 @@ test("to read several values at once, each has to be allowed, and so has the ope
     for (const resource of resources) asked.push(`${action} ${resource.replace(/.*secret:/, "")}`);
     return { allowed: true };
   };
-  await using secrets = await start(authorize, SESSION_KEY);
+  await using secrets = await openSecrets(authorize, SESSION_KEY);
   await secrets.client.send(new CreateSecretCommand({ Name: "a" }));
   asked.length = 0;
   await secrets.client.send(new BatchGetSecretValueCommand({ SecretIdList: ["a", "b"] }));
@@ -285,7 +275,7 @@ test("to read several values at once, each has to be allowed, and so has the ope
 });
 
 test("bad input has Secrets Manager's own errors", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   const { client } = secrets;
   await client.send(new CreateSecretCommand({ Name: "s" }));
   const cases = [
@@ -333,7 +323,7 @@ test("bad input has Secrets Manager's own errors", async () => {
 });
 
 test("a random password has each kind of character that is wanted, and no other", async () => {
-  await using secrets = await start();
+  await using secrets = await openSecrets();
   for (let round = 0; round < 20; round++) {
     const { RandomPassword = "" } = await secrets.client.send(
       new GetRandomPasswordCommand({
@@ -346,39 +336,3 @@ test("a random password has each kind of character that is wanted, and no other"
     assert.match(RandomPassword, /^(?=.*[d-z])(?=.*[A-Z])(?=.*[0-9])(?=.* )[d-zA-Z0-9 ]{4}$/);
   }
 });
-
-async function start(
-  authorize: Authorize = () => ({ allowed: true }),
-  key: typeof ROOT_KEY | typeof SESSION_KEY = ROOT_KEY,
-  store: Store = openMemoryStore(),
-) {
-  const clock = new VirtualClock(Date.now());
-  const cache = createCache({ store, indexes: {}, log: silentLog });
-  const end = new AbortController();
-  const running = [cache.run(end.signal)];
-  await cache.reached(0);
-  const sealer = new Sealer(systemRandom.bytes(32), systemRandom);
-  const deps = { store, cache, sealer, clock, random: systemRandom, log: silentLog };
-  running.push(runController(createSecretReaper(deps), deps, end.signal));
-  const door = await startDoor({ services: [secretsService(deps)], authorize });
-  const client = new SecretsManagerClient({
-    endpoint: door.url,
-    region: REGION,
-    credentials: key,
-    maxAttempts: 1,
-  });
-  return {
-    client,
-    clock,
-    store,
-    read: async (VersionStage: string) =>
-      (await client.send(new GetSecretValueCommand({ SecretId: "s", VersionStage }))).SecretString,
-    [Symbol.asyncDispose]: async () => {
-      client.destroy();
-      await door[Symbol.asyncDispose]();
-      end.abort();
-      await Promise.all(running);
-      await store.close();
-    },
-  };
-}

@@ -26,7 +26,7 @@ import {
   placeOf,
   stillInProgress,
 } from "./find.ts";
-import { CURRENT, type Secret, secretArn, secretKey, versionAt, versionsPrefix } from "./model.ts";
+import { CURRENT, type Secret, secretArn, secretKey, versionsPrefix } from "./model.ts";
 import { toTags } from "./tags.ts";
 import {
   ATTEMPTS_MAX,
@@ -37,7 +37,7 @@ import {
   versionIdOf,
 } from "./values.ts";
 
-const NAME = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
+const NAME = /^[A-Za-z0-9/_+=.@!-]{1,512}$/;
 const SUFFIX_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const SUFFIX_LENGTH = 6;
 const DAY_MS = 86_400_000;
@@ -183,7 +183,7 @@ export async function updateSecret(
     }
     return newVersion(deps, changed, { versionId, stages: [CURRENT], ...value });
   });
-  return created(secret, value && versionAt(secret, CURRENT));
+  return created(secret, value && versionId);
 }
 
 /** Schedules a deletion, or deletes at once. */

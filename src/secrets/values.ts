@@ -20,6 +20,7 @@ import {
   invalidRequest,
   stillInProgress,
 } from "./find.ts";
+import { checkLabelCount, checkLabels } from "./labels.ts";
 import {
   CURRENT,
   type Secret,
@@ -32,11 +33,12 @@ import {
 
 /** https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html */
 const VALUE_BYTES_MAX = 65_536;
-const STAGES_PER_SECRET_MAX = 20;
 const VERSIONS_MAX = 100;
 const BATCH_MAX = 20;
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html */
 const TOKEN_LENGTH = { min: 32, max: 64 };
+const CURRENT_STAYS =
+  "You can only move staging label AWSCURRENT to a different secret version. It can’t be completely removed.";
 /** Lost races in a row before the caller is told to try again. */
 export const ATTEMPTS_MAX = 10;
 
@@ -72,7 +74,8 @@ export function versionIdOf(
   { ClientRequestToken: token }: { readonly ClientRequestToken?: string | undefined },
 ): string {
   if (token === undefined) return random.uuid();
-  if (token.length >= TOKEN_LENGTH.min && token.length <= TOKEN_LENGTH.max) return token;
+  const isLong = token.length >= TOKEN_LENGTH.min && token.length <= TOKEN_LENGTH.max;
+  if (isLong && token.isWellFormed()) return token;
   throw invalidParameter("ClientRequestToken must be 32-64 characters long.");
 }
 
@@ -108,6 +111,7 @@ export function newVersion(
   if (Object.keys(versions).length > VERSIONS_MAX) {
     throw new ApiError("LimitExceededException", `A secret has at most ${VERSIONS_MAX} versions.`);
   }
+  checkLabelCount(versions);
   return { secret: { ...secret, versions, changedAt: now }, writes };
 }
 
@@ -122,13 +126,16 @@ export async function putSecretValue(
     throw invalidRequest("You must provide either SecretString or SecretBinary.");
   }
   const versionId = versionIdOf(deps, input);
-  const stages = checkStages(input.VersionStages ?? [CURRENT]);
+  const stages = checkLabels(input.VersionStages ?? [CURRENT]);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {
     if (found.versions[versionId] !== undefined) {
       refuseOtherValue(deps, found, versionId, value.text);
       return { secret: found, writes: [] };
     }
-    return newVersion(deps, found, { versionId, stages, ...value });
+    // AWS: a secret's first version is its current one, whatever else it is.
+    const isFirst = Object.keys(found.versions).length === 0;
+    const labels = isFirst ? [...new Set([...stages, CURRENT])] : stages;
+    return newVersion(deps, found, { versionId, stages: labels, ...value });
   });
   return {
     ARN: secretArn(secret),
@@ -136,15 +143,6 @@ export async function putSecretValue(
     VersionId: versionId,
     VersionStages: [...(secret.versions[versionId] ?? [])],
   };
-}
-
-function checkStages(stages: readonly string[]): readonly string[] {
-  if (stages.length < 1 || stages.length > STAGES_PER_SECRET_MAX) {
-    throw invalidParameter(`VersionStages must have 1 to ${STAGES_PER_SECRET_MAX} labels.`);
-  }
-  const bad = stages.find((stage) => stage.length < 1 || stage.length > 256);
-  if (bad !== undefined) throw invalidParameter("A staging label has 1 to 256 characters.");
-  return stages;
 }
 
 /** A token stands for one value. Throws ResourceExistsException. */
@@ -171,7 +169,8 @@ export async function getSecretValue(
   const { VersionId, VersionStage } = input;
   const stage = VersionStage ?? CURRENT;
   const id = VersionId ?? versionAt(secret, stage);
-  const opened = id === undefined ? undefined : openVersion(deps, secret, id);
+  const isThere = id !== undefined && Object.hasOwn(secret.versions, id);
+  const opened = isThere ? openVersion(deps, secret, id) : undefined;
   if (id === undefined || opened === undefined) {
     const what = VersionId === undefined ? `staging label: ${stage}` : `VersionId: ${VersionId}`;
     throw new ApiError(
@@ -233,7 +232,7 @@ export async function updateSecretVersionStage(
   call: Call,
 ): Promise<UpdateSecretVersionStageResponse> {
   const { VersionStage: stage = "", MoveToVersionId: to, RemoveFromVersionId: from } = input;
-  checkStages([stage]);
+  checkLabels([stage]);
   const secret = await changeSecret(deps, input.SecretId, call, ({ secret: found }) => {
     const holder = versionAt(found, stage);
     if (holder !== undefined && from !== holder && to !== holder) {
@@ -250,9 +249,11 @@ export async function updateSecretVersionStage(
       }
     }
     if (to !== undefined) {
-      return { secret: { ...found, versions: withStages(found, to, [stage]) }, writes: [] };
+      const versions = withStages(found, to, [stage]);
+      checkLabelCount(versions);
+      return { secret: { ...found, versions }, writes: [] };
     }
-    if (stage === CURRENT) throw invalidParameter("You can only move staging label AWSCURRENT.");
+    if (stage === CURRENT) throw invalidParameter(CURRENT_STAYS);
     const kept = (found.versions[from ?? ""] ?? []).filter((one) => one !== stage);
     const versions = { ...found.versions, ...(from !== undefined && { [from]: kept }) };
     return { secret: { ...found, versions }, writes: [] };

@@ -11,7 +11,7 @@ import { ApiError } from "../lib/errors.ts";
 import { updateRecord } from "../store/commit.ts";
 import type { SsmDeps } from "./deps.ts";
 import { filterOf } from "./filters.ts";
-import { allParameters, getRecord, versionOf } from "./find.ts";
+import { allParameters, getWholeRecord, notFound, versionOf } from "./find.ts";
 import { latest } from "./get.ts";
 import { type Parameter, parameterArn } from "./model.ts";
 import { pageOf } from "./page.ts";
@@ -66,11 +66,12 @@ export async function labelParameterVersion(
   input: LabelParameterVersionRequest,
   call: Call,
 ): Promise<LabelParameterVersionResult> {
-  const { record, parameter } = getRecord(deps, call, input.Name);
-  const version = existingVersion(deps, parameter, input.ParameterVersion);
+  const { record } = getWholeRecord(deps, call, input.Name);
   const given = input.Labels ?? [];
   const valid = given.filter((label) => LABEL.test(label));
-  await updateRecord(deps, record.key, (found: Parameter) => {
+  const labelled = await updateRecord(deps, record.key, (found: Parameter) => {
+    // At each attempt: a new version may just have pushed out the oldest.
+    const version = existingVersion(deps, found, input.ParameterVersion);
     const added = valid.map((label) => [label, version] as const);
     const labels = { ...found.labels, ...Object.fromEntries(added) };
     if (Object.values(labels).filter((one) => one === version).length > LABELS_PER_VERSION_MAX) {
@@ -81,7 +82,11 @@ export async function labelParameterVersion(
     }
     return valid.length === 0 ? found : { ...found, labels };
   });
-  return { InvalidLabels: given.filter((label) => !LABEL.test(label)), ParameterVersion: version };
+  if (labelled === undefined) throw notFound(input.Name);
+  return {
+    InvalidLabels: given.filter((label) => !LABEL.test(label)),
+    ParameterVersion: input.ParameterVersion ?? labelled.version,
+  };
 }
 
 export async function unlabelParameterVersion(
@@ -89,7 +94,7 @@ export async function unlabelParameterVersion(
   input: UnlabelParameterVersionRequest,
   call: Call,
 ): Promise<UnlabelParameterVersionResult> {
-  const { record, parameter } = getRecord(deps, call, input.Name);
+  const { record, parameter } = getWholeRecord(deps, call, input.Name);
   const version = existingVersion(deps, parameter, input.ParameterVersion);
   const given = input.Labels ?? [];
   const removed = given.filter((label) => parameter.labels[label] === version);

@@ -37,11 +37,27 @@ export function getRecord(deps: SsmDeps, call: Call, text: string | undefined): 
     place === undefined || (place.accountId === own.accountId && place.region === own.region);
   // An ARN does not tell whether the name began with a slash.
   const names = place === undefined ? [name] : [name, name.slice(1)];
-  for (const candidate of isHere ? names : []) {
+  // Half a surrogate pair is no text: it has no UTF-8 form and so no key.
+  for (const candidate of isHere && name.isWellFormed() ? names : []) {
     const record = deps.cache.get(parameterKey(own, candidate));
     if (record !== undefined) return { record, parameter: record.value as Parameter };
   }
-  throw new ApiError("ParameterNotFound", `Parameter ${text} not found.`);
+  throw notFound(text);
+}
+
+/** The same for what concerns all of a parameter: who names a version or a label of it means something else. */
+export function getWholeRecord(
+  deps: SsmDeps,
+  call: Call,
+  text: string | undefined,
+): FoundParameter {
+  if (parseSelection(text ?? "").selector === undefined) return getRecord(deps, call, text);
+  throw notFound(text);
+}
+
+/** The error for a parameter that is not there, or not any more. */
+export function notFound(text: string | undefined): ApiError {
+  return new ApiError("ParameterNotFound", `Parameter ${text} not found.`);
 }
 
 /** A parameter's value as asked for: the latest, a version, or the one under a label. Throws ParameterNotFound, ParameterVersionNotFound. */

@@ -17,7 +17,7 @@ import { ApiError } from "../lib/errors.ts";
 import { commit } from "../store/commit.ts";
 import type { SsmDeps } from "./deps.ts";
 import { filterOf } from "./filters.ts";
-import { allParameters, getRecord, getValue, plainValue, present, versionOf } from "./find.ts";
+import { allParameters, getValue, getWholeRecord, plainValue, present, versionOf } from "./find.ts";
 import { type Parameter, type ParameterVersion, versionsPrefix } from "./model.ts";
 import { pageOf } from "./page.ts";
 
@@ -106,7 +106,7 @@ export async function getParameterHistory(
   input: GetParameterHistoryRequest,
   call: Call,
 ): Promise<GetParameterHistoryResult> {
-  const { parameter } = getRecord(deps, call, input.Name);
+  const { parameter } = getWholeRecord(deps, call, input.Name);
   const versions = deps.cache
     .list(versionsPrefix(parameter, parameter.name))
     .map(({ value }) => value as ParameterVersion);
@@ -167,7 +167,7 @@ export async function deleteParameters(
 /** Throws ParameterNotFound, also for whoever was second to delete it. */
 async function remove(deps: SsmDeps, call: Call, name: string): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const { record, parameter } = getRecord(deps, call, name);
+    const { record, parameter } = getWholeRecord(deps, call, name);
     const versions = deps.cache.list(versionsPrefix(parameter, parameter.name));
     const keys = [record.key, ...versions.map(({ key }) => key)];
     const { key, revision } = record;

@@ -86,7 +86,10 @@ const NAME_LENGTH_MAX = 1011;
 
 /** What is wrong with a new parameter's name; undefined when nothing is. */
 export function findNameViolation(name: string): { code: string; message: string } | undefined {
-  if (!/^[A-Za-z0-9_.\-/]+$/.test(name) || name.length > NAME_LENGTH_MAX || name.endsWith("/")) {
+  if (name.endsWith("/")) {
+    return { code: "ValidationException", message: "Parameter name must not end with slash." };
+  }
+  if (!/^\/?([A-Za-z0-9_.-]+\/)*[A-Za-z0-9_.-]+$/.test(name) || name.length > NAME_LENGTH_MAX) {
     return {
       code: "ValidationException",
       message:

@@ -16,6 +16,9 @@ import { addTagsToResource, listTagsForResource, removeTagsFromResource } from "
 
 type SsmOperations = Operations<typeof import("@aws-sdk/client-ssm")>;
 
+const PUBLIC = "AWS's public parameters (/aws/service/…)";
+const REFERENCES = "secrets as parameters (/aws/reference/secretsmanager/…)";
+
 /** Systems Manager as the door serves it: Parameter Store. */
 export function ssmService(deps: SsmDeps): Service {
   const row = rowsOf("ssm", deps);
@@ -25,10 +28,17 @@ export function ssmService(deps: SsmDeps): Service {
       missing:
         "Policies, DataType other than text; KeyId is kept and shown, a SecureString is sealed with the server's own key",
     }),
-    GetParameter: row("GetParameter", getParameter, { resources: byName }),
-    GetParameters: row("GetParameters", getParameters, { resources: byNames }),
+    GetParameter: row("GetParameter", getParameter, {
+      resources: byName,
+      missing: `${PUBLIC}; ${REFERENCES}`,
+    }),
+    GetParameters: row("GetParameters", getParameters, {
+      resources: byNames,
+      missing: `${PUBLIC}; ${REFERENCES}`,
+    }),
     GetParametersByPath: row("GetParametersByPath", getParametersByPath, {
       resources: ({ Path }, call) => resourceOf(Path, call),
+      missing: PUBLIC,
     }),
     GetParameterHistory: row("GetParameterHistory", getParameterHistory, {
       resources: byName,

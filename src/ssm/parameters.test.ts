@@ -158,6 +158,41 @@ test("a parameter can be deleted whatever else is done to it at the same time", 
   assert.equal(deleted, "deleted");
 });
 
+test("a version's name deletes nothing, and neither does half a character", async () => {
+  await using ssm = await start();
+  await ssm.put({ Name: "p", Value: "0" });
+  for (const Name of ["p:1", "p:label", "\ud800"]) {
+    await assert.rejects(ssm.client.send(new DeleteParameterCommand({ Name })), {
+      name: "ParameterNotFound",
+    });
+    const gone = await ssm.client.send(new DeleteParametersCommand({ Names: [Name] }));
+    assert.deepEqual([gone.DeletedParameters, gone.InvalidParameters], [[], [Name]]);
+    const labels = { Name, Labels: ["a"] };
+    await assert.rejects(ssm.client.send(new LabelParameterVersionCommand(labels)), {
+      name: "ParameterNotFound",
+    });
+  }
+  const { Parameter } = await ssm.client.send(new GetParameterCommand({ Name: "p" }));
+  assert.equal(Parameter?.Value, "0");
+});
+
+test("no label is put on a version that is going", async () => {
+  await using ssm = await start(openSlowStore());
+  for (let i = 1; i <= 100; i++) await ssm.put({ Name: "p", Value: String(i), Overwrite: true });
+  const label = { Name: "p", ParameterVersion: 1, Labels: ["first"] };
+  const [, outcome] = await Promise.allSettled([
+    ssm.put({ Name: "p", Value: "101", Overwrite: true }),
+    ssm.client.send(new LabelParameterVersionCommand(label)),
+  ]);
+  const { Parameters = [] } = await ssm.client.send(
+    new DescribeParametersCommand({ ParameterFilters: [{ Key: "Label", Values: ["first"] }] }),
+  );
+  const read = ssm.client.send(new GetParameterCommand({ Name: "p:first" }));
+  assert.equal(Parameters.length, outcome.status === "fulfilled" ? 1 : 0);
+  if (outcome.status === "fulfilled") assert.equal((await read).Parameter?.Value, "1");
+  else await assert.rejects(read, { name: "ParameterVersionNotFound" });
+});
+
 test("the longest name that there can be is a parameter's as any other", async () => {
   await using ssm = await start();
   const Name = `${"/a".repeat(14)}/`.padEnd(1011, "b");
@@ -175,6 +210,10 @@ test("bad input has Parameter Store's own errors", async () => {
     [{ Name: "a b" }, "ValidationException"],
     [{ Name: "a/b" }, "ValidationException"],
     [{ Name: "/aws/x" }, "ValidationException"],
+    [{ Name: "/a//b" }, "ValidationException"],
+    [{ Name: "/a/" }, "ValidationException"],
+    [{ Name: "x", Value: "a\n{{ssm:b}}" }, "ValidationException"],
+    [{ Name: "x", Overwrite: true, Tags: [{ Key: "a", Value: "b" }] }, "ValidationException"],
     [{ Name: `/${"a/".repeat(16)}b` }, "HierarchyLevelLimitExceededException"],
     [{ Name: "x", Value: "v".repeat(4097) }, "ValidationException"],
     [{ Name: "x", AllowedPattern: "\\d+", Value: "a" }, "ParameterPatternMismatchException"],

@@ -20,6 +20,9 @@ import { toTags } from "./tags.ts";
 const VALUE_BYTES_MAX = { Standard: 4096, Advanced: 8192 } as const;
 const VERSIONS_MAX = 100;
 const ATTEMPTS_MAX = 10;
+/** AWS: whether or not there is a parameter to overwrite. */
+const TAGS_AND_OVERWRITE =
+  "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.";
 
 /** Makes a parameter, or a new version of one when overwriting is wanted. */
 export async function putParameter(
@@ -31,6 +34,7 @@ export async function putParameter(
   const violation = findNameViolation(name);
   if (violation !== undefined) throw new ApiError(violation.code, violation.message);
   checkLengths(input);
+  if (input.Overwrite === true && input.Tags?.length) throw invalid(TAGS_AND_OVERWRITE);
   const key = parameterKey(placeOf(call), name);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const record = deps.cache.get(key);
@@ -54,11 +58,6 @@ function decide(
     throw new ApiError(
       "ParameterAlreadyExists",
       "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
-    );
-  }
-  if (before !== undefined && input.Tags !== undefined) {
-    throw invalid(
-      "tags and overwrite can't be used together. To change tags of an existing parameter, use AddTagsToResource or RemoveTagsFromResource.",
     );
   }
   const type = typeOf(input, before);
@@ -182,6 +181,9 @@ function checkValue(
       `${tier} tier parameters support a maximum parameter value of ${VALUE_BYTES_MAX[tier]} characters.${tier === "Standard" ? " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier." : ""}`,
     );
   }
+  if (value.split("\n").some(hasReference)) {
+    throw invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.');
+  }
   if (policies)
     throw new ApiError("UnsupportedOperationException", "Parameter policies are not supported.");
   if (dataType !== undefined && dataType !== "text") {
@@ -191,6 +193,12 @@ function checkValue(
     throw invalid("A StringList holds no empty values.");
   }
   if (pattern) checkPattern(pattern, value);
+}
+
+/** AWS: values do not refer to other parameters. */
+function hasReference(line: string): boolean {
+  const start = line.indexOf("{{");
+  return start >= 0 && line.indexOf("}}", start + 2) >= 0;
 }
 
 function checkPattern(pattern: string, value: string): void {

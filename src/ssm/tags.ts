@@ -10,7 +10,7 @@ import { addedTags, storedTags, TAGS_MAX, type TagFault, withoutTags } from "../
 import { ApiError } from "../lib/errors.ts";
 import { updateRecord } from "../store/commit.ts";
 import type { SsmDeps } from "./deps.ts";
-import { type FoundParameter, getRecord } from "./find.ts";
+import { type FoundParameter, getWholeRecord } from "./find.ts";
 import type { Parameter } from "./model.ts";
 
 /** Tags as they are stored. Throws ValidationException and TooManyTagsError. */
@@ -79,7 +79,7 @@ function taggedParameter(
     );
   }
   try {
-    return getRecord(deps, call, ResourceId);
+    return getWholeRecord(deps, call, ResourceId);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     throw new ApiError("InvalidResourceId", `The resource ID ${ResourceId} isn't valid.`);
