@@ -75,6 +75,9 @@ function keptOfEc2(): RegExp {
   return new RegExp(`^(${verbs})(${nouns.join("|")})$`);
 }
 
+/** Members that take any text, although their models name values: a port's protocol that is not `udp` is `tcp`. */
+const ANY_TEXT: Readonly<Record<string, readonly string[]>> = { ecs: ["PortMapping.protocol"] };
+
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 type SdkModule = Readonly<Record<string, unknown>>;
@@ -86,11 +89,7 @@ export async function generateShapes(source: Source): Promise<string> {
   const directory = join(ROOT, "node_modules", source.package);
   const sdk = (await import(pathToFileURL(join(directory, "dist-cjs/index.js")).href)) as SdkModule;
   const { version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
-  const extractor = new Extractor(
-    sdk,
-    enumLinks(readDeclarations(directory), sdk),
-    fractionalMembers(source.name),
-  );
+  const extractor = new Extractor(sdk, enumLinks(readDeclarations(directory), sdk), source);
   const nameOnly: string[] = [];
   for (const key of Object.keys(sdk).sort()) {
     const schema = sdk[key];
@@ -117,17 +116,15 @@ class Extractor {
   /** Members whose numbers may have a fraction, and that no schema has had yet. */
   readonly fractional: Set<string>;
   readonly #enums: ReadonlyMap<string, EnumLink>;
+  readonly #anyText: ReadonlySet<string>;
   readonly #sdk: SdkModule;
   readonly #seen = new Map<string, SdkSchema>();
 
-  constructor(
-    sdk: SdkModule,
-    enums: ReadonlyMap<string, EnumLink>,
-    fractional: ReadonlySet<string>,
-  ) {
+  constructor(sdk: SdkModule, enums: ReadonlyMap<string, EnumLink>, { name }: Source) {
     this.#sdk = sdk;
     this.#enums = enums;
-    this.fractional = new Set(fractional);
+    this.#anyText = new Set(ANY_TEXT[name]);
+    this.fractional = new Set(fractionalMembers(name));
   }
 
   /** Adds a schema and all it refers to; answers its name. */
@@ -197,7 +194,7 @@ class Extractor {
     const ref = this.#ref(sdkRef, `${structure}.${member}`);
     if (this.fractional.delete(`${structure}.${member}`)) return withFractions(ref);
     const link = this.#enums.get(`${structure}.${member}`);
-    if (link === undefined) return ref;
+    if (link === undefined || this.#anyText.has(`${structure}.${member}`)) return ref;
     this.#addEnum(link.name);
     return this.#withEnum(ref, link, `${structure}.${member}`);
   }

@@ -1,5 +1,6 @@
 /** fast-check values of task definitions that ECS takes: every member of the shape, together as the rules allow. */
 import type {
+  Compatibility,
   ContainerDefinition,
   LogConfiguration,
   NetworkMode,
@@ -42,6 +43,7 @@ const volumeKinds: fc.Arbitrary<Omit<Volume, "name">> = fc.oneof(
     dockerVolumeConfiguration: fc.oneof(
       and({ scope: oneOf("shared") }, { autoprovision: fc.boolean() }),
       some({ scope: oneOf("task"), driver: names, driverOpts: maps, labels: maps }),
+      fc.record({ autoprovision: fc.boolean() }),
     ),
   }),
   fc.record({
@@ -268,21 +270,34 @@ const proxyConfiguration = fc.record({
 });
 
 const taskMembers = some<Omit<RegisterTaskDefinitionRequest, "family" | "containerDefinitions">>({
-  executionRoleArn: oneOf("execution", "arn:aws:iam::000000000000:role/path/execution"),
   placementConstraints: oneOf([{ type: "memberOf", expression: "attribute:stack == prod" }]),
-  requiresCompatibilities: oneOf(["EC2"]),
   cpu: oneOf("1024", "2048"),
   memory: oneOf("2048", "4096"),
   tags: fc.uniqueArray(fc.record({ key: names, value: names }), { selector: ({ key }) => key }),
   pidMode: oneOf("host", "task"),
   ipcMode: oneOf("none", "task"),
-  ephemeralStorage: fc.record({ sizeInGiB: within(21, 200) }),
   runtimePlatform: some({
     cpuArchitecture: oneOf("X86_64", "ARM64"),
     operatingSystemFamily: oneOf("LINUX"),
   }),
   enableFaultInjection: fc.boolean(),
 });
+
+/** What tasks on instances of one's own have no disk for. */
+const launchMembers: fc.Arbitrary<Partial<RegisterTaskDefinitionRequest>> = fc.oneof(
+  fc.record({ requiresCompatibilities: oneOf<Compatibility[]>(["EC2"]) }),
+  fc.record({ ephemeralStorage: fc.record({ sizeInGiB: within(21, 200) }) }),
+  fc.constant({}),
+);
+
+/** Volumes that are configured at launch have to be mounted. */
+function mounting(volumes: readonly Volume[], all: ContainerDefinition[]): ContainerDefinition[] {
+  const [first, ...others] = all;
+  const launched = volumes.filter(({ configuredAtLaunch }) => configuredAtLaunch);
+  const mounts = launched.map(({ name }) => ({ sourceVolume: name, containerPath: "/launch" }));
+  if (mounts.length === 0) return all;
+  return [{ ...first, mountPoints: [...(first?.mountPoints ?? []), ...mounts] }, ...others];
+}
 
 /** Definitions that ECS takes. Sizes are in the form in which ECS shows them. */
 export const definitions: fc.Arbitrary<RegisterTaskDefinitionRequest> = fc
@@ -291,19 +306,21 @@ export const definitions: fc.Arbitrary<RegisterTaskDefinitionRequest> = fc
     fc
       .tuple(
         names,
-        taskMembers,
+        fc.tuple(taskMembers, launchMembers),
         containers(
           networkMode,
           all.map(({ name = "" }) => name),
         ),
         networkMode === "awsvpc" ? fc.option(proxyConfiguration) : fc.constant(null),
       )
-      .map(([family, members, containerDefinitions, proxy]) => ({
+      .map(([family, [members, launch], containerDefinitions, proxy]) => ({
         ...members,
+        ...launch,
         family,
-        containerDefinitions,
+        containerDefinitions: mounting(all, containerDefinitions),
         volumes: all,
         taskRoleArn: "arn:aws:iam::000000000000:role/task",
+        executionRoleArn: "execution",
         ...(networkMode && { networkMode }),
         ...(proxy && { proxyConfiguration: proxy }),
       })),

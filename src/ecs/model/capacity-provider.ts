@@ -93,6 +93,8 @@ function updateScaling(before: ManagedScaling, given: GivenScaling = {}): Manage
   };
 }
 
+/** EC2 Auto Scaling: characters of a group's ARN. */
+const GROUP_LENGTH_MAX = 1600;
 const BOUNDS = [
   ["targetCapacity", 1, 100],
   ["minimumScalingStepSize", 1, 10_000],
@@ -103,7 +105,7 @@ const BOUNDS = [
 /** What is wrong with a complete group, as the message of a ClientException. */
 export function findGroupViolation(group: AutoScalingGroup): string | undefined {
   const { managedScaling } = group;
-  if (!group.autoScalingGroupArn) {
+  if (!group.autoScalingGroupArn || group.autoScalingGroupArn.length > GROUP_LENGTH_MAX) {
     return "The specified Auto Scaling group ARN is invalid. Specify a valid ARN and try again.";
   }
   for (const [name, min, max] of BOUNDS) {

@@ -41,7 +41,7 @@ export function findStrategyViolation(strategy: readonly StrategyItem[]): string
     return "A capacity provider strategy cannot contain a capacity provider more than once.";
   }
   if (strategy.filter(({ base }) => base > 0).length > 1) {
-    return "Only one capacity provider in a capacity provider strategy can have a base value defined.";
+    return "The specified capacity provider strategy contains multiple capacity providers with a base value defined.";
   }
   const fargateCount = names.filter(isFargateProvider).length;
   return fargateCount > 0 && fargateCount < names.length

@@ -5,6 +5,9 @@ import type { ClusterSetting } from "./cluster.ts";
 export const CONTAINER_INSIGHTS = "containerInsights";
 const CONTAINER_INSIGHTS_VALUES: readonly string[] = ["enabled", "disabled", "enhanced"];
 
+/** Chosen: characters of a configuration as JSON, far above names of buckets, groups and keys. */
+const CONFIGURATION_LENGTH_MAX = 8192;
+
 /** What is wrong with settings that a caller gave, as the message of an InvalidParameterException. */
 export function findClusterSettingsViolation(
   settings: readonly GivenSetting[] = [],
@@ -34,18 +37,22 @@ export function mergeClusterSettings(
   ];
 }
 
-/** What is wrong with how a cluster's ExecuteCommand sessions are to be logged, as the message of an InvalidParameterException. */
+/** What is wrong with a cluster's configuration, mostly how its ExecuteCommand sessions are to be logged, as the message of an InvalidParameterException. */
 export function findClusterConfigurationViolation(
   configuration: ClusterConfiguration | undefined,
 ): string | undefined {
+  if (JSON.stringify(configuration ?? {}).length > CONFIGURATION_LENGTH_MAX) {
+    return `A cluster's configuration can have up to ${CONFIGURATION_LENGTH_MAX} characters.`;
+  }
   const { logging, logConfiguration } = configuration?.executeCommandConfiguration ?? {};
-  if (logging === "OVERRIDE" && !logConfiguration) {
-    return "A logConfiguration must be given when logging is OVERRIDE.";
+  const { cloudWatchLogGroupName, s3BucketName, s3EncryptionEnabled } = logConfiguration ?? {};
+  if (logging === "OVERRIDE" && !cloudWatchLogGroupName && !s3BucketName) {
+    return "A CloudWatch log group name or S3 bucket name must be specified when overriding the default log configuration.";
   }
   if (logging !== "OVERRIDE" && logConfiguration) {
-    return "A logConfiguration can only be given when logging is OVERRIDE.";
+    return "You must set logging to 'OVERRIDE' when you supply a log configuration.";
   }
-  return logConfiguration?.s3EncryptionEnabled && !logConfiguration.s3BucketName
+  return s3EncryptionEnabled && !s3BucketName
     ? "An s3BucketName must be given when s3EncryptionEnabled is true."
     : undefined;
 }

@@ -37,8 +37,11 @@ const ports = (...portMappings: NonNullable<ContainerDefinition["portMappings"]>
 test("port mappings that ECS refuses", (t) =>
   check(t, [
     [ports({ containerPort: 80, hostPort: 70_000 }), /'hostPort' must be a number from 0 to 65535/],
-    [ports({ containerPortRange: "80" }), /two ports/],
-    [ports({ containerPortRange: "80-80" }), /two ports/],
+    [
+      ports({ containerPortRange: "80" }),
+      "Invalid 'containerPortRange' setting for container 'web'.",
+    ],
+    [ports({ containerPortRange: "80-80" }), /^Invalid 'containerPortRange' setting/],
     [ports({ containerPortRange: "1-9", hostPort: 1 }), /stands alone/],
     [
       ports({ containerPortRange: "1-9" }),
@@ -54,6 +57,19 @@ test("port mappings that ECS refuses", (t) =>
 
 const SPEC = "arn:aws:secretsmanager:us-east-1:111111111111:secret:db-AbCdEf";
 const secret = (valueFrom: string) => ({ secrets: [{ name: "S", valueFrom }] });
+const login = { repositoryCredentials: { credentialsParameter: SPEC } };
+
+test("what only an execution role can fetch", (t) =>
+  check(t, [
+    [
+      secret("parameter"),
+      "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+    ],
+    [
+      login,
+      "Private repository authentication requires that the task definition specify a value for executionRoleArn.",
+    ],
+  ]));
 
 test("environments that ECS refuses", (t) =>
   check(t, [
@@ -80,7 +96,7 @@ test("log configurations that ECS refuses", (t) =>
   check(t, [
     [
       { logConfiguration: { logDriver: "awslogs" } },
-      "Log driver awslogs requires options: awslogs-group, awslogs-region",
+      "Log driver awslogs requires options: awslogs-region, awslogs-group",
     ],
     [log({ "awslogs-endpoint": "x" }), "Log driver awslogs disallows options: awslogs-endpoint"],
     [
@@ -176,6 +192,8 @@ test("containers that ECS takes", () => {
   const good: readonly Partial<ContainerDefinition>[] = [
     ports({ containerPort: 80, hostPort: 1 }, { containerPort: 80, hostPort: 2, name: "w_1" }),
     ports({ containerPortRange: "1-9" }, { containerPortRange: "10-12" }),
+    ports({ containerPort: 53, protocol: "tcp" }, { containerPort: 53, protocol: "udp" }),
+    login,
     secret("/app/parameter_1"),
     secret("arn:aws:ssm:us-east-1:111111111111:parameter/app/parameter"),
     secret(`${SPEC}:user::`),
@@ -187,5 +205,6 @@ test("containers that ECS takes", () => {
     { extraHosts: [{ hostname: "db", ipAddress: "::1" }] },
     { image: `hello:1@sha256:${"0".repeat(64)}` },
   ];
-  for (const changes of good) assert.equal(violation(changes), undefined);
+  const task = { executionRoleArn: "arn:aws:iam::111111111111:role/execution" };
+  for (const changes of good) assert.equal(violation(changes, task), undefined);
 });

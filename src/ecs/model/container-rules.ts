@@ -56,7 +56,7 @@ export const hasGoodSize = (
     return about(container, `'memory' and 'memoryReservation' must be at least ${MEMORY_MIB_MIN}.`);
   }
   if (memory !== undefined && (memoryReservation ?? 0) > memory) {
-    return about(container, "'memory' must not be less than 'memoryReservation'.");
+    return about(container, "'memory' must be greater than or equal to 'memoryReservation'.");
   }
   return cpu < 0 ? about(container, "'cpu' must not be negative.") : undefined;
 };
@@ -78,11 +78,23 @@ function findAwsvpcViolation(container: ContainerDefinition): string | undefined
     [container.dnsServers?.length, "DNS servers are"],
     [container.dnsSearchDomains?.length, "DNS search domains are"],
     [container.extraHosts?.length, "Extra hosts are"],
-    [container.disableNetworking, "Disabling networking is"],
+    [container.disableNetworking, "Disable Networking is"],
   ];
   const found = names.find(([isAsked]) => isAsked);
   return found && `${found[1]} not supported on container when networkMode=awsvpc.`;
 }
+
+/** ECS: whoever fetches secrets and logs in at a registry for a task acts in its execution role. */
+const hasExecutionRole: Rule = ({ repositoryCredentials, secrets }, { executionRoleArn }) => {
+  if (executionRoleArn) return undefined;
+  if (secrets?.length) {
+    return "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.";
+  }
+  return (
+    repositoryCredentials &&
+    "Private repository authentication requires that the task definition specify a value for executionRoleArn."
+  );
+};
 
 /** ECS: bounds of health check and restart settings, in seconds or times. */
 const BOUNDS: readonly {
@@ -165,6 +177,7 @@ const RULES: readonly Rule[] = [
   hasGoodPorts,
   hasGoodNames,
   hasGoodEnvironment,
+  hasExecutionRole,
   isWithinBounds,
   hasGoodLog,
   hasGoodFirelens,

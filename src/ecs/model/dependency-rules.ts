@@ -1,4 +1,5 @@
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "@aws-sdk/client-ecs";
+import { about } from "./rule.ts";
 
 /**
  * What is wrong with how the containers of a definition refer to each other (`dependsOn`, `volumesFrom`, `links`), as the
@@ -21,16 +22,18 @@ function findReferenceViolation(
   container: ContainerDefinition,
   all: readonly ContainerDefinition[],
 ): string | undefined {
-  const referred = [
-    ...(container.dependsOn ?? []).map(({ containerName }) => containerName ?? ""),
-    ...(container.volumesFrom ?? []).map(({ sourceContainer }) => sourceContainer ?? ""),
-    ...(container.links ?? []).map((link) => link.split(":")[0] ?? ""),
-  ];
-  const unknown = referred.find((name) => !all.some((other) => other.name === name));
-  if (unknown !== undefined) {
-    return `Invalid setting for container '${container.name}'. It refers to container '${unknown}', which is not in the task definition.`;
+  const unknown = (names: readonly string[] = []): string | undefined =>
+    names.find((name) => !all.some((other) => other.name === name));
+  const waitsFor = unknown(container.dependsOn?.map(({ containerName = "" }) => containerName));
+  if (waitsFor !== undefined) {
+    return `Cannot depend on container ${waitsFor} because it does not exist.`;
   }
-  return undefined;
+  const source = unknown(container.volumesFrom?.map(({ sourceContainer = "" }) => sourceContainer));
+  if (source !== undefined) return `Invalid 'volumesFrom' setting. Unknown container: '${source}'.`;
+  const linked = unknown(container.links?.map((link) => link.split(":")[0] ?? ""));
+  return linked === undefined
+    ? undefined
+    : about(container, `It links to container '${linked}', which is not in the task definition.`);
 }
 
 function findConditionViolation(
@@ -41,10 +44,10 @@ function findConditionViolation(
     const dependency = all.find(({ name }) => name === containerName);
     const isToExit = condition === "COMPLETE" || condition === "SUCCESS";
     if (isToExit && dependency?.essential !== false) {
-      return `Invalid setting for container '${container.name}'. The essential container '${containerName}' cannot be a dependency with condition ${condition}.`;
+      return "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container.";
     }
     if (condition === "HEALTHY" && dependency?.healthCheck === undefined) {
-      return `Invalid setting for container '${container.name}'. Container '${containerName}' has no health check to be HEALTHY by.`;
+      return "A dependency container with HEALTHY condition must have health check configured.";
     }
   }
   return undefined;

@@ -5,14 +5,14 @@
  * | --- | --- | --- |
  * | `account-settings/<principal ARN>/<name>` | AccountSetting | operations/account-settings; the root principal's are the account's |
  * | `capacity-providers/<name>` | CapacityProvider | operations/capacity-providers; rewritten unchanged by whoever begins to use it |
- * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates; deleted by control/cluster-reaper |
+ * | `clusters/<name>` | Cluster | operations/clusters, cluster-updates; control/cluster-reaper deletes it, and takes back a deletion that was cut short |
  * | `families/<family>` | Family | operations/task-definitions |
- * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, task-definition-deletion; deleted by control/task-definition-reaper |
+ * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, delete-task-definitions; deleted by control/task-definition-reaper |
  * | `instances/<cluster>/<id>` | Instance | operations/agent-registration, container-instances, attributes; `agentConnected` by control/dispatcher; control/instances retires and deletes |
  * | `hosts/<ec2InstanceId>` | Host | control/placement: bumped by every placement on that machine |
  * | `unconfirmed-stops/<cluster>/<task id>` | UnconfirmedStop | control/instances; deleted when the machine has confirmed the end, or is out of service |
  * | `tasks/<cluster>/<id>` | Task | see the fields of `task.ts`; deleted by control/task-reaper |
- * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement; deleted by control/task-reaper |
+ * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement; deleted by control/run-token-reaper |
  *
  * The `tags` of every document that has them are also written by operations/tagging.
  * Names are 1–255 of `[A-Za-z0-9_-]`, so they need no escaping; revisions are zero-padded so that key order is number order.

@@ -4,7 +4,7 @@ import { findSecretViolation } from "./secret-rules.ts";
 
 /** What is wrong with where containers log to (`ecs-behaviour` §2.5). */
 
-const AWSLOGS_REQUIRED: readonly string[] = ["awslogs-group", "awslogs-region"];
+const AWSLOGS_REQUIRED: readonly string[] = ["awslogs-region", "awslogs-group"];
 const AWSLOGS_ALLOWED: readonly string[] = [
   ...AWSLOGS_REQUIRED,
   "awslogs-create-group",
@@ -86,10 +86,10 @@ export function findRouterViolation({
 }: RegisterTaskDefinitionRequest): string | undefined {
   const routers = containerDefinitions.filter(({ firelensConfiguration }) => firelensConfiguration);
   if (routers.length > 1) return "Only one container of a task can have a firelensConfiguration.";
-  const routed = containerDefinitions.find(
+  const isRouted = containerDefinitions.some(
     ({ logConfiguration }) => logConfiguration?.logDriver === "awsfirelens",
   );
-  return routed && routers.length === 0
-    ? about(routed, "Log driver awsfirelens requires a container with a firelensConfiguration.")
+  return isRouted && routers.length === 0
+    ? "When awsfirelens log driver is specified in log configuration, a firelens configuration object must be specified."
     : undefined;
 }

@@ -25,9 +25,6 @@ export const hasGoodPorts: ContainerRule = (container, { networkMode }) => {
   if (ranges.length > PORT_RANGES_MAX) {
     return about(container, `It has more than ${PORT_RANGES_MAX} port ranges.`);
   }
-  if (isTwofold(mappings)) {
-    return about(container, "A container port is mapped with two protocols.");
-  }
   return overlaps(mappings) ? about(container, "Its container port ranges overlap.") : undefined;
 };
 
@@ -39,7 +36,7 @@ function findPortViolation(
   const { containerPort, containerPortRange, hostPort } = mapping;
   if (containerPortRange !== undefined) return findRangeViolation(container, mapping, networkMode);
   if (!isPort(containerPort)) {
-    return about(container, `'containerPort' must be a number from 1 to ${PORT_MAX}.`);
+    return `Invalid 'containerPort' setting for container '${container.name}'.`;
   }
   if (hostPort !== undefined && hostPort !== 0 && !isPort(hostPort)) {
     return about(container, `'hostPort' must be a number from 0 to ${PORT_MAX}.`);
@@ -67,7 +64,7 @@ function findRangeViolation(
   const [first, last] = rangeOf(mapping);
   return isPort(first) && isPort(last) && first < last
     ? undefined
-    : about(container, `'containerPortRange' must be two ports, as in 8000-8010.`);
+    : `Invalid 'containerPortRange' setting for container '${container.name}'.`;
 }
 
 /** ECS: the names by which Service Connect knows ports. */
@@ -83,6 +80,11 @@ function findNameViolation(
       );
 }
 
+/** ECS: whatever is not `udp` is taken for `tcp`. */
+export function protocolOf({ protocol }: PortMapping): "tcp" | "udp" {
+  return protocol === "udp" ? "udp" : "tcp";
+}
+
 /** The container ports of a mapping, both included; zeros for what cannot be read. */
 function rangeOf({ containerPort = 0, containerPortRange }: PortMapping): [number, number] {
   if (containerPortRange === undefined) return [containerPort, containerPort];
@@ -94,21 +96,11 @@ function isPort(port: number | undefined): boolean {
   return port !== undefined && Number.isInteger(port) && port >= 1 && port <= PORT_MAX;
 }
 
-function isTwofold(mappings: readonly PortMapping[]): boolean {
-  const protocols = new Map<number, string>();
-  return mappings.some(({ containerPort, protocol = "tcp" }) => {
-    if (containerPort === undefined) return false;
-    const other = protocols.get(containerPort) ?? protocol;
-    protocols.set(containerPort, protocol);
-    return other !== protocol;
-  });
-}
-
 /** Whether a range has a port with anything else in common. Single ports may be mapped to several host ports. */
 function overlaps(mappings: readonly PortMapping[]): boolean {
   const sorted = mappings
     .map((mapping) => ({
-      protocol: mapping.protocol ?? "tcp",
+      protocol: protocolOf(mapping),
       isRange: mapping.containerPortRange !== undefined,
       ports: rangeOf(mapping),
     }))
@@ -135,8 +127,10 @@ export function findSharedPortViolation({
   if (name !== undefined) return `The name '${name}' is given to more than one port mapping.`;
   if (networkMode !== "awsvpc" && networkMode !== "host") return undefined;
   const port = firstDuplicate(
-    mappings.flatMap(({ containerPort, protocol = "tcp" }) =>
-      containerPort === undefined ? [] : [`${containerPort}/${protocol}`],
+    mappings.flatMap((mapping) =>
+      mapping.containerPort === undefined
+        ? []
+        : [`${mapping.containerPort}/${protocolOf(mapping)}`],
     ),
   );
   return port === undefined

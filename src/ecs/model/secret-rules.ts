@@ -22,7 +22,7 @@ export const hasGoodEnvironment = (container: ContainerDefinition): string | und
     names.add(secret.name);
   }
   if (files.length > ENVIRONMENT_FILES_MAX) {
-    return about(container, `It can have at most ${ENVIRONMENT_FILES_MAX} environment files.`);
+    return "The maximum number of environment files was exceeded. Specify ten or less and try again.";
   }
   return files.some(({ value }) => !/^arn:[^:]+:s3:::.+\.env$/.test(value ?? ""))
     ? about(container, "An environment file is the ARN of an S3 object that ends in .env.")

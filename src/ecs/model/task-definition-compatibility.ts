@@ -52,21 +52,28 @@ const hasFargateNamespaces: Rule = ({ pidMode, ipcMode }) => {
   if (pidMode === "host") {
     return "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.";
   }
-  return ipcMode && "Tasks using the Fargate launch type do not support ipcMode.";
+  return ipcMode && unsupported("ipcMode");
 };
+
+function unsupported(what: string): string {
+  return `Fargate compatible task definitions do not support ${what}.`;
+}
+
+const FARGATE_UNSUPPORTED_VOLUMES = [
+  "dockerVolumeConfiguration",
+  "fsxWindowsFileServerVolumeConfiguration",
+] as const;
 
 const hasFargateVolumes: Rule = ({ volumes }) => {
   if (volumes?.some(({ host }) => host?.sourcePath !== undefined)) {
-    return "Fargate does not support host volumes with a sourcePath.";
+    return unsupported("sourcePath");
   }
-  return volumes?.some(({ dockerVolumeConfiguration }) => dockerVolumeConfiguration)
-    ? "Fargate does not support Docker volumes."
-    : undefined;
+  const kind = FARGATE_UNSUPPORTED_VOLUMES.find((name) => volumes?.some((volume) => volume[name]));
+  return kind && unsupported(kind);
 };
 
 /** ECS: what a container of a FARGATE task may not ask for. */
 const FARGATE_UNSUPPORTED = [
-  "privileged",
   "links",
   "dnsServers",
   "dnsSearchDomains",
@@ -86,18 +93,15 @@ const FARGATE_UNSUPPORTED_LINUX = [
 
 const hasFargateContainer = eachContainer((container) => {
   const linux = container.linuxParameters;
-  const unsupported =
+  if (container.privileged) return "Fargate requires that the 'privileged' setting be 'false'.";
+  const asked =
     FARGATE_UNSUPPORTED.find((name) => isAsked(container[name])) ??
     FARGATE_UNSUPPORTED_LINUX.find((name) => isAsked(linux?.[name]));
-  if (unsupported !== undefined) {
-    return `Fargate does not support '${unsupported}' (container '${container.name}').`;
-  }
+  if (asked !== undefined) return unsupported(asked);
   const added = linux?.capabilities?.add?.find((capability) => capability !== "SYS_PTRACE");
-  if (added !== undefined) {
-    return `Fargate does not support adding the capability '${added}': only SYS_PTRACE can be added.`;
-  }
+  if (added !== undefined) return `${added} is not allowed on Fargate.`;
   return container.resourceRequirements?.some(({ type }) => type === "GPU")
-    ? "Fargate does not support GPUs."
+    ? "Tasks using the Fargate launch type do not support GPU resource requirements."
     : undefined;
 });
 
@@ -106,22 +110,21 @@ const FARGATE_LOG_DRIVERS: readonly string[] = ["awslogs", "splunk", "awsfirelen
 const hasFargateLog = eachContainer(({ logConfiguration, firelensConfiguration }) => {
   const driver = logConfiguration?.logDriver;
   if (driver !== undefined && !FARGATE_LOG_DRIVERS.includes(driver)) {
-    return `Fargate does not support the log driver '${driver}': it is one of ${FARGATE_LOG_DRIVERS.join(", ")}.`;
+    return `${driver} is not a valid log driver. Must be one of [${FARGATE_LOG_DRIVERS.join(", ")}].`;
   }
   if (driver === "awslogs" && !logConfiguration?.options?.["awslogs-stream-prefix"]) {
-    return "Log driver awslogs requires options: awslogs-stream-prefix";
+    return "Fargate requires log configuration options to include awslogs-stream-prefix.";
   }
   return firelensConfiguration?.options?.["config-file-type"] === "s3"
     ? "Fargate does not support 'config-file-type' s3."
     : undefined;
 });
 
-const hasFargateRole = eachContainer(({ logConfiguration, image, secrets }, document) => {
+const hasFargateRole = eachContainer(({ logConfiguration, image }, document) => {
   if (document.executionRoleArn !== undefined) return undefined;
   const requires = "Fargate requires task definition to have execution role ARN to support";
   if (logConfiguration?.logDriver === "awslogs") return `${requires} log driver awslogs.`;
-  if (isEcrImage(image ?? "")) return `${requires} ECR images.`;
-  return secrets?.length ? `${requires} secrets.` : undefined;
+  return isEcrImage(image ?? "") ? `${requires} ECR images.` : undefined;
 });
 
 /** ECS: a FARGATE container may have up to two minutes to start or to stop. */
@@ -181,9 +184,7 @@ const RULES: readonly (readonly [Compatibility, readonly Rule[]])[] = [
       hasFargateRole,
       hasFargateTimeouts,
       ({ placementConstraints }) =>
-        placementConstraints?.length
-          ? "Fargate does not support placement constraints."
-          : undefined,
+        placementConstraints?.length ? unsupported("constraints") : undefined,
     ],
   ],
   ["EXTERNAL", [isForExternal]],
@@ -192,5 +193,5 @@ const RULES: readonly (readonly [Compatibility, readonly Rule[]])[] = [
 
 function isAsked(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
-  return value !== undefined && value !== null && value !== false;
+  return value !== undefined && value !== false && value !== "";
 }

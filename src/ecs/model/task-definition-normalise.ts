@@ -6,6 +6,7 @@ import type {
   RegisterTaskDefinitionRequest,
   Volume,
 } from "@aws-sdk/client-ecs";
+import { protocolOf } from "./port-rules.ts";
 import type { TaskDefinitionDocument } from "./task-definition.ts";
 import { parseTaskCpu, parseTaskMemory } from "./task-size.ts";
 
@@ -16,7 +17,8 @@ import { parseTaskCpu, parseTaskMemory } from "./task-size.ts";
 export function normaliseTaskDefinition(
   request: RegisterTaskDefinitionRequest,
 ): TaskDefinitionDocument {
-  const { tags: _, family, containerDefinitions, volumes, cpu, memory, ...rest } = request;
+  const { tags: _, family, containerDefinitions, volumes, cpu, memory, ...others } = request;
+  const { taskRoleArn, executionRoleArn, ...rest } = others;
   return {
     family: family ?? "",
     containerDefinitions: (containerDefinitions ?? []).map((container) =>
@@ -25,6 +27,9 @@ export function normaliseTaskDefinition(
     volumes: (volumes ?? []).map(normaliseVolume),
     placementConstraints: [],
     ...rest,
+    // ECS: an empty text names no role.
+    ...(taskRoleArn && { taskRoleArn }),
+    ...(executionRoleArn && { executionRoleArn }),
     ...(cpu !== undefined && { cpu: String(parseTaskCpu(cpu)) }),
     ...(memory !== undefined && { memory: String(parseTaskMemory(memory)) }),
   };
@@ -57,7 +62,7 @@ function normaliseContainer(
  * at the file system's root.
  */
 function normaliseVolume(volume: Volume): Volume {
-  const isSaid = VOLUME_KINDS.some((kind) => volume[kind] !== undefined);
+  const isSaid = VOLUME_KINDS.some((kind) => volume[kind]);
   if (!isSaid) return { ...volume, host: {} };
   const efs = volume.efsVolumeConfiguration;
   return efs ? { ...volume, efsVolumeConfiguration: { rootDirectory: "/", ...efs } } : volume;
@@ -78,7 +83,7 @@ function normalisePortMapping(
   mapping: PortMapping,
   networkMode: NetworkMode | undefined,
 ): PortMapping {
-  const protocol = mapping.protocol ?? "tcp";
+  const protocol = protocolOf(mapping);
   if (mapping.containerPortRange !== undefined) return { ...mapping, protocol };
   const isSamePort = networkMode === "awsvpc" || networkMode === "host";
   const hostPort = mapping.hostPort ?? (isSamePort ? mapping.containerPort : 0);

@@ -21,11 +21,17 @@ test("definitions that ECS refuses", async (t) => {
   const cases: readonly (readonly [Partial<RegisterTaskDefinitionRequest>, RegExp])[] = [
     [volume({ name: "a b" }), /^Volume name contains invalid characters\.$/],
     [volume({ host: {}, configuredAtLaunch: true }), /more than one configuration/],
-    [volume({ dockerVolumeConfiguration: { autoprovision: true } }), /'autoprovision'/],
+    [
+      volume({ dockerVolumeConfiguration: { scope: "task", autoprovision: false } }),
+      /^When 'scope' parameter is 'task', 'autoprovision' must either not be specified or set to 'True'\.$/,
+    ],
+    [volume({ host: { sourcePath: "" } }), /^host\.sourcePath should not be blank\.$/],
+    [volume({ dockerVolumeConfiguration: { driver: "" } }), /driver should not be null or empty/],
+    [volume({ configuredAtLaunch: true }), /^Volumes \[data\] are not referenced/],
     [volume({ efsVolumeConfiguration: { fileSystemId: "" } }), /'fileSystemId'/],
     [
       volume({ efsVolumeConfiguration: { fileSystemId: "fs-1", ...ACCESS_POINT } }),
-      /'transitEncryption' ENABLED/,
+      /^EFS access points require TransitEncryption to be enabled\.$/,
     ],
     [
       volume({
@@ -36,11 +42,11 @@ test("definitions that ECS refuses", async (t) => {
           ...ACCESS_POINT,
         },
       }),
-      /'rootDirectory' must be/,
+      /the root directory must either be set to "\/" or be omitted/,
     ],
     [
       volume({ efsVolumeConfiguration: { fileSystemId: "fs-1", transitEncryptionPort: 1 } }),
-      /'transitEncryptionPort'/,
+      /^TransitEncryptionPort requires/,
     ],
     [volume({ s3filesVolumeConfiguration: { fileSystemArn: "arn" } }), /need a task role/],
     [
@@ -80,7 +86,11 @@ test("definitions that ECS refuses", async (t) => {
     ],
     [
       { containerDefinitions: [{ ...WEB, logConfiguration: { logDriver: "awsfirelens" } }] },
-      /requires a container with a firelensConfiguration/,
+      /a firelens configuration object must be specified/,
+    ],
+    [
+      { ephemeralStorage: { sizeInGiB: 30 }, requiresCompatibilities: ["EC2"] },
+      /^Tasks using the EC2 launch type do not support EphemeralStorage\.$/,
     ],
     [{ inferenceAccelerators: [{ deviceName: "d", deviceType: "t" }] }, /no longer available/],
     [
@@ -102,5 +112,13 @@ test("definitions that ECS refuses", async (t) => {
   ];
   for (const [changes, message] of cases) {
     await t.test(String(message), () => assert.match(violation(changes), message));
+  }
+});
+
+test("Docker volumes that ECS takes, as Terraform asks for them", () => {
+  for (const autoprovision of [true, false]) {
+    const { volumes } = volume({ dockerVolumeConfiguration: { autoprovision } });
+    const request = { family: "f", containerDefinitions: [WEB], volumes };
+    assert.equal(findDefinitionViolation(request), undefined);
   }
 });

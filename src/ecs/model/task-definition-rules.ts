@@ -73,12 +73,12 @@ const hasGoodContainers: Rule = (request) =>
 
 const hasEssentialContainer: Rule = ({ containerDefinitions = [] }) =>
   containerDefinitions.every(({ essential }) => essential === false)
-    ? "At least one container must be marked as essential."
+    ? "Task definition doesn't have any essential container."
     : undefined;
 
 const hasUniqueNames: Rule = ({ containerDefinitions = [], volumes = [] }) => {
   const container = firstDuplicate(containerDefinitions.map(({ name }) => name));
-  if (container !== undefined) return `Container name '${container}' is used more than once.`;
+  if (container !== undefined) return "Container names must be unique within a task definition.";
   const volume = firstDuplicate(volumes.map(({ name }) => name));
   return volume === undefined ? undefined : `Volume name '${volume}' is used more than once.`;
 };
@@ -93,11 +93,11 @@ const fitsContainers: Rule = ({ containerDefinitions = [], cpu, memory }) => {
     wanted.cpuUnits += container.cpu ?? 0;
     wanted.memoryMiB += container.memoryReservation ?? container.memory ?? 0;
     if ((container.memory ?? 0) > memoryMiB) {
-      return `Invalid setting for container '${container.name}'. 'memory' ${container.memory} exceeds the task's ${memoryMiB} MiB.`;
+      return `The 'memory' setting for container '${container.name}' is greater than for the task.`;
     }
   }
   if (wanted.cpuUnits > cpuUnits) {
-    return `Invalid 'cpu' setting for task. Its containers have ${wanted.cpuUnits} CPU units, the task has ${cpuUnits}.`;
+    return "The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.";
   }
   return wanted.memoryMiB > memoryMiB
     ? `Invalid 'memory' setting for task. Its containers have ${wanted.memoryMiB} MiB, the task has ${memoryMiB}.`
@@ -118,6 +118,14 @@ export const hasGoodEphemeralStorage = ({
     : undefined;
 };
 
+/** ECS: only FARGATE gives a task a disk of its own. */
+const hasOwnDisk: Rule = ({ ephemeralStorage, requiresCompatibilities = [] }) =>
+  ephemeralStorage !== undefined &&
+  requiresCompatibilities.includes("EC2") &&
+  !requiresCompatibilities.includes("FARGATE")
+    ? "Tasks using the EC2 launch type do not support EphemeralStorage."
+    : undefined;
+
 /** App Mesh: one of each is needed. */
 const PROXY_PROPERTIES: readonly (readonly string[])[] = [
   ["IgnoredUID", "IgnoredGID"],
@@ -129,9 +137,9 @@ const PROXY_PROPERTIES: readonly (readonly string[])[] = [
 const hasGoodProxy: Rule = ({ proxyConfiguration, networkMode, containerDefinitions = [] }) => {
   if (!proxyConfiguration) return undefined;
   if (networkMode !== "awsvpc")
-    return "proxyConfiguration is only supported with networkMode=awsvpc.";
+    return "APPMESH proxy configuration is only supported in networkMode=awsvpc.";
   if (!containerDefinitions.some(({ name }) => name === proxyConfiguration.containerName)) {
-    return `The proxy container '${proxyConfiguration.containerName}' is not in the task definition.`;
+    return `Proxy container [${proxyConfiguration.containerName}] does not exist.`;
   }
   const given = new Set(proxyConfiguration.properties?.map(({ name }) => name));
   const missing = PROXY_PROPERTIES.find((names) => !names.some((name) => given.has(name)));
@@ -186,6 +194,7 @@ const RULES: readonly Rule[] = [
   findVolumesViolation,
   findDependencyViolation,
   hasGoodEphemeralStorage,
+  hasOwnDisk,
   hasGoodProxy,
   hasGoodConstraints,
   findRouterViolation,

@@ -75,12 +75,15 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
       "Invalid setting for container 'web'. At least one of 'memory' or 'memoryReservation' must be specified.",
     ],
     [withContainer({ memory: 3 }), /at least 4/],
-    [withContainer({ memoryReservation: 128 }), /must not be less than 'memoryReservation'/],
+    [
+      withContainer({ memoryReservation: 128 }),
+      /must be greater than or equal to 'memoryReservation'/,
+    ],
     [request({ cpu: "many" }), /^Invalid 'cpu' setting for task\./],
     [request({ memory: "much" }), /^Invalid 'memory' setting for task/],
     [
       request({ containerDefinitions: [container(), container()] }),
-      "Container name 'web' is used more than once.",
+      "Container names must be unique within a task definition.",
     ],
     [withContainer({ essential: false }), /essential/],
     [
@@ -91,17 +94,11 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
       withContainer({ portMappings: [{ containerPort: 80, hostPort: 81 }] }, "host"),
       "When networkMode=host, the host ports and container ports in port mappings must match.",
     ],
-    [withContainer({ portMappings: [{ containerPort: 0 }] }), /'containerPort'/],
     [
-      withContainer({
-        portMappings: [
-          { containerPort: 53, protocol: "tcp" },
-          { containerPort: 53, protocol: "udp" },
-        ],
-      }),
-      /two protocols/,
+      withContainer({ portMappings: [{ containerPort: 0 }] }),
+      "Invalid 'containerPort' setting for container 'web'.",
     ],
-    [withContainer({ portMappings: [{ containerPortRange: "90-80" }] }), /two ports/],
+    [withContainer({ portMappings: [{ containerPortRange: "90-80" }] }), /'containerPortRange'/],
     [
       withContainer({ links: ["db"] }, "awsvpc"),
       "Links are not supported when networkMode=awsvpc.",
@@ -125,7 +122,15 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
       }),
       /^The secret name must be unique .* such as 'KEY'\.$/,
     ],
-    [withContainer({ dependsOn: [{ containerName: "db", condition: "START" }] }), /'db'/],
+    [
+      withContainer({ dependsOn: [{ containerName: "db", condition: "START" }] }),
+      "Cannot depend on container db because it does not exist.",
+    ],
+    [
+      withContainer({ volumesFrom: [{ sourceContainer: "db" }] }),
+      "Invalid 'volumesFrom' setting. Unknown container: 'db'.",
+    ],
+    [withContainer({ links: ["db"] }), /links to container 'db'/],
     [withContainer({ dependsOn: [{ containerName: "web", condition: "START" }] }), /on itself/],
     [
       request({
@@ -134,12 +139,12 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
           container({ name: "init" }),
         ],
       }),
-      /essential container 'init'/,
+      "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container.",
     ],
     [withContainer({ healthCheck: { command: ["x"], interval: 4 } }), /between 5 and 300/],
     [
       withContainer({ logConfiguration: { logDriver: "awslogs" } }),
-      "Log driver awslogs requires options: awslogs-group, awslogs-region",
+      "Log driver awslogs requires options: awslogs-region, awslogs-group",
     ],
     [
       request({ ephemeralStorage: { sizeInGiB: 20 } }),
@@ -149,8 +154,14 @@ test("findDefinitionViolation() says what is wrong in ECS's words", () => {
       request({ ephemeralStorage: { sizeInGiB: 201 } }),
       "EphemeralStorage size should be at most 200",
     ],
-    [request({ memory: "32" }), /exceeds the task's 32 MiB/],
-    [request({ cpu: "128", containerDefinitions: [container({ cpu: 129 })] }), /129 CPU units/],
+    [
+      request({ memory: "32" }),
+      "The 'memory' setting for container 'web' is greater than for the task.",
+    ],
+    [
+      request({ cpu: "128", containerDefinitions: [container({ cpu: 129 })] }),
+      "The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.",
+    ],
   ];
   for (const [wrong, message] of table) {
     const violation = findDefinitionViolation(wrong) ?? "nothing";
@@ -166,7 +177,7 @@ test("normaliseTaskDefinition() shows the defaults of ECS and leaves the rest ab
       containerDefinitions: [
         { name: "sleep", image: "busybox", memory: 10, portMappings: [{ containerPort: 80 }] },
       ],
-      volumes: [{ name: "scratch" }],
+      volumes: [{ name: "scratch" }, { name: "later", configuredAtLaunch: false }],
       cpu: ".5 vCPU",
       memory: "1GB",
     }),
@@ -186,7 +197,10 @@ test("normaliseTaskDefinition() shows the defaults of ECS and leaves the rest ab
           systemControls: [],
         },
       ],
-      volumes: [{ name: "scratch", host: {} }],
+      volumes: [
+        { name: "scratch", host: {} },
+        { name: "later", configuredAtLaunch: false, host: {} },
+      ],
       placementConstraints: [],
       cpu: "512",
       memory: "1024",
@@ -204,6 +218,31 @@ test("normaliseTaskDefinition() gives awsvpc and host mode the same port outside
     );
     assert.equal(containerDefinitions?.[0]?.portMappings?.[0]?.hostPort, 80);
   }
+});
+
+test("normaliseTaskDefinition() takes an empty role for none", () => {
+  const { taskRoleArn, executionRoleArn } = normaliseTaskDefinition(
+    request({ taskRoleArn: "", executionRoleArn: "" }),
+  );
+  assert.deepEqual([taskRoleArn, executionRoleArn], [undefined, undefined]);
+});
+
+test("normaliseTaskDefinition() takes what is no protocol for tcp", () => {
+  const given = ["http", "UDP", "udp"] as const;
+  const { containerDefinitions } = normaliseTaskDefinition(
+    request({
+      containerDefinitions: [
+        container({
+          portMappings: given.map((protocol, at) => ({
+            containerPort: 80 + at,
+            protocol: protocol as "tcp",
+          })),
+        }),
+      ],
+    }),
+  );
+  const shown = containerDefinitions?.[0]?.portMappings?.map(({ protocol }) => protocol);
+  assert.deepEqual(shown, ["tcp", "tcp", "udp"]);
 });
 
 test("normaliseTaskDefinition() completes a health check", () => {
@@ -224,6 +263,8 @@ test("compatibilitiesOf() finds where a definition can run", () => {
   assert.deepEqual(compatible(request()), ["EC2", "EXTERNAL"]);
   assert.deepEqual(compatible(fargate()), ["EC2", "FARGATE", "MANAGED_INSTANCES"]);
   assert.deepEqual(compatible(request({ networkMode: "awsvpc" })), ["EC2"]);
+  const plain = container({ hostname: "", links: [], privileged: false });
+  assert.ok(compatible(fargate({ containerDefinitions: [plain] })).includes("FARGATE"));
 });
 
 test("compatibilitiesOf() says in ECS's words why FARGATE cannot run a definition", () => {
@@ -250,11 +291,11 @@ test("compatibilitiesOf() says in ECS's words why FARGATE cannot run a definitio
     ],
     [
       withContainer({ privileged: true }),
-      "Fargate does not support 'privileged' (container 'web').",
+      "Fargate requires that the 'privileged' setting be 'false'.",
     ],
     [
       withContainer({ linuxParameters: { sharedMemorySize: 64 } }),
-      "Fargate does not support 'sharedMemorySize' (container 'web').",
+      "Fargate compatible task definitions do not support sharedMemorySize.",
     ],
   ];
   for (const [given, reason] of table) {

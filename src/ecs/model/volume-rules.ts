@@ -21,7 +21,11 @@ export function findVolumesViolation(request: RegisterTaskDefinitionRequest): st
   const unknown = mounts.find(({ sourceVolume }) => !known.has(sourceVolume));
   if (unknown) return `Unknown volume '${unknown.sourceVolume ?? ""}'.`;
   const nowhere = mounts.find(({ containerPath }) => !containerPath);
-  return nowhere && `The mount point of volume '${nowhere.sourceVolume}' needs a 'containerPath'.`;
+  if (nowhere)
+    return `The mount point of volume '${nowhere.sourceVolume}' needs a 'containerPath'.`;
+  const mounted = new Set(mounts.map(({ sourceVolume }) => sourceVolume));
+  const idle = volumes.find((volume) => volume.configuredAtLaunch && !mounted.has(volume.name));
+  return idle && `Volumes [${idle.name}] are not referenced by any of the containers.`;
 }
 
 function findVolumeViolation(
@@ -31,11 +35,15 @@ function findVolumeViolation(
   const { name, dockerVolumeConfiguration: docker, efsVolumeConfiguration: efs } = volume;
   if (!name || !isName(name)) return "Volume name contains invalid characters.";
   if (kindsOf(volume) > 1) return `Volume '${name}' has more than one configuration.`;
-  if (docker?.autoprovision !== undefined && docker.scope !== "shared") {
-    return `Volume '${name}' has 'autoprovision', which is for scope shared only.`;
+  if (volume.host?.sourcePath === "") return "host.sourcePath should not be blank.";
+  if (docker?.driver === "") {
+    return "volume.dockerVolumeConfiguration.driver should not be null or empty.";
+  }
+  if (docker?.scope === "task" && docker.autoprovision === false) {
+    return "When 'scope' parameter is 'task', 'autoprovision' must either not be specified or set to 'True'.";
   }
   const violation = efs && findEfsViolation(efs);
-  if (violation !== undefined) return `Volume '${name}': ${violation}`;
+  if (violation !== undefined) return violation;
   return volume.s3filesVolumeConfiguration && !taskRoleArn
     ? `Volume '${name}': S3 Files volumes need a task role.`
     : undefined;
@@ -51,17 +59,19 @@ function findEfsViolation({
   if (!fileSystemId) return "EFS volumes need a 'fileSystemId'.";
   const { accessPointId, iam } = authorizationConfig ?? {};
   if (accessPointId && rootDirectory !== "/") {
-    return "with an access point 'rootDirectory' must be / or left out.";
+    return 'When using an EFS access point, the root directory must either be set to "/" or be omitted.';
   }
   const isEncrypted = transitEncryption === "ENABLED";
-  if ((accessPointId || iam === "ENABLED") && !isEncrypted) {
-    return "an access point or IAM authorisation needs 'transitEncryption' ENABLED.";
+  if (isEncrypted) return undefined;
+  if (iam === "ENABLED") {
+    return "EFS IAM authorization requires TransitEncryption to be enabled.";
   }
-  return transitEncryptionPort !== undefined && !isEncrypted
-    ? "'transitEncryptionPort' needs 'transitEncryption' ENABLED."
+  if (accessPointId) return "EFS access points require TransitEncryption to be enabled.";
+  return transitEncryptionPort !== undefined
+    ? "TransitEncryptionPort requires that TransitEncryption is enabled."
     : undefined;
 }
 
 function kindsOf(volume: Volume): number {
-  return VOLUME_KINDS.filter((kind) => volume[kind] !== undefined && volume[kind] !== false).length;
+  return VOLUME_KINDS.filter((kind) => volume[kind]).length;
 }

@@ -113,7 +113,7 @@ test("capacity that a cluster cannot have", async (t) => {
         { ...fargate, base: 1 },
         { capacityProvider: "FARGATE_SPOT", base: 1 },
       ],
-      "Only one capacity provider in a capacity provider strategy can have a base value defined.",
+      "The specified capacity provider strategy contains multiple capacity providers with a base value defined.",
     ],
     [["FARGATE"], [{ ...fargate, weight: 1001 }], "weight must be between 0 and 1000."],
     [["FARGATE"], [{ ...fargate, base: -1 }], "base must be between 0 and 100000."],
@@ -142,7 +142,7 @@ test("capacity that a cluster cannot have", async (t) => {
 
 test("clusters that cannot be", async (t) => {
   await using api = await openApi();
-  const s3 = { s3EncryptionEnabled: true };
+  const s3 = { cloudWatchLogGroupName: "g", s3EncryptionEnabled: true };
   const command = (configuration: object): CreateClusterRequest => ({
     configuration: { executeCommandConfiguration: configuration },
   });
@@ -158,9 +158,11 @@ test("clusters that cannot be", async (t) => {
       INVALID,
       /more than once/,
     ],
-    [command({ logging: "OVERRIDE" }), INVALID, /must be given when logging is OVERRIDE/],
-    [command({ logging: "NONE", logConfiguration: {} }), INVALID, /only be given when/],
+    [command({ logging: "OVERRIDE" }), INVALID, /must be specified when overriding/],
+    [command({ logging: "OVERRIDE", logConfiguration: {} }), INVALID, /when overriding/],
+    [command({ logging: "NONE", logConfiguration: {} }), INVALID, /must set logging to 'OVERRIDE'/],
     [command({ logging: "OVERRIDE", logConfiguration: s3 }), INVALID, /s3BucketName/],
+    [command({ kmsKeyId: "k".repeat(8192) }), INVALID, /up to 8192 characters/],
     [{ serviceConnectDefaults: { namespace: "local" } }, INVALID, /Service Connect/],
     [
       { serviceConnectDefaults: { namespace: "arn:aws:servicediscovery:::namespace/ns-1" } },

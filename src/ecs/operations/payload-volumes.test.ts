@@ -3,10 +3,16 @@ import { test } from "node:test";
 import { attachmentsOf, toPayloadVolume } from "./payload-volumes.ts";
 
 test("volumes without a source are made by the agent", () => {
-  const volumes = [{ name: "a" }, { name: "b", host: { sourcePath: "/b" } }];
+  const volumes = [
+    { name: "a" },
+    { name: "b", host: { sourcePath: "/b" } },
+    // As Terraform says it of each volume.
+    { name: "c", configuredAtLaunch: false, host: {} },
+  ];
   assert.deepEqual(volumes.map(toPayloadVolume), [
     { name: "a", type: "host", host: { sourcePath: "" } },
     { name: "b", type: "host", host: { sourcePath: "/b" } },
+    { name: "c", type: "host", host: { sourcePath: "" } },
   ]);
 });
 

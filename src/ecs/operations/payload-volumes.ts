@@ -19,7 +19,7 @@ export function toPayloadVolume(volume: Volume): PayloadVolume {
     return { name, type: "docker", dockerVolumeConfiguration };
   }
   if (volume.s3filesVolumeConfiguration) return { name };
-  const foreign = FOREIGN_VOLUMES.find(([member]) => volume[member] !== undefined);
+  const foreign = FOREIGN_VOLUMES.find(([member]) => volume[member]);
   if (foreign !== undefined) return { name, type: foreign[1] };
   return { name, type: "host", host: { sourcePath: volume.host?.sourcePath ?? "" } };
 }

@@ -10,6 +10,7 @@ test("overrides are held to the rules of the definition", async (t) => {
   await addInstance(api, "one");
   await api.call("RegisterTaskDefinition", {
     family: "web",
+    executionRoleArn: "arn:aws:iam::111111111111:role/t",
     containerDefinitions: [
       {
         name: "web",
@@ -25,8 +26,11 @@ test("overrides are held to the rules of the definition", async (t) => {
   });
   const cases: readonly (readonly [TaskOverride, RegExp])[] = [
     [web({ memory: 2 }), /'memory' and 'memoryReservation' must be at least 4/],
-    [web({ memory: 64 }), /'memory' must not be less than 'memoryReservation'/],
-    [web({ memoryReservation: 1024 }), /'memory' must not be less than 'memoryReservation'/],
+    [web({ memory: 64 }), /'memory' must be greater than or equal to 'memoryReservation'/],
+    [
+      web({ memoryReservation: 1024 }),
+      /'memory' must be greater than or equal to 'memoryReservation'/,
+    ],
     [web({ cpu: -1 }), /'cpu' must not be negative/],
     [web({ environment: [{ value: "x" }] }), /An environment variable needs a 'name'/],
     [web({ environment: [{ name: "KEY", value: "x" }] }), /such as 'KEY'/],

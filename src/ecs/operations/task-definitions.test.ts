@@ -16,7 +16,7 @@ const EVERYTHING: RegisterTaskDefinitionRequest = {
   ephemeralStorage: { sizeInGiB: 30 },
   runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },
   enableFaultInjection: true,
-  requiresCompatibilities: ["EC2"],
+  requiresCompatibilities: ["MANAGED_INSTANCES"],
   placementConstraints: [{ type: "memberOf", expression: "attribute:stack == prod" }],
   proxyConfiguration: {
     type: "APPMESH",
@@ -70,7 +70,10 @@ const EVERYTHING: RegisterTaskDefinitionRequest = {
       command: ["sleep 1"],
       environment: [{ name: "A", value: "1" }],
       environmentFiles: [{ value: "arn:aws:s3:::bucket/file.env", type: "s3" }],
-      mountPoints: [{ sourceVolume: "host", containerPath: "/data", readOnly: true }],
+      mountPoints: [
+        { sourceVolume: "host", containerPath: "/data", readOnly: true },
+        { sourceVolume: "later", containerPath: "/later" },
+      ],
       volumesFrom: [{ sourceContainer: "other", readOnly: true }],
       linuxParameters: {
         capabilities: { add: ["SYS_PTRACE"], drop: ["MKNOD"] },
