@@ -169,9 +169,10 @@ async function make(
     });
     const keyPath = join(workspace, `${name}-key.pem`);
     const certificatePath = join(workspace, `${name}.pem`);
-    await writeFile(keyPath, key, { mode: 0o600 });
+    // Flushed: else a loss of power could leave their names with nothing in them.
+    await writeFile(keyPath, key, { mode: 0o600, flush: true });
     const certificate = await sign(workspace, keyPath);
-    await writeFile(certificatePath, certificate);
+    await writeFile(certificatePath, certificate, { flush: true });
     await chmod(certificatePath, 0o644);
     await rename(keyPath, join(directory, `${name}-key.pem`));
     await rename(certificatePath, join(directory, `${name}.pem`));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { runController } from "../../store/controller.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { clusterKey } from "../model/keys.ts";
-import { type Api, openApi } from "../operations/api.fixture.ts";
+import { type Api, addInstance, openApi, registerEc2 } from "../operations/api.fixture.ts";
 import { CLUSTER_RETENTION_MS, createClusterReaper } from "./cluster-reaper.ts";
 import { settle } from "./control.fixture.ts";
 
@@ -64,4 +64,18 @@ test("a record without a time is kept for a day from when it is first seen", asy
   assert.equal(await statusOf(api), "INACTIVE");
   await pass(api, 1);
   assert.equal(await statusOf(api), undefined);
+});
+
+test("a cluster whose deletion was cut short is ACTIVE again while something is in it", async () => {
+  await using api = await openApi();
+  await addInstance(api, "one");
+  await registerEc2(api);
+  const value = api.world.value<Cluster>(KEY);
+  await api.world.put({ key: KEY, value: { ...value, status: "INACTIVE", inactiveSince: 1 } });
+  reap(api);
+  await settle();
+  assert.equal(await statusOf(api), "ACTIVE");
+  assert.deepEqual(api.world.value<Cluster>(KEY), value);
+  const { tasks } = await api.call("RunTask", { cluster, taskDefinition: "ec2" });
+  assert.equal(tasks?.length, 1);
 });

@@ -9,7 +9,8 @@ export const CLUSTER_RETENTION_MS: number = 24 * 3_600_000;
 
 /**
  * Deletes the records of INACTIVE clusters when they have been kept long enough. Whoever makes the cluster anew writes its
- * record, and only what was seen is deleted.
+ * record, and only what was seen is deleted. One that has instances or tasks was found not to be empty when it was to be
+ * deleted, and whoever wanted that came to no end: it is ACTIVE as before.
  */
 export function createClusterReaper(deps: EcsDeps): Controller {
   return {
@@ -25,8 +26,12 @@ export function createClusterReaper(deps: EcsDeps): Controller {
       const record = deps.cache.get(key);
       const cluster = record?.value as Cluster | undefined;
       if (!record || !cluster || !isInactive(cluster)) return undefined;
+      const { inactiveSince, ...kept } = cluster;
+      if (!isEmpty(deps, key)) {
+        await commit(deps, [record], [{ key, value: { ...kept, status: "ACTIVE" } }]);
+        return undefined;
+      }
       const now = deps.clock.now();
-      const { inactiveSince } = cluster;
       const leftMs = (inactiveSince ?? now) + CLUSTER_RETENTION_MS - now;
       if (inactiveSince !== undefined && leftMs > 0) return { againAfterMs: leftMs };
       // Records of before there was a time in them begin theirs now.
@@ -35,6 +40,13 @@ export function createClusterReaper(deps: EcsDeps): Controller {
       return undefined;
     },
   };
+}
+
+/** Nothing can be added meanwhile: who does compares the cluster's record. */
+function isEmpty({ cache }: EcsDeps, key: string): boolean {
+  return (
+    cache.count("instanceCounts", key) === 0 && cache.lookup("liveTasksByCluster", key).length === 0
+  );
 }
 
 function isCluster(key: string): boolean {

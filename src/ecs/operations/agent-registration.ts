@@ -7,7 +7,7 @@ import { readAddress } from "../../lib/cidr.ts";
 import { ApiError, UnavailableError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
 import { commit } from "../../store/commit.ts";
-import type { StoreRecord, Write } from "../../store/store.ts";
+import type { Compare, StoreRecord, Write } from "../../store/store.ts";
 import type { EcsDeps } from "../control/deps.ts";
 import { tasksOf } from "../control/instance-tasks.ts";
 import type { Cluster } from "../model/cluster.ts";
@@ -211,12 +211,16 @@ async function renew(
     ),
     versionInfo: { ...before.versionInfo, ...defined(input.versionInfo ?? {}) },
   };
-  const isWritten = await commit(
-    deps,
-    [{ key: record.key, revision: record.revision }],
-    [{ key: record.key, value: after }],
-  );
+  const seen: Compare[] = [{ key: record.key, revision: record.revision }];
+  if (before.status === "INACTIVE") seen.push(clusterAsSeen(deps, before, before.clusterName));
+  const isWritten = await commit(deps, seen, [{ key: record.key, value: after }]);
   return isWritten ? after : undefined;
+}
+
+/** A cluster cannot be deleted while an instance joins it. */
+function clusterAsSeen({ cache }: EcsDeps, scope: Scope, name: string): Compare {
+  const key = clusterKey(scope, name);
+  return { key, revision: cache.get(key)?.revision ?? 0 };
 }
 
 /** Older instances of the same machine in the same cluster, whose agent is the one that now comes without its memory. */
@@ -294,7 +298,6 @@ async function create(
     tags: normaliseTags(input.tags),
   };
   const key = instanceKey(instance, cluster.name, id);
-  const holder = clusterKey(cluster, cluster.name);
   const ends: Write[] = forgotten.map((record) => ({
     key: record.key,
     value: retire(record.value as Instance, {
@@ -307,8 +310,7 @@ async function create(
     deps,
     [
       { key, revision: 0 },
-      // A cluster cannot be deleted while an instance joins it.
-      { key: holder, revision: deps.cache.get(holder)?.revision ?? 0 },
+      clusterAsSeen(deps, cluster, cluster.name),
       ...forgotten.map((record) => ({ key: record.key, revision: record.revision })),
     ],
     [{ key, value: instance }, ...ends],

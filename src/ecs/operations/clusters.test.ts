@@ -52,6 +52,14 @@ test("another account's cluster is not there", async () => {
   });
 });
 
+test("what can be no cluster's name is told apart from one that is not there", async () => {
+  await using api = await openApi();
+  await assert.rejects(api.call("ListTasks", { cluster: "no cluster" }), {
+    name: "InvalidParameterException",
+    message: "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was no cluster",
+  });
+});
+
 test("ListClusters gives pages that neither repeat nor miss", async () => {
   await using api = await openApi();
   for (const clusterName of ["a", "b", "c", "d"]) await api.call("CreateCluster", { clusterName });

@@ -201,8 +201,14 @@ async function updateInstancesState(
   requireBatch("Container Instances", input.containerInstances, 10);
   const containerInstances: ContainerInstance[] = [];
   const failures: Failure[] = [];
-  for (const text of input.containerInstances ?? []) {
-    const instance = await setStatus(deps, cluster, text, status);
+  // All of them before the first is changed: an identifier that cannot be read fails the call.
+  const named = input.containerInstances.map((text) => ({
+    text,
+    id: idOf(cluster, "container-instance", text),
+  }));
+  for (const { text, id } of named) {
+    const instance: Instance | undefined =
+      id === undefined ? undefined : await setStatus(deps, cluster, id, status);
     if (!instance) failures.push(missingInstance(cluster, text));
     else if (instance.status !== status) {
       failures.push({ arn: instanceArn(cluster, cluster.name, instance.id), reason: "INACTIVE" });
@@ -215,11 +221,9 @@ async function updateInstancesState(
 async function setStatus(
   deps: EcsDeps,
   cluster: Cluster,
-  text: string,
+  id: string,
   status: "ACTIVE" | "DRAINING",
 ): Promise<Instance | undefined> {
-  const id = idOf(cluster, "container-instance", text);
-  if (id === undefined) return undefined;
   return updateRecord<Instance>(deps, instanceKey(cluster, cluster.name, id), (instance) =>
     instance.status === "INACTIVE" || instance.status === status
       ? instance

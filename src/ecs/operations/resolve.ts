@@ -1,3 +1,4 @@
+import { SHOWN_VALUE_LENGTH_MAX } from "../../door/limits.ts";
 import type { Call } from "../../door/service.ts";
 import { ApiError } from "../../lib/errors.ts";
 import type { Cache } from "../../store/cache.ts";
@@ -57,8 +58,15 @@ export function findCluster(
     : (cache.get(clusterKey(scope, name))?.value as Cluster | undefined);
 }
 
-/** The cluster a caller names. Throws ClusterNotFoundException unless it is there and ACTIVE. */
+/**
+ * The cluster a caller names. Throws ClusterNotFoundException unless it is there and ACTIVE, InvalidParameterException for what
+ * can be no name.
+ */
 export function requireCluster(cache: Cache, scope: Scope, text: string | undefined): Cluster {
+  if (text && !text.startsWith("arn:") && !isName(text)) {
+    const shown = text.slice(0, SHOWN_VALUE_LENGTH_MAX);
+    throw invalid(`Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was ${shown}`);
+  }
   const cluster = findCluster(cache, scope, text);
   if (!cluster) throw new ApiError("ClusterNotFoundException", "Cluster not found.");
   if (cluster.status === "ACTIVE") return cluster;

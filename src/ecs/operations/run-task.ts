@@ -183,8 +183,9 @@ async function startTask(
   const constraints = readConstraints({}, spec.definition, spec.launchType);
   const tasks: Task[] = [];
   const failures: Failure[] = [];
-  for (const text of asked) {
-    const instance = findInstance(deps, cluster, text);
+  // All of them before the first task is there: an identifier that cannot be read fails the call.
+  const named = asked.map((text) => ({ text, instance: findInstance(deps, cluster, text) }));
+  for (const { text, instance } of named) {
     if (instance === undefined || instance.status === "INACTIVE") {
       const reason = instance === undefined ? "MISSING" : "INACTIVE";
       failures.push({ ...missingInstance(cluster, text), reason });

@@ -79,8 +79,10 @@ async function updateTaskProtection(
   if (violation !== undefined) throw invalid(violation);
   const protectedTasks: ProtectedTask[] = [];
   const failures: Failure[] = [];
-  for (const text of input.tasks ?? []) {
-    const task = await protect(deps, findTask(deps, cluster, text), request);
+  // All of them before the first is changed: an identifier that cannot be read fails the call.
+  const named = (input.tasks ?? []).map((text) => ({ text, found: findTask(deps, cluster, text) }));
+  for (const { text, found } of named) {
+    const task = await protect(deps, found, request);
     const failure = failureOf(cluster, text, task);
     if (failure) failures.push(failure);
     else if (task) protectedTasks.push(present(task, deps.clock.now()));
