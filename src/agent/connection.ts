@@ -63,7 +63,7 @@ export async function attend(
   signal: AbortSignal,
 ): Promise<Ending> {
   const wake = new Wake();
-  const expiresAt = clock.now() + AGE_MS_MAX + AGE_JITTER_MS * random.next();
+  let expiresAt = clock.now() + AGE_MS_MAX + AGE_JITTER_MS * random.next();
   const nextSilence = (): number =>
     clock.now() + INACTIVITY_MS_MIN + INACTIVITY_JITTER_MS * random.next();
   let silentAt = nextSilence();
@@ -82,6 +82,9 @@ export async function attend(
   });
   while (closedWith === undefined && !signal.aborted) {
     const now = clock.now();
+    // A clock that was set back makes neither later.
+    expiresAt = Math.min(expiresAt, now + AGE_MS_MAX + AGE_JITTER_MS);
+    silentAt = Math.min(silentAt, now + INACTIVITY_MS_MIN + INACTIVITY_JITTER_MS);
     if (now >= expiresAt) socket.close(1000, "ConnectionExpired: Reconnect to continue");
     else if (now >= silentAt) socket.close(1001, "no message for too long");
     if (now >= Math.min(expiresAt, silentAt)) return { messageCount, code: 1000 };

@@ -40,7 +40,8 @@ export async function watchHealth(
   let progress: HealthProgress = { health, failures: 0 };
   const firstInMs = startedAt + check.intervalMs - clock.now();
   // Of many containers that an agent takes up at once, each has its own time.
-  let waitMs = firstInMs > 0 ? firstInMs : random.next() * check.intervalMs;
+  const isDue = firstInMs <= 0 || firstInMs > check.intervalMs;
+  let waitMs = isDue ? random.next() * check.intervalMs : firstInMs;
   for (;;) {
     await clock.sleep(waitMs, signal);
     if (signal.aborted) return;

@@ -115,9 +115,8 @@ export class LogShipper {
     let dueAt = Number.POSITIVE_INFINITY;
     while (!signal.aborted) {
       if (!reader.fill(batch)) return batch;
-      if (batch.endOffset !== undefined && dueAt === Number.POSITIVE_INFINITY) {
-        dueAt = clock.now() + FLUSH_MS;
-      }
+      // The least of all that were seen: a clock that is set back makes nobody wait.
+      if (batch.endOffset !== undefined) dueAt = Math.min(dueAt, clock.now() + FLUSH_MS);
       if (clock.now() >= dueAt) return batch;
       // Both before the read: growth or an end that comes during it must not be missed.
       const change = this.#wake.next();
@@ -128,8 +127,10 @@ export class LogShipper {
         if (reader.fill(batch)) return batch;
         continue;
       }
-      const joinedAt = (reader.pendingSince ?? Number.POSITIVE_INFINITY) + JOIN_MS;
-      if (clock.now() >= joinedAt) reader.completeEvent();
+      const { pendingSince = Number.POSITIVE_INFINITY } = reader;
+      const joinedAt = pendingSince + JOIN_MS;
+      const isSetBack = Number.isFinite(pendingSince) && pendingSince > clock.now();
+      if (isSetBack || clock.now() >= joinedAt) reader.completeEvent();
       else {
         const lookMs = watcher.works ? LOOK_WATCHED_MS : LOOK_MS;
         const lookAt = Math.min(dueAt, joinedAt, clock.now() + lookMs);

@@ -51,7 +51,7 @@ export class Reporter {
         await waitForChange(clock, changed, Number.POSITIVE_INFINITY, signal);
         continue;
       }
-      newsSince ??= clock.now();
+      newsSince = Math.min(newsSince ?? clock.now(), clock.now());
       const dueAt = newsSince + CONTAINER_NEWS_MS;
       if (report.change.status === reported.task && clock.now() < dueAt) {
         await waitForChange(clock, changed, dueAt, signal);

@@ -40,6 +40,8 @@ export interface SessionDeps {
 export async function runSession(deps: SessionDeps, signal: AbortSignal): Promise<void> {
   const { clock, comeBack, log, random } = deps;
   let failures = 0;
+  /** How often in a row the instance was registered again, and was out of service all the same. */
+  let returns = 0;
   let sendCredentials = true;
   while (!signal.aborted) {
     let pauseMs: number;
@@ -48,6 +50,7 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
       log.info("connected to the server");
       deps.onConnected();
       sendCredentials = false;
+      returns = 0;
       const ending = await serve(deps, socket, signal);
       // A connection that brought nothing is a failure, whatever its code: else a server that closes at once is hammered.
       failures = ending.messageCount > 0 ? 0 : failures + 1;
@@ -57,7 +60,10 @@ export async function runSession(deps: SessionDeps, signal: AbortSignal): Promis
       if (signal.aborted) return;
       failures++;
       const refusal = [INACTIVE, UNKNOWN].find((name) => messageOf(error).includes(name));
-      if (refusal !== undefined) await comeBack?.();
+      if (refusal !== undefined && comeBack !== undefined) {
+        await comeBack();
+        failures = ++returns;
+      }
       const isInactive = refusal === INACTIVE && comeBack === undefined;
       pauseMs = isInactive ? INACTIVE_PAUSE_MS : backoffMs(RECONNECT_BACKOFF, failures, random);
       if (isInactive || failures === 1) {

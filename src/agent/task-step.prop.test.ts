@@ -256,3 +256,13 @@ test("nextReport() tells each thing once: RUNNING if it ran, then STOPPED, then 
     }),
   );
 });
+
+test("a clock that is set back holds up no stop", () => {
+  const hour = 3_600_000;
+  const change = { status: "RUNNING", startedAt: hour, stopSignalledAt: hour } as const;
+  const running = withContainer(newRecord(payloadTask("a1")), "web", change, hour);
+  const stopping: TaskRecord = { ...running, desiredStatus: "STOPPED" };
+  assert.deepEqual(nextStep(stopping, NO_PROGRESS, 1000), { kind: "stop", name: "web" });
+  const signalled = withContainer(stopping, "web", { stopSignalledAt: 1000 }, 1000);
+  assert.deepEqual(nextStep(signalled, NO_PROGRESS, 1000), { kind: "wait", untilAt: 31_000 });
+});

@@ -5,6 +5,8 @@ import { type ContainerRecord, definitionOf, shallRun, type TaskRecord } from ".
 
 /** ECS: seconds from the stop signal to SIGKILL when the definition says nothing. */
 const STOP_TIMEOUT_SECONDS_DEFAULT = 30;
+/** Chosen: what a clock is corrected by in passing is less. */
+const CLOCK_BACK_MS_MIN = 60_000;
 /** Chosen: a process that outlives SIGKILL (stuck in the kernel) is sent it again this often. */
 const KILL_AGAIN_MS = 10_000;
 /** ECS agent: what a container gets that waits for a dependency which can no longer be met. */
@@ -119,15 +121,21 @@ function stepStop(record: TaskRecord, running: readonly ContainerRecord[], now: 
   for (const container of running) {
     const { name } = container;
     if (running.some((other) => dependsOn(record, other.name, name))) continue;
-    if (container.stopSignalledAt === undefined) return { kind: "stop", name };
+    if (isToSignal(container, now)) return { kind: "stop", name };
+    const { killedAt, stopSignalledAt = now } = container;
     const killAt =
-      container.killedAt === undefined
-        ? container.stopSignalledAt + stopTimeoutMs(record, name)
-        : container.killedAt + KILL_AGAIN_MS;
+      killedAt === undefined || killedAt > now
+        ? stopSignalledAt + stopTimeoutMs(record, name)
+        : killedAt + KILL_AGAIN_MS;
     if (now >= killAt) return { kind: "kill", name };
     untilAt = Math.min(untilAt, killAt);
   }
   return { kind: "wait", untilAt };
+}
+
+/** Not yet, or by a clock that has been set back since: nobody knows how long ago. */
+function isToSignal({ stopSignalledAt }: ContainerRecord, now: number): boolean {
+  return stopSignalledAt === undefined || stopSignalledAt - now > CLOCK_BACK_MS_MIN;
 }
 
 function stopTimeoutMs(record: TaskRecord, name: string): number {

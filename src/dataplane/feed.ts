@@ -119,7 +119,12 @@ async function converse(
   const leave = (): void => hangUp(CLOSE_GOING_AWAY, "the node is stopping");
   signal.addEventListener("abort", leave, { once: true });
   if (signal.aborted) leave();
-  const silence = watchSilence(clock, () => heardAt, ended.signal).then((isSilent) => {
+  const lastHeardAt = (): number => {
+    // A clock that was set back makes nobody heard of later.
+    heardAt = Math.min(heardAt, clock.now());
+    return heardAt;
+  };
+  const silence = watchSilence(clock, lastHeardAt, ended.signal).then((isSilent) => {
     if (isSilent) hangUp(CLOSE_GOING_AWAY, `silent for ${SILENCE_MS_MAX / 1000} s`);
   });
   const reason = await closed.promise;

@@ -95,6 +95,7 @@ type WriteOutput = (path: string, text: string) => void;
 
 interface Engine {
   readonly clock: Clock;
+  readonly ageClock: Pick<Clock, "now">;
   readonly writeOutput: WriteOutput;
   readonly written: Map<string, string>;
   readonly pieces: Map<string, number>;
@@ -106,16 +107,21 @@ interface Engine {
   readonly holders: Map<string, Readonly<Record<string, string>>>;
 }
 
-/** An engine that knows the images named in `scripts` (by the reference that tasks use). */
+/**
+ * An engine that knows the images named in `scripts` (by the reference that tasks use). `ageClock`: by which containers grow older,
+ * where the machine's is set now and then.
+ */
 export function createFakeRuntime(
   clock: Clock,
   scripts: Readonly<Record<string, FakeScript>>,
   writeOutput: WriteOutput = appendFileSync,
+  ageClock: Pick<Clock, "now"> = clock,
 ): FakeRuntime {
   const containers = new Map<string, FakeContainer>();
   const images = createFakeImages(clock, (reference) => scripts[reference]);
   const engine: Engine = {
     clock,
+    ageClock,
     writeOutput,
     written: new Map(),
     pieces: new Map(),
@@ -203,13 +209,13 @@ function create({ containers, scripts }: Engine, spec: ContainerSpec): void {
 }
 
 function start(engine: Engine, id: string): void {
-  const { clock, starts } = engine;
+  const { ageClock, clock, starts } = engine;
   const container = existing(engine, id);
   if (container.status !== "created") return;
   const { script, spec } = container;
   if (script.startError !== undefined) throw new RuntimeError(script.startError);
   container.status = "running";
-  container.startedAt = clock.now();
+  container.startedAt = ageClock.now();
   starts.set(id, (starts.get(id) ?? 0) + 1);
   if (script.output !== undefined) engine.writeOutput(spec.outputPath, script.output);
   if (script.writes !== undefined) void writeOn(engine, container, script.writes);
@@ -303,14 +309,14 @@ async function exec(
   return "timedOut";
 }
 
-function scriptedAnswer({ clock }: Engine, container: FakeContainer): ExecResult | "hangs" {
+function scriptedAnswer({ ageClock }: Engine, container: FakeContainer): ExecResult | "hangs" {
   const {
     execExitCode = 0,
     healthyAfter = 0,
     unhealthyAfter = Number.POSITIVE_INFINITY,
   } = container.script;
   if (execExitCode === "hangs") return "hangs";
-  const age = clock.now() - container.startedAt;
+  const age = ageClock.now() - container.startedAt;
   return {
     exitCode: age < healthyAfter || age >= unhealthyAfter ? 1 : execExitCode,
     output: "",

@@ -88,6 +88,13 @@ function logging(
   };
 }
 
+/** What ends by itself has ended; what was lost with the power is started again. */
+const ONCE_LOST = {
+  enabled: true,
+  restartAttemptPeriod: 60,
+  ignoredExitCodes: Array.from({ length: 50 }, (_, code) => code),
+};
+
 const FARGATE = {
   requiresCompatibilities: ["FARGATE"],
   networkMode: "awsvpc",
@@ -113,10 +120,12 @@ export const DEFINITIONS: readonly RegisterTaskDefinitionRequest[] = [
       container({
         links: ["backend:store"],
         portMappings: [{ containerPort: 80, hostPort: 9090 }, { containerPort: 81 }],
+        restartPolicy: ONCE_LOST,
       }),
       container({
         name: "backend",
         portMappings: [{ containerPortRange: "7000-7002", protocol: "udp" }, { containerPort: 80 }],
+        restartPolicy: ONCE_LOST,
       }),
     ],
   },

@@ -4,8 +4,8 @@ import { type Clock, sleepOn } from "../../src/lib/clock.ts";
 const TIMERS_MAX = 20_000;
 
 /**
- * The clock of one simulated machine. Its timers follow the one virtual time that all share; what it shows may be ahead
- * of it, as a machine's clock is after somebody has set it forward.
+ * The clock of one simulated machine. Its timers follow the one virtual time that all share; what it shows may be another,
+ * as a machine's clock is after somebody has set it.
  */
 export class HostClock implements Clock {
   readonly #base: Clock;
@@ -51,5 +51,9 @@ export class HostClock implements Clock {
   /** Sets the clock so far ahead of virtual time; never back. */
   setAhead(aheadMs: number): void {
     this.#aheadMs = Math.max(this.#aheadMs, aheadMs);
+  }
+
+  setBack(ms: number): void {
+    this.#aheadMs -= ms;
   }
 }

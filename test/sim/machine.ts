@@ -91,9 +91,8 @@ export class SimMachine implements Disposable {
     this.clock = new HostClock(deps.clock, deps.onBroken);
     this.link = new Link(deps.clock, deps.random.fork("link"));
     this.disk = new MemoryDisk(deps.diskName);
-    this.runtime = createFakeRuntime(this.clock, deps.scripts, (path, text) =>
-      this.disk.append(path, text),
-    );
+    const write = (path: string, text: string): void => this.disk.append(path, text);
+    this.runtime = createFakeRuntime(this.clock, deps.scripts, write, deps.clock);
     this.history = new ContainerHistory(this.runtime, deps.records);
   }
 

@@ -23,8 +23,12 @@ const CLUSTER_PAUSE_MS = 5 * SECOND_MS;
  * of 2–10 in two thirds of the time (docs/testing.md). Some long: a machine may be away for 10 minutes.
  */
 const TROUBLE_MINUTES: readonly [number, ...number[]] = [1, 1, 2, 2, 3, 3, 5, 10];
+/** Longer than it takes to give up a machine that is silent, whatever the limit of this world. */
+const AWAY_MS = 10 * MINUTE_MS;
 /** L1–L3: from the last fault until everything must be as it should be. */
 const HEAL_MS_MAX = 15 * MINUTE_MS;
+/** All clocks were ahead: when they are set right, whoever waits for them to come that far again waits for longer than there is. */
+const CLOCKS_BACK_MINUTES: readonly [number, number] = [20, 180];
 /** L4: how long nothing may be written then. */
 const QUIET_MS = 10 * MINUTE_MS;
 
@@ -91,13 +95,21 @@ async function live(world: World): Promise<void> {
   if (hasInactive || world.records.secrets.list().length > 0) await daysLater(world);
 }
 
-/** What is kept for days goes when its time has come, and not before, though nobody was there to see the time pass. */
+/**
+ * What is kept for days goes when its time has come, and not before, though nobody was there to see the time pass. A machine that
+ * was cut off all the while is what it was when it is back.
+ */
 async function daysLater(world: World): Promise<void> {
-  const days = world.random.fork("days").integer(1, 31);
-  world.trace.transition(`${days} DAYS PASS`);
+  const random = world.random.fork("days");
+  const days = random.integer(1, 31);
+  const away = random.chance(0.5) ? random.pickFrom(world.machines) : undefined;
+  away?.link.cut();
+  if (away !== undefined) await world.clock.sleep(AWAY_MS);
+  world.trace.transition(`${days} DAYS PASS${away ? ` WITHOUT ${away.id}` : ""}`);
   world.passDays(days);
   await world.restartServer(Promise.resolve());
-  await world.clock.sleep(MINUTE_MS);
+  await world.clock.sleep(away === undefined ? MINUTE_MS : AWAY_MS);
+  away?.link.mend();
   const overdue = world.records.secrets.findOverdue();
   if (overdue) throw new Violation("L7", `secret ${overdue.name} is still there after its time`);
   const { name } = world.records.findOverdueCluster() ?? {};
@@ -187,7 +199,10 @@ function drawMix(world: World): WorkloadMix {
 async function heal(world: World): Promise<void> {
   world.trace.transition("HEAL");
   world.setWeather(FAIR_WEATHER);
-  world.synchronizeClocks();
+  const clocks = world.random.fork("clocks");
+  const behindMs = clocks.chance(0.2) ? clocks.integer(...CLOCKS_BACK_MINUTES) * MINUTE_MS : 0;
+  if (behindMs > 0) world.trace.transition(`FAULT all clocks are set back by ${behindMs} ms`);
+  world.synchronizeClocks(behindMs);
   for (const machine of world.machines) {
     machine.link.mend();
     machine.start();

@@ -137,11 +137,14 @@ export class World implements AsyncDisposable {
     this.#serverClock.setAhead(this.#serverClock.aheadMs + ms);
   }
 
-  /** Sets every clock to the one that is furthest ahead. */
-  synchronizeClocks(): void {
+  /** Sets every clock to the one that is furthest ahead, or so far behind it. */
+  synchronizeClocks(behindMs: number): void {
     const clocks = [this.#serverClock, ...this.machines.map(({ clock }) => clock)];
     const aheadMs = Math.max(...clocks.map((clock) => clock.aheadMs));
-    for (const clock of clocks) clock.setAhead(aheadMs);
+    for (const clock of clocks) {
+      clock.setAhead(aheadMs);
+      clock.setBack(behindMs);
+    }
   }
 
   /** Lets the calendar go on while next to nothing happens: days of virtual time would be lived second by second. */

@@ -86,6 +86,9 @@ export class Telemetry {
     while (!signal.aborted) {
       const changed = news.next();
       const now = clock.now();
+      // A clock that was set back makes neither later.
+      metricsAt = Math.min(metricsAt, now + intervalMs);
+      othersAt = Math.min(othersAt, now + PUBLISH_INTERVAL_MS);
       if (now >= metricsAt) {
         metricsAt = now + intervalMs;
         sendAll(this.#metrics(publisher()));

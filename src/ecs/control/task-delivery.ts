@@ -195,11 +195,13 @@ export class TaskDelivery {
 
   #forgetUnanswered(): void {
     const now = this.#deps.clock.now();
+    // What seems to have been sent long after now was sent before the clock was set back.
+    const isOverdue = (sentAt: number): boolean => Math.abs(now - sentAt) >= ACKNOWLEDGE_MS_MAX;
     for (const [messageId, { sentAt }] of this.#inFlight) {
-      if (now - sentAt >= ACKNOWLEDGE_MS_MAX) this.#inFlight.delete(messageId);
+      if (isOverdue(sentAt)) this.#inFlight.delete(messageId);
     }
     for (const [credentialsId, sentAt] of this.#credentialsSentAt) {
-      if (now - sentAt >= ACKNOWLEDGE_MS_MAX) this.#credentialsSentAt.delete(credentialsId);
+      if (isOverdue(sentAt)) this.#credentialsSentAt.delete(credentialsId);
     }
   }
 

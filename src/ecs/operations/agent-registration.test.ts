@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import { openWorld, type World, writeCluster } from "../control/control.fixture.ts";
+import { retire } from "../model/instance.ts";
+import { awaySince } from "../model/instance-step.ts";
+import { instanceKey } from "../model/keys.ts";
 import { type RegistrationInput, registerContainerInstance } from "./agent-registration.ts";
 
 const MACHINE = "i-00000000000000001";
@@ -20,6 +23,22 @@ test("a machine that registered with its clock ahead comes back when the clocks 
   });
   const forgetful = await register(world, { clientToken: "three" }, now + 1);
   assert.notEqual(forgetful.id, id);
+});
+
+test("an instance that comes back into service has not been silent since it was registered first", async () => {
+  await using world = await openWorld();
+  await world.put(writeCluster());
+  const instance = await register(world, { clientToken: "one" }, world.clock.now());
+  await world.clock.advance(HOUR_MS);
+  const retired = { at: world.clock.now(), stopCode: "TerminationNotice", reason: "lost" } as const;
+  await world.put({
+    key: instanceKey(instance, "demo", instance.id),
+    value: retire(instance, retired),
+  });
+  const containerInstanceArn = `arn:aws:ecs:us-east-1:111111111111:container-instance/demo/${instance.id}`;
+  const now = world.clock.now();
+  const back = await register(world, { clientToken: "two", containerInstanceArn }, now);
+  assert.deepEqual([back.status, awaySince(back)], ["ACTIVE", now]);
 });
 
 function register(

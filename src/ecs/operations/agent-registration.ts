@@ -201,6 +201,8 @@ async function renew(
     registration: made,
     ...kept,
     status: before.status === "INACTIVE" ? "ACTIVE" : before.status,
+    // It is not as if it had been silent since it was registered first.
+    ...(before.status === "INACTIVE" && { disconnectedAt: deps.clock.now() }),
     ...privateAddressOf(document),
     registered: resources,
     attributes: mergeAttributes(
