@@ -54,6 +54,13 @@ export class ContainerHistory {
     this.#startsSeen.clear();
   }
 
+  /** To be called when the engine is back: what it knows of the ends of what had run is all that anybody knows. */
+  async regainPower(): Promise<void> {
+    for (const { id, exit } of await this.#runtime.list()) {
+      if (exit !== undefined && !this.#exits.has(id)) this.#exits.set(id, exit);
+    }
+  }
+
   /** One of the agents has lost its directory. */
   loseMemory(label: string): void {
     for (const [id, { labels }] of this.#runtime.containers) {

@@ -131,6 +131,7 @@ export class SimMachine implements Disposable {
     await process?.end();
     this.history.losePower();
     this.runtime.restartMachine(() => this.#power.chance(0.7));
+    await this.history.regainPower();
     this.kernel.restart();
     this.disk.loseQuickWrites();
   }
