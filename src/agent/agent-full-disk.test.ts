@@ -91,15 +91,13 @@ test("a container that cannot be made is told of when there is room again", asyn
   );
 });
 
-test("a container that has started and could not be written down has not failed for want of room", async () => {
-  await using rig = await Rig.create();
+/** A disk that is full from a container's start on, for its journal too, until `relieve`. */
+async function fullFromStart(rig: Rig): Promise<{ relieve(what: "journal" | "all"): void }> {
   let hasRoom = true;
   const disk = {
     ...machineDisk,
     openJournal: (path: string) => new RoomyJournal(path),
     openOutput: async (...args: Parameters<Disk["openOutput"]>): Promise<Output> => {
-      // The journal alone has found room again.
-      RoomyJournal.isFull = false;
       if (!hasRoom) throw new Error("no space left on device");
       return machineDisk.openOutput(...args);
     },
@@ -111,11 +109,38 @@ test("a container that has started and could not be written down has not failed 
   };
   await rig.connect({ disk, runtime: { ...rig.runtime, start } });
   rig.server.assign(payloadTask("a1"));
-  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
-  hasRoom = true;
-  rig.runtime.exit("a1-web", 5);
+  await passUntil(rig.clock, () => RoomyJournal.isFull);
+  return {
+    relieve: (what) => {
+      RoomyJournal.isFull = false;
+      hasRoom = what === "all";
+    },
+  };
+}
+
+/** 0 ms: there is room at the next look. Else what that finds out cannot be written down either, again and again. */
+for (const fullMs of [0, FULL_MS]) {
+  test(`a container that has started and could not be written down for ${fullMs} ms has not failed for want of room`, async () => {
+    await using rig = await Rig.create();
+    const disk = await fullFromStart(rig);
+    await pass(rig.clock, fullMs);
+    disk.relieve("journal");
+    await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "RUNNING");
+    disk.relieve("all");
+    rig.runtime.exit("a1-web", 5);
+    await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
+    assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 5);
+  });
+}
+
+test("a container that has started and could not be written down is stopped with its signal", async () => {
+  await using rig = await Rig.create({ app: { onStop: 6 } });
+  const disk = await fullFromStart(rig);
+  await pass(rig.clock, FULL_MS);
+  disk.relieve("journal");
+  rig.server.assign(payloadTask("a1", { desiredStatus: "STOPPED" }));
   await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
-  assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 5);
+  assert.equal(rig.server.reports.at(-1)?.containers.at(-1)?.exitCode, 6);
 });
 
 test("an agent that starts on a full disk goes on when there is room", async () => {

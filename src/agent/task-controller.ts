@@ -178,15 +178,15 @@ export class TaskController {
   }
 
   #fail({ container, message }: TaskFailure): void {
-    this.#deps.log.info("task cannot run", { task: this.#entry.arn, reason: message });
     if (container === undefined) {
       this.#entry.update((record) => ({ ...record, failure: record.failure ?? message }));
-      return;
+    } else {
+      const { restartAfter } = this.#container(container);
+      const never = { status: "STOPPED", stoppedAt: this.#deps.clock.now() } as const;
+      const ended = restartAfter === undefined ? never : stoppedBy(restartAfter);
+      this.#change(container, { ...ended, reason: message });
     }
-    const { restartAfter } = this.#container(container);
-    const never = { status: "STOPPED", stoppedAt: this.#deps.clock.now() } as const;
-    const ended = restartAfter === undefined ? never : stoppedBy(restartAfter);
-    this.#change(container, { ...ended, reason: message });
+    this.#deps.log.info("task cannot run", { task: this.#entry.arn, reason: message });
   }
 
   async #apply(step: ActiveStep, signal: AbortSignal): Promise<void> {
@@ -363,9 +363,10 @@ export class TaskController {
       ({ labels }) => labels[TASK_LABEL] === this.#entry.arn,
     );
     if (signal.aborted) return;
-    this.#unsure.delete(name);
     const byName = new Map(states.map((state) => [state.labels[CONTAINER_LABEL] ?? "", state]));
     this.#entry.update((record) => adoptOne(record, name, byName.get(name), clock.now()));
+    // Only now: what cannot be written down has to be found out again.
+    this.#unsure.delete(name);
     this.#attendance.begin(name, signal);
   }
 
