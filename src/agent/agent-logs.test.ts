@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { UnavailableError } from "../lib/errors.ts";
 import { CLUSTER_ARN } from "./testing/fake-server.fixture.ts";
 import { awslogs, payloadContainer, payloadTask, Rig } from "./testing/rig.fixture.ts";
 import { pass, passUntil } from "./testing/time.fixture.ts";
@@ -70,6 +71,28 @@ test("output is shipped in order, without loss or repetition, also across a rest
   rig.runtime.exit("a1-web", 0);
   await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
   assert.deepEqual(rig.server.messages("/demo/s"), ["one", "two", "three", "four", "the end"]);
+});
+
+test("what a container wrote that nobody knows to have run is shipped", async () => {
+  await using rig = await Rig.create({ app: { output: "one\n" } });
+  rig.server.groups.add("/demo");
+  const { runtime } = rig;
+  const start = async (id: string): Promise<void> => {
+    await runtime.start(id);
+    await new Promise<never>(() => undefined);
+  };
+  const first = await rig.connect({ runtime: { ...runtime, start } });
+  const containers = [payloadContainer("web", { hostConfig: awslogs("s") })];
+  rig.server.assign(payloadTask("a1", { containers }));
+  await passUntil(rig.clock, () => runtime.starts.get("a1-web") === 1);
+  await first.stop();
+  // The power fails, and with it goes what the engine had written down of the start.
+  runtime.restartMachine();
+  const create = (): Promise<never> => Promise.reject(new UnavailableError("no engine"));
+  await rig.connect({ runtime: { ...runtime, create } });
+  rig.server.assign(payloadTask("a1", { containers, desiredStatus: "STOPPED" }));
+  await passUntil(rig.clock, () => rig.server.reports.at(-1)?.status === "STOPPED");
+  assert.deepEqual(rig.server.messages("/demo/s"), ["one"]);
 });
 
 test("a log option that is a secret is refused by name", async () => {

@@ -41,11 +41,19 @@ export class Attendance {
    */
   begin(name: string, signal: AbortSignal): void {
     const { startedAt, status, restartAfter } = this.#container(name);
-    const isTaskOver = this.#entry.record.stoppedAt !== undefined;
-    if (startedAt !== undefined) this.#logs.follow(name, signal, isTaskOver);
+    if (startedAt !== undefined) this.#logs.follow(name, signal, this.#isTaskOver());
     if (status !== "RUNNING" || restartAfter !== undefined || this.#attended.has(name)) return;
     this.#attended.add(name);
     void this.#attend(name, signal);
+  }
+
+  /** Takes a container that is gone: what is in its output is all. */
+  async end(name: string, signal: AbortSignal): Promise<void> {
+    await this.#logs.end(name, signal, this.#isTaskOver());
+  }
+
+  #isTaskOver(): boolean {
+    return this.#entry.record.stoppedAt !== undefined;
   }
 
   async #attend(name: string, signal: AbortSignal): Promise<void> {

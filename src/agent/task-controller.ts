@@ -274,7 +274,7 @@ export class TaskController {
           await containerDown(this.#deps, task, step.name);
           await bridgeDown(dataplane, task, step.name);
         });
-        this.#logs.end(step.name);
+        await this.#attendance.end(step.name, signal);
         return this.#advance({ removed: new Set([...this.#progress.removed, step.name]) });
       case "logsFlush":
         await this.#logs.flush(signal);

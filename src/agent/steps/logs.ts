@@ -107,8 +107,14 @@ export class TaskLogs {
     this.#followers.set(name, { end, done });
   }
 
-  /** Says that a container will write nothing more. */
-  end(name: string): void {
+  /**
+   * Says that a container will write nothing more. One that nobody follows may have written all the same: the machine may have
+   * stopped before it was known to run.
+   */
+  async end(name: string, signal: AbortSignal, mayBeGone: boolean): Promise<void> {
+    if (await this.#deps.disk.exists(outputPath(this.#deps.directory, this.#task.arn, name))) {
+      this.follow(name, signal, mayBeGone);
+    }
     this.#followers.get(name)?.end();
   }
 
