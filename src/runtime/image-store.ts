@@ -5,6 +5,8 @@ import type { Descriptor, ImageRecord } from "./containerd/messages.ts";
 import { detailsOf, isCode, Status, tolerating } from "./containerd/status.ts";
 import { chainIds, type ImageManifest } from "./image-documents.ts";
 import { ImageError } from "./runtime.ts";
+import { syncFileSystem } from "./sync-file-system.ts";
+import { upperOf } from "./task-layers.ts";
 
 /** On names that came from a registry. Every other was loaded by hand. */
 export const PULLED_LABEL = "io.gantry.pulled";
@@ -48,6 +50,8 @@ export interface StoredImage {
 /** What every image of one containerd namespace goes through. The same blob or layer is written by one at a time. */
 export function createImageStore(containerd: Containerd): ImageStore {
   const turns = new KeyedTurns();
+  /** Directory of the layer that was unpacked last. */
+  let unpackedAt: string | undefined;
   const write = (lease: string, what: string, blob: BlobUpload): Promise<void> =>
     turns.take(blob.digest, async () => {
       try {
@@ -69,7 +73,10 @@ export function createImageStore(containerd: Containerd): ImageStore {
       const name = chain[index] ?? "";
       const parent = chain[index - 1] ?? "";
       const snapshot = { name, parent, diffId: diffIds[index] ?? "" };
-      return turns.take(name, () => unpack(containerd, lease, { layer, index, ...snapshot }));
+      return turns.take(name, async () => {
+        const directory = await unpack(containerd, lease, { layer, index, ...snapshot });
+        unpackedAt = directory ?? unpackedAt;
+      });
     },
     writeManifest: async (lease, { manifest, parts, config, diffIds }) => {
       const top = chainIds(diffIds).at(-1);
@@ -82,6 +89,8 @@ export function createImageStore(containerd: Containerd): ImageStore {
     writeIndex: (lease, index, manifestDigest) =>
       writeDocument(lease, index, { [`${GC_CONTENT}.m.0`]: manifestDigest }),
     putName: async (lease, name, target, origin) => {
+      // containerd leaves what it unpacks to the kernel to write: a loss of power must not leave a name with empty files behind it.
+      if (unpackedAt !== undefined) await syncFileSystem(unpackedAt);
       const labels = origin === "pulled" ? { [PULLED_LABEL]: "true" } : {};
       const { mediaType, digest, size } = target;
       await containerd.images.put({ name, labels, target: { mediaType, digest, size } }, lease);
@@ -127,12 +136,13 @@ interface Unpacking {
   readonly diffId: string;
 }
 
+/** Where the layer's files now are; undefined: they were there. */
 async function unpack(
   containerd: Containerd,
   lease: string,
   { layer, index, name, parent, diffId }: Unpacking,
-): Promise<void> {
-  if (await keepSnapshot(containerd, lease, name)) return;
+): Promise<string | undefined> {
+  if (await keepSnapshot(containerd, lease, name)) return undefined;
   const key = `${lease}-${index}`;
   try {
     const mounts = await containerd.snapshots.prepare(key, parent, {}, { lease });
@@ -145,6 +155,7 @@ async function unpack(
     // Another process may have unpacked the same layer meanwhile.
     await tolerating([Status.ALREADY_EXISTS], containerd.snapshots.commit(name, key, { lease }));
     await keepSnapshot(containerd, lease, name);
+    return upperOf(mounts);
   } catch (error) {
     throw error instanceof ImageError
       ? error

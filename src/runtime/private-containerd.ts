@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../lib/clock.ts";
@@ -10,6 +10,7 @@ import { messageOf, SetupError, UnavailableError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { createContainerdClient } from "./containerd/client.ts";
 import { findExecutable, SYSTEM_PATH } from "./executables.ts";
+import { cutOff, keepSmall } from "./growing-log.ts";
 
 export interface PrivateContainerd {
   readonly socketPath: string;
@@ -43,7 +44,6 @@ const READY_MS_MAX = 30_000;
 const STOP_MS_MAX = 10_000;
 const POLL_MS = 20;
 const RESTART_PAUSE_MS = { first: 100, max: 5_000 };
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Plugins of 1.6, 1.7 and 2.x that Gantry has no use for; unknown names do no harm. */
 const DISABLED_PLUGINS = [
   "io.containerd.grpc.v1.cri",
@@ -81,23 +81,26 @@ export async function startContainerd(options: Options): Promise<PrivateContaine
   let launched = launch(options, binary, paths);
   await launched;
   let stopping = false;
+  const supervise = async (signal: AbortSignal): Promise<void> => {
+    let pauseMs = RESTART_PAUSE_MS.first;
+    while (!signal.aborted) {
+      try {
+        await exitOf(await launched, signal);
+        pauseMs = RESTART_PAUSE_MS.first;
+      } catch (error) {
+        options.log.error(messageOf(error));
+        await options.clock.sleep(pauseMs, signal);
+        pauseMs = Math.min(pauseMs * 2, RESTART_PAUSE_MS.max);
+      }
+      if (signal.aborted || stopping) return;
+      options.log.warn("containerd ended and is started again; containers run on");
+      launched = launch(options, binary, paths);
+    }
+  };
   return {
     socketPath: paths.socket,
     run: async (signal) => {
-      let pauseMs = RESTART_PAUSE_MS.first;
-      while (!signal.aborted) {
-        try {
-          await exitOf(await launched, signal);
-          pauseMs = RESTART_PAUSE_MS.first;
-        } catch (error) {
-          options.log.error(messageOf(error));
-          await options.clock.sleep(pauseMs, signal);
-          pauseMs = Math.min(pauseMs * 2, RESTART_PAUSE_MS.max);
-        }
-        if (signal.aborted || stopping) return;
-        options.log.warn("containerd ended and is started again; containers run on");
-        launched = launch(options, binary, paths);
-      }
+      await Promise.all([supervise(signal), keepSmall(paths.log, options, signal)]);
     },
     stop: async () => {
       stopping = true;
@@ -163,7 +166,7 @@ async function launch(
   binary: string,
   paths: ContainerdPaths,
 ): Promise<ChildProcess> {
-  await rotate(paths.log);
+  await cutOff(paths.log);
   using _whileStarting = await options.beforeStart?.(paths);
   const log = await open(paths.log, "a", 0o600);
   // Detached: Ctrl-C in the terminal is for Gantry, which then ends containerd in order.
@@ -241,12 +244,4 @@ function hasExited(child: ChildProcess): boolean {
 async function exitOf(child: ChildProcess, signal: AbortSignal): Promise<void> {
   if (hasExited(child) || signal.aborted) return;
   await once(child, "exit", { signal }).catch(() => undefined);
-}
-
-async function rotate(path: string): Promise<void> {
-  const size = await stat(path).then(
-    (file) => file.size,
-    () => 0,
-  );
-  if (size > LOG_BYTES_MAX) await rename(path, `${path}.1`);
 }

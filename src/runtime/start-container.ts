@@ -2,7 +2,7 @@ import { createProcess } from "./create-container.ts";
 import { asRuntimeError, deleteTask, type Engine, frameOf, TASK_LABEL } from "./engine.ts";
 import { type OutputStreams, readStreams } from "./output-streams.ts";
 import { type ExitState, RuntimeError } from "./runtime.ts";
-import { layerMounts } from "./task-layers.ts";
+import { layerMounts, requireLayer } from "./task-layers.ts";
 
 /** See `Runtime.start`. */
 export async function startContainer(engine: Engine, id: string): Promise<void> {
@@ -54,6 +54,7 @@ export async function restartContainer(
       if (status !== undefined) await deleteTask(containerd, id);
       try {
         const mounts = await containerd.snapshots.mounts(id);
+        if (frame.taskStorage) requireLayer(frame.taskStorage, id);
         const rootfs = frame.taskStorage ? layerMounts(frame.taskStorage, id, mounts) : mounts;
         await createProcess(engine, { id, taskId, rootfs, frame });
       } catch (error) {

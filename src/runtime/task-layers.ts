@@ -1,4 +1,5 @@
 /** Writable layers of containers on their task's disk, in place of those that containerd would give them. */
+import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mount } from "./containerd/messages.ts";
@@ -43,6 +44,13 @@ export function layerMounts(
   );
 }
 
+/** Throws RuntimeError when a container's layer is gone: its disk was made anew. */
+export function requireLayer(storage: string, containerId: string): void {
+  const { upper } = placesOf(storage, containerId);
+  if (existsSync(upper)) return;
+  throw new RuntimeError("its files were lost with the task's disk when the machine was restarted");
+}
+
 /** Removes a container's layer; one that is not there is a success. */
 export async function removeLayer(storage: string, containerId: string): Promise<void> {
   await rm(placesOf(storage, containerId).home, { recursive: true, force: true });
@@ -57,7 +65,7 @@ function placesOf(
 }
 
 /** The directory that a snapshot is written to: an image without layers is a bind mount of it. */
-function upperOf(mounts: readonly Mount[]): string {
+export function upperOf(mounts: readonly Mount[]): string {
   const [mount] = mounts;
   const option = mount?.options.find((text) => text.startsWith("upperdir="));
   return option?.slice("upperdir=".length) ?? mount?.source ?? "";

@@ -119,6 +119,24 @@ test("a container is not made on a disk that is not mounted", { skip }, async ()
   assert.deepEqual(await real.runtime.list(), []);
 });
 
+test("a container whose task has lost its disk is not started again, and says why", {
+  skip,
+}, async () => {
+  const key = { taskId: "lost", owner: "fargate" };
+  const taskStorage = await real.runtime.createTaskStorage(key, 64 * MIB);
+  await real.runtime.create(real.spec("lost-a", ["true"], { taskStorage }));
+  await real.runtime.start("lost-a");
+  const exit = await real.runtime.wait("lost-a", new AbortController().signal);
+  await real.runtime.removeTaskStorage(key);
+  assert.equal(await real.runtime.createTaskStorage(key, 64 * MIB), taskStorage);
+  await assert.rejects(
+    real.runtime.restart("lost-a", exit),
+    /^RuntimeError: its files were lost with the task's disk when the machine was restarted$/,
+  );
+  await real.runtime.remove("lost-a");
+  await real.runtime.removeTaskStorage(key);
+});
+
 test("a disk that is there is kept, one that was not finished is made anew", { skip }, async () => {
   const home = join(directory, "again");
   const key = { taskId: "t", owner: "o" };
