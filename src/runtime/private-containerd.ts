@@ -41,6 +41,8 @@ interface Options {
 /** sockaddr_un has 108 bytes with the closing zero; containerd adds a second socket with `.ttrpc` behind the name. */
 const SOCKET_PATH_BYTES_MAX = 107 - ".ttrpc".length;
 const READY_MS_MAX = 30_000;
+/** Chosen. Who is killed as often while starting will not be left alone. */
+const FIRST_STARTS_MAX = 5;
 const STOP_MS_MAX = 10_000;
 const POLL_MS = 20;
 const RESTART_PAUSE_MS = { first: 100, max: 5_000 };
@@ -78,7 +80,7 @@ export async function startContainerd(options: Options): Promise<PrivateContaine
   await mkdir(paths.state, { recursive: true, mode: 0o711 });
   await writeFile(paths.config, renderConfig(paths));
   await endLeftover(options, paths);
-  let launched = launch(options, binary, paths);
+  let launched = launchFirst(options, binary, paths);
   await launched;
   let stopping = false;
   const supervise = async (signal: AbortSignal): Promise<void> => {
@@ -161,6 +163,25 @@ disabled_plugins = [${DISABLED_PLUGINS.map((name) => text(name)).join(", ")}]
 `;
 }
 
+/** One that was killed while it started, by hand or for memory, says nothing of whether it can: it is tried again. */
+async function launchFirst(
+  options: Options,
+  binary: string,
+  paths: ContainerdPaths,
+): Promise<ChildProcess> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await launch(options, binary, paths);
+    } catch (error) {
+      if (!(error instanceof KilledError) || tries === FIRST_STARTS_MAX) throw error;
+      options.log.warn("containerd was killed while it started and is started again");
+    }
+  }
+}
+
+/** Somebody else ended it by a signal. */
+class KilledError extends SetupError {}
+
 async function launch(
   options: Options,
   binary: string,
@@ -185,6 +206,9 @@ async function launch(
   const outcome = await Promise.race([exited, answered]).catch(() => "silent" as const);
   ready.abort();
   if (outcome === "answered") return child;
+  if (child.signalCode !== null) {
+    throw new KilledError(`containerd was killed by ${child.signalCode} while it started`);
+  }
   child.kill("SIGKILL");
   const lines = (await readFile(paths.log, "utf8")).trimEnd().split("\n");
   throw new SetupError(`containerd does not start: ${lines.at(-1)} (more in ${paths.log})`);
