@@ -61,6 +61,30 @@ test("what a containerd had begun that was killed is begun again, and no shim of
   await eventually("no shim is left", () => real.shims().length === 0);
 });
 
+test("a container is made however often containerd is killed meanwhile", { skip }, async () => {
+  const pidFile = join(real.directory, "containerd/containerd.pid");
+  let isMade = false;
+  const making = real.runtime.create(real.spec("often-a", ["sleep", "1000"])).finally(() => {
+    isMade = true;
+  });
+  // Of each containerd, one that has begun a shim.
+  const killed = new Set<number>();
+  const seen = new Set<number>();
+  while (!isMade && killed.size < 5) {
+    await setImmediate();
+    const pid = Number(await readFile(pidFile, "utf8"));
+    const shim = real.shims().find((one) => !seen.has(one));
+    if (shim === undefined || pid <= 1 || killed.has(pid)) continue;
+    process.kill(pid, "SIGKILL");
+    killed.add(pid);
+    for (const one of real.shims()) seen.add(one);
+  }
+  await making;
+  await real.runtime.start("often-a");
+  assert.equal(real.shims().length, 1);
+  await real.runtime.remove("often-a");
+});
+
 test("a new runtime finds what ran and what ended while there was none", { skip }, async () => {
   await real.runtime.create(
     real.spec("again-a", ["sh", "-c", "echo bye; exit 5"], { labels: { n: "1" } }),

@@ -13,8 +13,8 @@ import { SYSTEM_PATH } from "./executables.ts";
 import { runtimeProgram } from "./runtime-choice.ts";
 import { isMounted } from "./task-storage.ts";
 
-/** Both kinds of leftover may be there, one behind the other. */
-const TRIES_MAX = 3;
+/** Chosen: what is in the way takes one more death of containerd, a shim or runc each time, in the middle of making this process. */
+const TRIES_MAX = 20;
 /** containerd: where it describes the process to its shim. */
 const BUNDLE_EXISTS = /mkdir (\/[^:]+): file exists/;
 /** runc, gVisor and crun, each in its words. */
