@@ -36,6 +36,45 @@ test("every valid definition comes back without loss", async () => {
   );
 });
 
+test("a definition is taken as Terraform sends it, with what it says of what nobody has asked for", async () => {
+  await using door = await openEcsDoor();
+  const { taskDefinition } = await door.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: "terraform",
+      volumes: [
+        { name: "scratch", configuredAtLaunch: false },
+        {
+          name: "docker",
+          configuredAtLaunch: false,
+          dockerVolumeConfiguration: { autoprovision: false, driver: "local" },
+        },
+      ],
+      containerDefinitions: [
+        {
+          name: "web",
+          image: "hello",
+          memory: 64,
+          portMappings: [
+            { containerPort: 53, hostPort: 53, protocol: "http" as "tcp" },
+            { containerPort: 53, hostPort: 53, protocol: "udp" },
+          ],
+        },
+      ],
+    }),
+  );
+  const [scratch, docker] = taskDefinition?.volumes ?? [];
+  assert.deepEqual(scratch, { name: "scratch", configuredAtLaunch: false, host: {} });
+  assert.equal(docker?.dockerVolumeConfiguration?.autoprovision, false);
+  const mappings = taskDefinition?.containerDefinitions?.[0]?.portMappings;
+  assert.deepEqual(
+    mappings?.map(({ containerPort, protocol }) => [containerPort, protocol]),
+    [
+      [53, "tcp"],
+      [53, "udp"],
+    ],
+  );
+});
+
 test("what is generated has every member that the SDK knows", () => {
   const shape = loadShapes("ecs").operation("RegisterTaskDefinition")?.input;
   assert.ok(shape);
