@@ -3,6 +3,9 @@ import type { MintedCredentials, RoleType } from "./task-credentials.ts";
 
 /** The agent reads a payload's number into 32 bits, a manifest's into 64. */
 const SEQ_NUM_MAX = 2 ** 31 - 1;
+/** By how much manifests' numbers are first raised above the clock, and at most: two hours and, after 18 doublings, 60 years. */
+const TIMELINE_LEAD_MS_FIRST = 2 * 3_600_000;
+const TIMELINE_LEAD_MS_MAX = TIMELINE_LEAD_MS_FIRST * 2 ** 18;
 
 /**
  * What one container instance has been told and has acknowledged. It outlives the instance's connections (an agent
@@ -11,6 +14,7 @@ const SEQ_NUM_MAX = 2 ** 31 - 1;
 export class DeliveryLedger {
   #lastSeqNum = 0;
   #lastTimeline = 0;
+  #timelineLeadMs = 0;
   readonly #acknowledged = new Map<string, Task["desiredStatus"]>();
   readonly #credentials = new Map<string, MintedCredentials & { isHeld: boolean }>();
 
@@ -22,11 +26,26 @@ export class DeliveryLedger {
 
   /**
    * Of a manifest: greater than every number before it. The agent keeps the greatest it has seen, through restarts of its own
-   * and of ours, and discards a manifest that is not above. Hence the clock as its floor.
+   * and of ours, and discards a manifest that is not above. Hence the clock as its floor, and what it was raised by.
    */
   nextTimeline(now: number): number {
-    this.#lastTimeline = Math.max(this.#lastTimeline + 1, now);
+    this.#lastTimeline = Math.max(this.#lastTimeline + 1, now + this.#timelineLeadMs);
     return this.#lastTimeline;
+  }
+
+  /**
+   * For an agent that does not acknowledge manifests: it may have seen greater numbers, by a clock that has been set back since.
+   * False: no clock was ever so wrong, it takes no manifests.
+   */
+  raiseTimeline(): boolean {
+    if (this.#timelineLeadMs >= TIMELINE_LEAD_MS_MAX) return false;
+    this.#timelineLeadMs = Math.max(TIMELINE_LEAD_MS_FIRST, 2 * this.#timelineLeadMs);
+    return true;
+  }
+
+  /** The last manifest was acknowledged: those after it are above. */
+  acknowledgeTimeline(): void {
+    this.#timelineLeadMs = 0;
   }
 
   /**

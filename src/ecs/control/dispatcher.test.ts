@@ -7,6 +7,7 @@ import type { Task } from "../model/task.ts";
 import {
   acknowledge,
   acknowledgeCredentials,
+  all,
   CLUSTER_ARN,
   INSTANCE_ARN,
   only,
@@ -132,6 +133,23 @@ test("a manifest is above all that was sent before, also by the server before; p
     }
   }
   assert.equal(second.received.filter(({ type }) => type === "TaskManifestMessage").length, 1);
+});
+
+test("an agent that has seen greater numbers, by a clock that was set back since, is sent its manifest until it takes it", async () => {
+  await using world = await openAgentWorld();
+  const seen = world.clock.now() + 10 * 3_600_000;
+  const agent = await world.connect();
+  const manifests = (): ReturnType<typeof all<"TaskManifestMessage">> =>
+    all(agent, "TaskManifestMessage");
+  for (let minutes = 0; minutes < 10 && (manifests().at(-1)?.timeline ?? 0) <= seen; minutes++) {
+    await world.answerHeartbeatsFor(agent, 60_000);
+  }
+  const taken = manifests().at(-1);
+  assert.ok(taken && taken.timeline > seen);
+  acknowledge(agent, taken.messageId);
+  const { length } = manifests();
+  await world.answerHeartbeatsFor(agent, 600_000);
+  assert.equal(manifests().length, length);
 });
 
 test("a manifest lists the tasks of the instance, and the agent may stop only what it should not run", async () => {

@@ -78,7 +78,8 @@ export class TaskDelivery {
   /** By credentials id: sent on this connection and not acknowledged yet. */
   readonly #credentialsSentAt = new Map<string, number>();
   readonly #credentials: FreshCredentials;
-  #isManifestSent = false;
+  #manifest: { readonly messageId: string; readonly sentAt: number } | undefined;
+  #isManifestTaken = false;
   readonly #isNewProcess: boolean;
   #owesLastCredentials = true;
 
@@ -116,6 +117,10 @@ export class TaskDelivery {
 
   /** True if the message was one of ours: there is room for the next. */
   acknowledge(messageId: string): boolean {
+    if (messageId === this.#manifest?.messageId) {
+      this.#isManifestTaken = true;
+      this.#ledger.acknowledgeTimeline();
+    }
     const entry = this.#inFlight.get(messageId);
     if (!entry) return false;
     this.#inFlight.delete(messageId);
@@ -194,15 +199,17 @@ export class TaskDelivery {
   }
 
   #forgetUnanswered(): void {
-    const now = this.#deps.clock.now();
-    // What seems to have been sent long after now was sent before the clock was set back.
-    const isOverdue = (sentAt: number): boolean => Math.abs(now - sentAt) >= ACKNOWLEDGE_MS_MAX;
     for (const [messageId, { sentAt }] of this.#inFlight) {
-      if (isOverdue(sentAt)) this.#inFlight.delete(messageId);
+      if (this.#isOverdue(sentAt)) this.#inFlight.delete(messageId);
     }
     for (const [credentialsId, sentAt] of this.#credentialsSentAt) {
-      if (isOverdue(sentAt)) this.#credentialsSentAt.delete(credentialsId);
+      if (this.#isOverdue(sentAt)) this.#credentialsSentAt.delete(credentialsId);
     }
+  }
+
+  /** What seems to have been sent long after now was sent before the clock was set back. */
+  #isOverdue(sentAt: number): boolean {
+    return Math.abs(this.#deps.clock.now() - sentAt) >= ACKNOWLEDGE_MS_MAX;
   }
 
   /** What the agent has last been told of a task, acknowledged or on its way. */
@@ -332,25 +339,32 @@ export class TaskDelivery {
     }
   }
 
-  /** Once per connection: the agent asks about tasks that it has and that are not in it. */
+  /** Once per connection, until it is acknowledged: the agent asks about tasks that it has and that are not in it. */
   #sendManifest(): void {
-    if (this.#isManifestSent) return;
-    this.#isManifestSent = true;
+    if (!this.#isManifestDue()) return;
     const now = this.#deps.clock.now();
     const tasks = this.#taskKeys().flatMap((key): ManifestTask[] => {
       const task = this.#task(key);
       return task ? [{ ...manifestArns(task), desiredStatus: task.desiredStatus }] : [];
     });
+    const messageId = this.#deps.random.uuid();
+    this.#manifest = { messageId, sentAt: now };
     this.#send({
       type: "TaskManifestMessage",
       message: {
         ...this.#arns,
-        messageId: this.#deps.random.uuid(),
+        messageId,
         generatedAt: now,
         timeline: this.#ledger.nextTimeline(now),
         tasks,
       },
     });
+  }
+
+  #isManifestDue(): boolean {
+    if (this.#manifest === undefined) return true;
+    if (this.#isManifestTaken || !this.#isOverdue(this.#manifest.sentAt)) return false;
+    return this.#ledger.raiseTimeline();
   }
 }
 
