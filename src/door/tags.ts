@@ -16,17 +16,18 @@ export function storedTags(
   tags: readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[],
   refuse: (fault: TagFault) => Error,
 ): Record<string, string> {
-  const stored: Record<string, string> = {};
+  // No record yet: one would not take `__proto__`.
+  const stored = new Map<string, string>();
   for (const { Key: key = "", Value: value = "" } of tags) {
     const isKey = key.length >= 1 && key.length <= KEY_LENGTH_MAX && TAG_TEXT.test(key);
     if (!isKey || /^aws:/i.test(key)) throw refuse({ part: "key", key });
     if (value.length > VALUE_LENGTH_MAX || !TAG_TEXT.test(value)) {
       throw refuse({ part: "value", key });
     }
-    stored[key] = value;
+    stored.set(key, value);
   }
-  if (Object.keys(stored).length > TAGS_MAX) throw refuse({ part: "count" });
-  return stored;
+  if (stored.size > TAGS_MAX) throw refuse({ part: "count" });
+  return Object.fromEntries(stored);
 }
 
 /** Stored tags with others added to them. Throws what `refuse` makes of the first fault. */
