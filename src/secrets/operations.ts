@@ -47,7 +47,8 @@ export function secretsService(deps: SecretsDeps): Service {
     BatchGetSecretValue: {
       ...row("BatchGetSecretValue", batchGetSecretValue, {
         resources: () => ["*"],
-        missing: "Filters",
+        missing:
+          "Filters; a secret that the caller may not read fails the call, and is not told in Errors",
       }),
       dependents: ({ SecretIdList = [] }, call) =>
         SecretIdList.map((id) => ({
