@@ -2,7 +2,7 @@ import { AGENT_LABEL } from "../../src/agent/task-record.ts";
 import type { Container, Task } from "../../src/ecs/model/task.ts";
 import { rankOf } from "../../src/ecs/model/task-state.ts";
 import type { FakeRuntime } from "../../src/runtime/fake.ts";
-import { EXIT_CODE_LOST, type ExitState } from "../../src/runtime/runtime.ts";
+import type { ExitState } from "../../src/runtime/runtime.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import type { SafetyChecker } from "./safety.ts";
 import { Violation } from "./violation.ts";
@@ -82,9 +82,8 @@ export class ContainerHistory {
     const exit = this.#exits.get(id);
     const { exitCode, reason = "" } = container;
     if (exit === undefined) {
-      // ECS: what waited in vain for a dependency shows as ended by a signal. Docker: what nobody has seen end has a code of its own.
-      const isUnseen = exitCode === EXIT_CODE_LOST && this.#lost.has(id);
-      const isMadeUp = exitCode !== undefined && !reason.includes(": dependency ") && !isUnseen;
+      // ECS: what waited in vain for a dependency shows as ended by a signal.
+      const isMadeUp = exitCode !== undefined && !reason.includes(": dependency ");
       return isMadeUp ? `${id} has exit code ${exitCode} and never ended` : undefined;
     }
     if (exitCode === undefined && this.#lost.has(id)) return undefined;
