@@ -4,6 +4,7 @@ import type { UpgradeCall, UpgradeDecision } from "../../door/upgrade.ts";
 import { ec2Indexes } from "../../ec2/indexes.ts";
 import { interfaceKey, type NetworkInterface } from "../../ec2/model.ts";
 import { nodePrincipalArn } from "../../iam/model/access-key.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { type FeedMessage, NO_NETWORK } from "../../protocol/node-feed.ts";
 import type { Write } from "../../store/store.ts";
 import {
@@ -101,6 +102,22 @@ test("a node is told where the other machines are, and what is on them in its VP
   ]);
 });
 
+test("a clock that is set back by an hour makes no node wait for what is elsewhere", async () => {
+  let aheadMs = 0;
+  await using world = await openFeedWorld(() => aheadMs);
+  await world.put(...writeNetwork());
+  const node = await world.connect();
+  await world.put(writeInterface("eni-2", { ec2InstanceId: "i-2" }));
+  aheadMs = -3_600_000;
+  await world.clock.advance(200);
+  await settle();
+  const told = node.received.at(-1);
+  assert.deepEqual(
+    told?.type === "change" && told.put.remoteInterfaces?.map(({ interfaceId }) => interfaceId),
+    ["eni-2"],
+  );
+});
+
 test("a node that comes back gets the whole list", async () => {
   await using world = await openFeedWorld();
   await world.put(...writeNetwork(), writeInterface("eni-1"));
@@ -147,9 +164,16 @@ interface FeedWorld extends World {
   connect(): Promise<Peer<FeedMessage>>;
 }
 
-async function openFeedWorld(): Promise<FeedWorld> {
+/** `aheadMs`: by how much the feed's clock is ahead of the world's. */
+async function openFeedWorld(aheadMs: () => number = () => 0): Promise<FeedWorld> {
   const world = await openWorld(ec2Indexes);
-  const feed = createNodeFeed(world);
+  const { cache, clock } = world;
+  const ownClock: Clock = {
+    now: () => clock.now() + aheadMs(),
+    after: (ms, due) => clock.after(ms, due),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
+  const feed = createNodeFeed({ cache, clock: ownClock });
   world.run((signal) => feed.run(signal));
   const node: UpgradeCall["principal"] = {
     accountId: "111111111111",

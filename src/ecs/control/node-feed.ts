@@ -145,8 +145,8 @@ class FeedSession {
       this.#beat();
       if (!this.#isClosed) {
         const now = this.#deps.clock.now();
-        const untilDueMs = Math.max(0, this.#remotesDueAt - now);
-        await this.#alarm.rest(Math.min(this.#heartbeat.untilNextMs(now), untilDueMs));
+        const untilBeatMs = this.#heartbeat.untilNextMs(now);
+        await this.#alarm.rest(Math.min(untilBeatMs, this.#untilRemotesDueMs(now)));
       }
     }
     signal.removeEventListener("abort", stop);
@@ -194,9 +194,16 @@ class FeedSession {
     return listChange("remoteInterfaces", told, this.#toldRemotes);
   }
 
+  /** A clock that is set back makes nobody wait for it. */
+  #untilRemotesDueMs(now: number): number {
+    if (this.#staleRemotes.size === 0) return Number.POSITIVE_INFINITY;
+    this.#remotesDueAt = Math.min(this.#remotesDueAt, now + REMOTE_CHANGES_MS);
+    return Math.max(0, this.#remotesDueAt - now);
+  }
+
   /** The change of those that may have changed, if it is time. */
   #takeStaleRemotes(): ListChange {
-    if (this.#deps.clock.now() < this.#remotesDueAt) return { put: {}, deleted: {} };
+    if (this.#untilRemotesDueMs(this.#deps.clock.now()) > 0) return { put: {}, deleted: {} };
     const [before, after] = [new Map(), new Map()] as [
       Map<string, FeedRemoteInterface>,
       Map<string, FeedRemoteInterface>,
