@@ -65,7 +65,10 @@ export interface Attribute {
   readonly value?: string;
 }
 
-/** The record that every placement on a machine compares and rewrites, so that two placements cannot both take the last MiB. */
+/**
+ * The record that every placement on a machine compares and rewrites, so that two placements cannot both take the last MiB; and
+ * every new instance of it, so that a registration which comes twice makes one.
+ */
 export interface Host {
   readonly ec2InstanceId: string;
   /** Placements so far. */

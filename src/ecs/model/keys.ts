@@ -9,7 +9,7 @@
  * | `families/<family>` | Family | operations/task-definitions |
  * | `task-definitions/<family>/<revision>` | TaskDefinition | operations/task-definitions, delete-task-definitions; deleted by control/task-definition-reaper |
  * | `instances/<cluster>/<id>` | Instance | operations/agent-registration, container-instances, attributes; `agentConnected` by control/dispatcher; control/instances retires and deletes |
- * | `hosts/<ec2InstanceId>` | Host | control/placement: bumped by every placement on that machine |
+ * | `hosts/<ec2InstanceId>` | Host | control/placement, operations/agent-registration: rewritten by every placement on that machine and every new instance of it |
  * | `unconfirmed-stops/<cluster>/<task id>` | UnconfirmedStop | control/instances; deleted when the machine has confirmed the end, or is out of service |
  * | `tasks/<cluster>/<id>` | Task | see the fields of `task.ts`; deleted by control/task-reaper |
  * | `run-tokens/<cluster>/<clientToken>` | RunToken | control/placement; deleted by control/run-token-reaper |

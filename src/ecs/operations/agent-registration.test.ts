@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodePrincipalArn } from "../../iam/model/access-key.ts";
 import { openWorld, type World, writeCluster } from "../control/control.fixture.ts";
-import { retire } from "../model/instance.ts";
+import { type Instance, retire } from "../model/instance.ts";
 import { awaySince } from "../model/instance-step.ts";
-import { instanceKey } from "../model/keys.ts";
+import { instanceKey, instancesPrefix } from "../model/keys.ts";
 import { type RegistrationInput, registerContainerInstance } from "./agent-registration.ts";
 
 const MACHINE = "i-00000000000000001";
@@ -39,6 +39,19 @@ test("an instance that comes back into service has not been silent since it was 
   const now = world.clock.now();
   const back = await register(world, { clientToken: "two", containerInstanceArn }, now);
   assert.deepEqual([back.status, awaySince(back)], ["ACTIVE", now]);
+});
+
+test("a registration that comes twice at once makes one instance, and of two agents' one stays", async () => {
+  await using world = await openWorld();
+  await world.put(writeCluster());
+  const now = world.clock.now();
+  const token = (clientToken: string) => register(world, { clientToken }, now);
+  const twice = await Promise.all([token("one"), token("one")]);
+  assert.equal(twice[0].id, twice[1].id);
+  await Promise.all([token("two"), token("three")]);
+  const instances = world.cache.list(instancesPrefix(twice[0], "demo"));
+  const active = instances.filter(({ value }) => (value as Instance).status === "ACTIVE");
+  assert.equal(active.length, 1);
 });
 
 function register(

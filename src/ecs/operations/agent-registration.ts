@@ -12,8 +12,14 @@ import type { EcsDeps } from "../control/deps.ts";
 import { tasksOf } from "../control/instance-tasks.ts";
 import type { Cluster } from "../model/cluster.ts";
 import { defined } from "../model/defined.ts";
-import { attributeOf, type HostResources, type Instance, retire } from "../model/instance.ts";
-import { clusterKey, instanceKey, type Scope } from "../model/keys.ts";
+import {
+  attributeOf,
+  type Host,
+  type HostResources,
+  type Instance,
+  retire,
+} from "../model/instance.ts";
+import { clusterKey, hostKey, instanceKey, type Scope } from "../model/keys.ts";
 import { isClientToken } from "../model/names.ts";
 import {
   type EC2Home,
@@ -300,6 +306,10 @@ async function create(
     tags: normaliseTags(input.tags),
   };
   const key = instanceKey(instance, cluster.name, id);
+  // A registration that comes twice at once, or two processes', would not see each other's instance: one of them looks again.
+  const hostAt = hostKey(cluster.region, instance.ec2InstanceId);
+  const host = deps.cache.get(hostAt);
+  const fresh: Host = { ec2InstanceId: instance.ec2InstanceId, placements: 0 };
   const ends: Write[] = forgotten.map((record) => ({
     key: record.key,
     value: retire(record.value as Instance, {
@@ -313,9 +323,10 @@ async function create(
     [
       { key, revision: 0 },
       clusterAsSeen(deps, cluster, cluster.name),
+      { key: hostAt, revision: host?.revision ?? 0 },
       ...forgotten.map((record) => ({ key: record.key, revision: record.revision })),
     ],
-    [{ key, value: instance }, ...ends],
+    [{ key, value: instance }, { key: hostAt, value: host?.value ?? fresh }, ...ends],
   );
   return isWritten ? instance : undefined;
 }
