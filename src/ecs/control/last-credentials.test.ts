@@ -31,8 +31,15 @@ test("a new agent process gets the credentials of tasks that are ending, and the
     stoppedAt: now - 11 * MINUTE_MS,
     ...ROLES,
   });
+  // By a clock that has been set back since.
+  const ahead = ended({
+    id: "5".repeat(32),
+    lastStatus: "STOPPED",
+    stoppedAt: now + 130 * MINUTE_MS,
+    ...ROLES,
+  });
   const withoutRole = ended({ id: "4".repeat(32), lastStatus: "STOPPED", stoppedAt: now });
-  await world.put(...[stopping, recent, old, withoutRole].map(writeTask));
+  await world.put(...[stopping, recent, old, ahead, withoutRole].map(writeTask));
   const agent = await world.connect();
   const sent = all(agent, "IAMRoleCredentialsMessage").map(
     ({ taskArn, roleType, roleCredentials }) => [
@@ -45,6 +52,7 @@ test("a new agent process gets the credentials of tasks that are ending, and the
     [stopping.id, "TaskApplication", ROLES.taskRoleArn],
     [stopping.id, "TaskExecution", ROLES.executionRoleArn],
     [recent.id, "TaskExecution", ROLES.executionRoleArn],
+    [ahead.id, "TaskExecution", ROLES.executionRoleArn],
   ]);
 });
 

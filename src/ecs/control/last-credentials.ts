@@ -15,6 +15,8 @@ import {
 /** Chosen: what ends on one machine in that time, and no more than a connection takes at once. */
 const TASKS_MAX = 1_000;
 const MINUTE_MS = 60_000;
+/** Chosen: clocks that are wrong by more when a task ends are noticed, and set right, before. */
+const SET_BACK_MS_MAX = 24 * 3_600_000;
 
 /**
  * The credentials of tasks that are ending or have just ended on one instance, the latest first. A new agent process has none;
@@ -61,12 +63,15 @@ export async function lastCredentials(
   return messages;
 }
 
-/** The tasks of all instances that their machines were done with within the time for shipping. */
+/**
+ * The tasks of all instances that their machines were done with within the time for shipping; also at a time that is still to
+ * come, when the clocks have been set back.
+ */
 function doneLately({ cache, clock }: EcsDeps): readonly StoreRecord[] {
   const now = clock.now();
   const since = now - SHIPPING_MS_MAX;
   const minutes = new Set([minuteOf(0)]);
-  for (let at = since; at < now + MINUTE_MS; at += MINUTE_MS) minutes.add(minuteOf(at));
+  for (let at = since; at < now + SET_BACK_MS_MAX; at += MINUTE_MS) minutes.add(minuteOf(at));
   const records = [...minutes].flatMap((minute) => [
     ...cache.lookup("stoppedTasksByMinute", minute),
     ...cache.lookup("confirmedTasksByMinute", minute),
