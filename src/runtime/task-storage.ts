@@ -43,27 +43,35 @@ export interface TaskStorage {
 
 /** A busy disk; unmounting writes out what is left in memory. */
 const TIMEOUT_MS = 120_000;
+/** Programs that a dead process had started, all of which end. */
+const SETTLE_SECONDS_MAX = 60;
 const BLANK_PREFIX = "blank-";
 /** Chosen: disks made or removed at a time. */
 const SHELLS_MAX = 4;
 /**
+ * What a script starts may outlive a process that is killed, and would work on a disk of the next one: every script shares a lock
+ * of the directory, which is free when its programs have ended.
+ */
+const LOCKED = 'test ! -d "$DISKS" || { exec 9<"$DISKS" && flock -s 9; } || exit\n';
+const SETTLE = `test ! -d "$DISKS" || { exec 9<"$DISKS" && flock -w ${SETTLE_SECONDS_MAX} 9; }`;
+/**
  * No journal: a disk does not outlive a crash of the machine. No reserved blocks: all of it is the task's. No room to grow: it
  * never does. The file is known to be all zeros, so that the kernel need not write tables of them.
  */
-const MAKE_BLANK = 'exec mkfs.ext4 -q -F -m 0 -O ^has_journal,^resize_inode -E discard "$1"';
+const MAKE_BLANK = `${LOCKED}exec mkfs.ext4 -q -F -m 0 -O ^has_journal,^resize_inode -E discard "$1"`;
 /**
  * `discard` gives what the task deletes back to the machine. Direct I/O: the loop device then does not keep a second copy in
  * memory; some file systems have no such thing.
  */
-const MAKE = `cp "$1" "$2" && mount -o loop,noatime,discard "$2" "$3" || exit
+const MAKE = `${LOCKED}cp "$1" "$2" && mount -o loop,noatime,discard "$2" "$3" || exit
 losetup --direct-io=on "$(losetup -nO NAME -j "$2")" 2>/dev/null || :`;
 /** Until nothing is mounted: an attempt that a crash cut short may have left a mount below another. */
-const UNMOUNT = 'while mountpoint -q "$1"; do umount "$1" || umount -l "$1" || exit 1; done';
+const UNMOUNT = `${LOCKED}while mountpoint -q "$1"; do umount "$1" || umount -l "$1" || exit 1; done`;
 
 /** The disks below `directory`. */
 export function createTaskStorage(directory: string, clock: Clock): TaskStorage {
   const turns = new KeyedTurns();
-  const env = { PATH: SYSTEM_PATH };
+  const env = { PATH: SYSTEM_PATH, DISKS: directory };
   const tools = new Shells({ path: "/bin/sh", env, countMax: SHELLS_MAX, clock });
   const blanks = new BlankDisks(directory, tools);
   const makeIn = async (place: string, bytes: number): Promise<void> =>
@@ -71,17 +79,32 @@ export function createTaskStorage(directory: string, clock: Clock): TaskStorage 
   const removeIn = (place: string): Promise<void> => remove(tools, place);
   const spare = new SpareDisk({ directory, make: makeIn, remove: removeIn, clock });
   const home = ({ owner, taskId }: TaskStorageKey): string => join(directory, `${taskId}@${owner}`);
+  let settling: Promise<void> | undefined;
+  /** Waits, once, until nothing that a dead process has started works on the disks. */
+  const settled = (): Promise<void> => {
+    settling ??= run(tools, SETTLE, []).catch((error: unknown) => {
+      settling = undefined;
+      throw error;
+    });
+    return settling;
+  };
   return {
     create: (key, bytes) =>
       turns.take(home(key), async () => {
+        await settled();
         const root = join(home(key), "root");
         if (await isMounted(root)) return root;
         if (!(await spare.take(home(key), bytes))) await makeIn(home(key), bytes);
         spare.refillSoon(bytes);
         return root;
       }),
-    remove: (key) => turns.take(home(key), () => removeIn(home(key))),
+    remove: (key) =>
+      turns.take(home(key), async () => {
+        await settled();
+        await removeIn(home(key));
+      }),
     list: async () => {
+      await settled();
       const names = await namesIn(directory);
       for (const name of names) if (spare.isStale(name)) await removeIn(join(directory, name));
       return names.flatMap((name) => {
