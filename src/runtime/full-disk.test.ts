@@ -145,7 +145,8 @@ test("a container whose output may wait for room loses what its shim had in hand
   const lost = all.filter((number) => !found.has(number));
   assert.ok(lost.join("\n").length <= SHIM_BUFFER_BYTES + 16, `${lost.length} lines are lost`);
   assert.equal(numbers.at(-1), NUMBERS);
-  assert.match(talker.output, /\nlast\n$/);
+  // It is said on the other stream, which has no order with this one.
+  assert.ok(talker.output.includes("last\n"));
 });
 
 test("a stream that is closed or is the other one is left to the shim", { skip }, async () => {
